@@ -1,0 +1,42 @@
+"""Small parts that several blocks share."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+#: Channels to a normalisation module; `None` stands for no normalisation.
+Norm = Callable[[int], nn.Module]
+
+
+def conv(in_channels: int, out_channels: int, kernel_size: int, *, norm: Norm | None = None, bias: bool = False) -> nn.Module:
+    """A convolution that keeps H and W, then a norm if one is given.
+
+    Raises:
+        ValueError: If the kernel is even.
+    """
+    check_odd("kernel_size", kernel_size)
+    layer = nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=bias)
+    return layer if norm is None else nn.Sequential(layer, norm(out_channels))
+
+
+def check_odd(argument: str, kernel_size: int) -> None:
+    """Raise a `ValueError` if a kernel has no centre."""
+    if kernel_size < 1 or kernel_size % 2 == 0:
+        raise ValueError(f"{argument} must be odd, so that kernels are centred and H and W kept, got {kernel_size}.")
+
+
+def choose(argument: str, value: str, allowed: tuple[str, ...]) -> str:
+    """`value`, if it is one of the allowed words.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    if value not in allowed:
+        raise ValueError(f"{argument} must be one of {', '.join(map(repr, allowed))}, got {value!r}.")
+    return value
+
+
+def side_by_side(*maps: Tensor) -> Tensor:
+    """Concatenate feature maps by channel."""
+    return torch.cat(maps, dim=1)

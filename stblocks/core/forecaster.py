@@ -1,0 +1,208 @@
+"""Forecasters: from past frames to future frames, at any horizon."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
+
+from .pretrained import Pretrained
+from .stack import RecurrentStack, StackState
+
+
+class Rollout(NamedTuple):
+    """What a model made of a sequence: `frames[:, k]` forecasts frame `first + k` of `cat([past, future])`."""
+
+    frames: Tensor  #: (B, N, C, H, W)
+    first: int  #: 1 for a recurrent model, T for a direct one
+    aux: dict[str, Tensor]  #: auxiliary losses, name to (B,), averaged over layers and steps
+    state: Any  #: the state after the last step
+
+
+class Forecaster(Pretrained):
+    """Base of all models: `model(past, horizon)` forecasts frames, `model.rollout(...)` is for training.
+
+    Args:
+        in_channels: Channels of the past frames; `None` leaves that to the layers.
+        out_channels: Channels of the forecast frames; `None` means as many as `in_channels`.
+        image_size: `(H, W)` if the model's parameters are bound to one frame size; other sizes are refused.
+    """
+
+    def __init__(
+        self, *, in_channels: int | None = None, out_channels: int | None = None, image_size: tuple[int, int] | None = None
+    ) -> None:
+        super().__init__()
+        self.in_channels = in_channels
+        self.out_channels = in_channels if out_channels is None else out_channels
+        self.image_size = image_size
+
+    def forward(self, past: Tensor, horizon: int) -> Tensor:
+        """Forecast.
+
+        Args:
+            past: Observed frames `(B, T, C, H, W)`, `T >= 1`.
+            horizon: How many frames to forecast, at least 1.
+
+        Returns:
+            Forecast frames `(B, horizon, C, H, W)`.
+
+        Raises:
+            ValueError: If `past` or `horizon` is not as said here.
+        """
+        rollout = self.rollout(past, horizon)
+        return rollout.frames[:, past.shape[1] - rollout.first :]
+
+    def rollout(
+        self, past: Tensor, horizon: int, future: Tensor | None = None, teacher_mask: Tensor | None = None
+    ) -> Rollout:
+        """All forecasts that training compares with the truth; see the subclass."""
+        raise NotImplementedError
+
+    def check_past(self, past: Tensor, horizon: int) -> None:
+        """Raise a `ValueError` that names what is wrong with the arguments, if anything is."""
+        if not isinstance(horizon, int) or isinstance(horizon, bool) or horizon < 1:
+            raise ValueError(f"horizon must be an integer of at least 1 (frames to forecast), got {horizon!r}.")
+        channels = "C" if self.in_channels is None else self.in_channels
+        if past.ndim != 5 or past.shape[1] < 1 or (self.in_channels or past.shape[2]) != past.shape[2]:
+            raise ValueError(f"past must be (B, T, {channels}, H, W) with T >= 1, got shape {tuple(past.shape)}.")
+        if not past.is_floating_point():
+            raise ValueError(f"past must hold floating-point values, got {past.dtype}; scale the frames first.")
+        if self.image_size is not None and tuple(past.shape[-2:]) != tuple(self.image_size):
+            raise ValueError(
+                f"past must have frames of image_size={tuple(self.image_size)}, which this model's parameters are bound "
+                f"to, got {tuple(past.shape[-2:])}; build it with that image_size or with a norm that has no size."
+            )
+
+
+class RecurrentForecaster(Forecaster):
+    """Rolls a recurrent stack over the observed frames, then over its own forecasts.
+
+    Args:
+        stem: Frame to features, such as `nn.PixelUnshuffle(4)` for patches of 4.
+        stack: The recurrent layers.
+        head: Features to frame.
+        size_multiple: What the stem and the stack need H and W to be multiples of. Frames are padded to it at the bottom
+            and the right by replication, and every forecast is cropped.
+        feedback: Forecast to next input, where their channels differ.
+        checkpointing: Recompute each step in backward instead of keeping its activations: memory of one step and of
+            the states, for about a third more time.
+        in_channels, out_channels, image_size: See `Forecaster`.
+
+    Raises:
+        ValueError: If an argument is not as said here.
+    """
+
+    def __init__(
+        self,
+        stem: nn.Module,
+        stack: RecurrentStack,
+        head: nn.Module,
+        *,
+        size_multiple: int = 1,
+        feedback: Callable[[Tensor], Tensor] | None = None,
+        checkpointing: bool = False,
+        in_channels: int | None = None,
+        out_channels: int | None = None,
+        image_size: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(in_channels=in_channels, out_channels=out_channels, image_size=image_size)
+        if not isinstance(stack, RecurrentStack):
+            raise ValueError(f"stack must be a RecurrentStack, got {type(stack).__name__}; use RecurrentStack([layer]).")
+        if size_multiple < 1:
+            raise ValueError(f"size_multiple must be at least 1, got {size_multiple}.")
+        self.stem, self.stack, self.head = stem, stack, head
+        self.size_multiple, self.feedback, self.checkpointing = size_multiple, feedback, checkpointing
+
+    def step(self, frame: Tensor, state: StackState | None = None) -> tuple[Tensor, StackState]:
+        """Streaming: one frame in, the forecast of the next one out.
+
+        Args:
+            frame: `(B, C, H, W)`.
+            state: What the last step returned; `None` before the first.
+
+        Returns:
+            The next frame `(B, out_channels, H, W)`, and the state to go on with.
+        """
+        height, width = frame.shape[-2:]
+        pad = (0, -width % self.size_multiple, 0, -height % self.size_multiple)
+        features = self.stem(functional.pad(frame, pad, mode="replicate") if any(pad) else frame)
+        features, state = self.stack(features, state)
+        return self.head(features)[..., :height, :width], state
+
+    def rollout(
+        self, past: Tensor, horizon: int, future: Tensor | None = None, teacher_mask: Tensor | None = None
+    ) -> Rollout:
+        """Forecasts of frames 1 to T + horizon - 1, with optional teacher forcing.
+
+        Args:
+            past: Observed frames `(B, T, C, H, W)`.
+            horizon: Frames to forecast beyond `past`.
+            future: True frames after `past`, `(B, >= horizon - 1, C, H, W)`; needed only if the mask feeds some.
+            teacher_mask: `(B, T + horizon - 1)` booleans: is step t fed the true frame t, or the forecast of it?
+                Step 0 must be. By default true frames up to T, then forecasts.
+
+        Raises:
+            ValueError: If an argument is not as said here, or forecasts have other channels than frames and there is
+                no `feedback`.
+        """
+        self.check_past(past, horizon)
+        length = past.shape[1]
+        every, some = self._plan(past, horizon, future, teacher_mask)
+        truth = past if future is None else torch.cat([past, future], dim=1)
+        state, fed, forecasts, aux = None, None, [], {}
+        for t in range(length + horizon - 1):
+            if every[t]:
+                frame = truth[:, t]
+            elif some[t] and teacher_mask is not None:
+                frame = torch.where(teacher_mask[:, t].to(past.device).view(-1, 1, 1, 1), truth[:, t], fed)
+            else:
+                frame = fed
+            if self.checkpointing and torch.is_grad_enabled():
+                forecast, state = checkpoint(self.step, frame, state, use_reentrant=False)
+            else:
+                forecast, state = self.step(frame, state)
+            forecasts.append(forecast)
+            if not all(every):
+                fed = self._feed_back(forecast, past)
+            for name, value in self.stack.aux(state).items():
+                aux[name] = aux.get(name, 0) + value / (length + horizon - 1)
+        return Rollout(torch.stack(forecasts, dim=1), 1, aux, state)
+
+    def _feed_back(self, forecast: Tensor, past: Tensor) -> Tensor:
+        frame = forecast if self.feedback is None else self.feedback(forecast)
+        if frame.shape[1] != past.shape[2]:
+            raise ValueError(
+                f"forecasts have {frame.shape[1]} channels but inputs {past.shape[2]}, so they cannot be fed back; "
+                f"pass feedback= to the forecaster (forecast -> next input), or use horizon=1."
+            )
+        return frame
+
+    @staticmethod
+    def _plan(
+        past: Tensor, horizon: int, future: Tensor | None, mask: Tensor | None
+    ) -> tuple[list[bool], list[bool]]:
+        """Is every sample, is some sample fed the true frame at step t? Read from the mask once, not at every step."""
+        batch, length = past.shape[:2]
+        steps = length + horizon - 1
+        if future is not None and (future.ndim != 5 or future.shape[0] != batch or future.shape[2:] != past.shape[2:]):
+            raise ValueError(f"future must be (B, T', C, H, W) like past {tuple(past.shape)}, got {tuple(future.shape)}.")
+        if mask is None:
+            default = [t < length for t in range(steps)]
+            return default, default
+        if mask.dtype is not torch.bool or mask.shape != (batch, steps):
+            raise ValueError(
+                f"teacher_mask must be booleans of shape (B, T + horizon - 1) = {(batch, steps)}, "
+                f"got {mask.dtype} {tuple(mask.shape)}."
+            )
+        every, some = mask.all(dim=0).tolist(), mask.any(dim=0).tolist()
+        if not every[0]:
+            raise ValueError("teacher_mask must be True at step 0: there is no forecast to feed yet.")
+        given = length + (0 if future is None else future.shape[1])
+        if any(some[given:]):
+            raise ValueError(
+                f"teacher_mask feeds true frame {given + some[given:].index(True)}, but past and future hold {given}; "
+                f"pass a longer future."
+            )
+        return every, some

@@ -1,0 +1,109 @@
+"""Saving a model with its weights and how it was built, and loading it again."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import ModelHubMixin, constants, hf_hub_download
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from .registry import create_model
+
+#: The file with the weights, beside `config.json`.
+WEIGHTS = "model.safetensors"
+
+
+class Pretrained(ModelHubMixin, nn.Module, library_name="stblocks"):  # type: ignore[call-arg]
+    """`save_pretrained(directory)` and `from_pretrained(directory or hub name)`, in safetensors and JSON.
+
+    `config` is what `create_model` was given, under the key `"model"` the name; a model built by hand has none and
+    keeps its weights with `state_dict()` instead.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._hub_mixin_config = None
+
+    @property
+    def config(self) -> dict[str, Any] | None:
+        """The arguments of `create_model` that build this model, as JSON values."""
+        return self._hub_mixin_config  # type: ignore[return-value]
+
+    @config.setter
+    def config(self, config: dict[str, Any]) -> None:
+        self._hub_mixin_config = config
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        if self.config is None:
+            raise ValueError(
+                "save_pretrained needs a model built by create_model, which remembers how; this one was composed by hand: "
+                "register its builder with @register_model, or save model.state_dict()."
+            )
+        save_file({name: value.contiguous() for name, value in self.state_dict().items()}, save_directory / WEIGHTS)
+
+    @classmethod
+    def _from_pretrained(cls, *, model_id: str, **download: Any) -> nn.Module:
+        keys = ("revision", "cache_dir", "force_download", "token", "local_files_only")
+        download = {key: value for key, value in download.items() if key in keys}
+
+        def find(name: str) -> Path:
+            if Path(model_id).is_dir():
+                if not (Path(model_id) / name).is_file():
+                    raise ValueError(f"{model_id} must hold {constants.CONFIG_NAME} and {WEIGHTS}; {name} is missing.")
+                return Path(model_id) / name
+            return Path(hf_hub_download(repo_id=model_id, filename=name, **download))
+
+        return load_pretrained(find(constants.CONFIG_NAME), find(WEIGHTS))
+
+
+def load_pretrained(config_path: Path, weights_path: Path) -> nn.Module:
+    """Build the model that a config file describes, and give it the weights of a safetensors file.
+
+    Raises:
+        ValueError: If a file is damaged, or the weights are those of another model.
+    """
+    config = read_config(config_path)
+    model = create_model(config.pop("model"), **config)
+    try:
+        weights = load_file(weights_path)
+    except SafetensorError as error:
+        raise ValueError(f"{weights_path} is not a whole safetensors file ({error}); save or download it again.") from error
+    load_weights(model, weights, str(weights_path))
+    return model
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read a model's `config.json`.
+
+    Raises:
+        ValueError: If it is not JSON or names no model.
+    """
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not a whole JSON file ({error}); save or download it again.") from error
+    if not isinstance(config, dict) or "model" not in config:
+        raise ValueError(f'{path} must be an object with a key "model" that names a registered model.')
+    return config
+
+
+def load_weights(model: nn.Module, weights: dict[str, Tensor], source: str) -> None:
+    """Load a state dict strictly, with an error that says in which tensors it differs.
+
+    Raises:
+        ValueError: If a tensor is missing, unknown, or of another shape.
+    """
+    own = model.state_dict()
+    problems = [f"{name} is missing" for name in own.keys() - weights.keys()]
+    problems += [f"{name} is unknown" for name in weights.keys() - own.keys()]
+    problems += [
+        f"{name} is {tuple(weights[name].shape)}, not {tuple(own[name].shape)}"
+        for name in own.keys() & weights.keys()
+        if own[name].shape != weights[name].shape
+    ]
+    if problems:
+        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
+        raise ValueError(f"{source} holds the weights of another model: {'; '.join(sorted(problems)[:3])}{more}.")
+    model.load_state_dict(weights)

@@ -1,0 +1,130 @@
+"""Models by name: a registered function builds each, and its signature is the list of its options."""
+
+import difflib
+import fnmatch
+import inspect
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any
+
+from torch import nn
+
+Builder = Callable[..., Any]
+
+#: Packages add models by an entry point of this group that imports the module which registers them.
+ENTRY_POINTS = "stblocks.models"
+
+_entries: dict[str, "ModelEntry"] = {}
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A registered model.
+
+    Args:
+        name: What `create_model` calls it.
+        build: Function from options to the model.
+        paper: Where it was published.
+        dataset: The setting of the published figures.
+        parameters: Published number of parameters, those that never take part left out.
+        flops: Published multiply-adds of one sequence of that setting.
+    """
+
+    name: str
+    build: Builder
+    paper: str = ""
+    dataset: str = ""
+    parameters: int | None = None
+    flops: float | None = None
+
+
+def register_model(
+    *, paper: str = "", dataset: str = "", parameters: int | None = None, flops: float | None = None
+) -> Callable[[Builder], Builder]:
+    """Register a function that builds a model, under the function's name.
+
+    Its parameters are the model's options: keywords with JSON values, `in_channels` and `image_size` among them.
+
+    Raises:
+        ValueError: If the name is taken.
+
+    Example:
+        >>> @register_model(paper="ours")
+        ... def tiny_rnn(in_channels=1, image_size=(64, 64), *, channels=8):
+        ...     return RecurrentForecaster(...)
+    """
+
+    def register(build: Builder) -> Builder:
+        name = build.__name__
+        if name in _entries:
+            raise ValueError(f"A model named {name!r} is already registered, by {_entries[name].build.__module__}; rename yours.")
+        _entries[name] = ModelEntry(name, build, paper, dataset, parameters, flops)
+        return build
+
+    return register
+
+
+def model_entry(name: str) -> ModelEntry:
+    """What is known about a model: its builder, paper and published figures.
+
+    Raises:
+        ValueError: If there is no such model; the nearest names are listed.
+    """
+    _load_plugins()
+    if name not in _entries:
+        near = difflib.get_close_matches(name, _entries, n=3, cutoff=0.4) or sorted(_entries)
+        raise ValueError(f"There is no model {name!r}; did you mean {' or '.join(near)}? list_models() names all.")
+    return _entries[name]
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """Names of the registered models that match a shell pattern, in order."""
+    _load_plugins()
+    return sorted(fnmatch.filter(_entries, pattern))
+
+
+def create_model(
+    name: str, in_channels: int = 1, image_size: tuple[int, int] = (64, 64), **overrides: Any
+) -> Any:
+    """Build a registered model.
+
+    Args:
+        name: One of `list_models()`.
+        in_channels: Channels of a frame.
+        image_size: `(H, W)` of a frame. Only models with size-bound parameters insist on it.
+        **overrides: Options of that model, JSON values; see its function.
+
+    Returns:
+        The model; `model.config` holds all options, the defaults too.
+
+    Raises:
+        ValueError: If there is no such model, or an option has a value it cannot have.
+        TypeError: If the model has no such option.
+    """
+    build = model_entry(name).build
+    signature = inspect.signature(build)
+    options = {"in_channels": in_channels, "image_size": list(image_size), **overrides}
+    unknown = [option for option in options if option not in signature.parameters]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], signature.parameters, n=1)
+        hint = f"; did you mean {near[0]}?" if near else f"; it has {', '.join(signature.parameters)}."
+        raise TypeError(f"{name} has no option {unknown[0]!r}{hint}")
+    bound = signature.bind(**options)
+    bound.apply_defaults()
+    for option, value in bound.arguments.items():
+        try:
+            json.dumps(value)
+        except TypeError as error:
+            raise TypeError(f"{name}: option {option} must be a JSON value, got {value!r}; compose the model by hand.") from error
+    model: nn.Module = build(**bound.arguments)
+    model.config = {"model": name, **json.loads(json.dumps(bound.arguments))}
+    return model
+
+
+@cache
+def _load_plugins() -> None:
+    for entry in entry_points(group=ENTRY_POINTS):
+        entry.load()

@@ -1,0 +1,50 @@
+"""Slots: the named variables that blocks read and write, and the route on which a layer finds each of them."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Route(Enum):
+    """Where a layer finds a variable at step t."""
+
+    LOCAL = "local"  #: this cell, this step only
+    TIME = "time"  #: the same layer, step t-1
+    ZIGZAG = "zigzag"  #: the layer below, step t; the bottom layer takes the top layer's of step t-1
+    DEPTH = "depth"  #: the layer below, step t; made afresh at every step
+    AUX = "aux"  #: one value per sample `(B,)`, returned in the state and never read back
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+LOCAL, TIME, ZIGZAG, DEPTH, AUX = Route
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A named variable of a recurrent step.
+
+    Args:
+        name: Key of the tensor in a state.
+        symbol: What the papers call it.
+        route: Where a layer finds it; a stack may overrule it.
+        meaning: A few words for messages and docs.
+    """
+
+    name: str
+    symbol: str
+    route: Route
+    meaning: str = ""
+
+    def __repr__(self) -> str:
+        return f"{self.name} ({self.meaning})" if self.meaning else self.name
+
+
+X = Slot("x", "X_t", LOCAL, "layer input")
+O = Slot("o", "o_t", LOCAL, "output gate")
+H = Slot("h", "H_t", TIME, "hidden state")
+C = Slot("c", "C_t", TIME, "cell state")
+F = Slot("f", "F_t", TIME, "transient variation")
+D = Slot("d", "D_t", TIME, "trending momentum")
+M = Slot("m", "M_t", ZIGZAG, "spatiotemporal memory")
+Z = Slot("z", "Z_t", DEPTH, "motion highway")

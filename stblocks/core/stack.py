@@ -1,0 +1,132 @@
+"""RecurrentStack: layers on top of each other, and the routes on which slots travel between layers and steps."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .block import providers, starters
+from .cell import Cell
+from .slot import DEPTH, TIME, ZIGZAG, Route, Slot
+
+StackState = dict[str, Any]
+
+
+class RecurrentStack(nn.Module):
+    """Layers that run one above the other at every time step.
+
+    A layer is a `Cell`; or a cell of your own, anything with `init_state(x) -> state` and
+    `forward(x, state=None) -> (y, state)`, whose state is opaque to the stack; or a stateless module from `x` to `x`.
+
+    TIME slots stay with their layer. ZIGZAG slots climb through the layers that have them, and go from the top one at
+    step t-1 to the bottom one at step t. DEPTH slots climb within a step, from a layer that writes them to the next
+    that reads them.
+
+    Args:
+        layers: Bottom to top.
+        routes: Slots that travel otherwise in this stack; `{M: TIME}` keeps every layer's memory to itself.
+
+    Shapes:
+        x: `(B, in_channels of the bottom layer, H, W)`.
+        y: the output of the top layer.
+        state: `{"layers": [one per layer], "zigzag": {slot name: tensor}}`.
+
+    Raises:
+        ValueError: If a layer's channels differ from what the one below gives, a DEPTH slot is read that no lower layer
+            writes, a slot that travels between layers has different channels in them, or `routes` names no slot here.
+    """
+
+    def __init__(self, layers: Iterable[nn.Module], routes: Mapping[Slot, Route] | None = None) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        if not self.layers:
+            raise ValueError("layers must hold at least one layer, got none.")
+        cells = [(i, layer) for i, layer in enumerate(self.layers) if isinstance(layer, Cell)]
+        slots = {name: slot for _, cell in cells for name, slot in cell.slots.items()}
+        self.routes = {name: slot.route for name, slot in slots.items()}
+        for slot, route in (routes or {}).items():
+            if slot.name not in slots or route not in (TIME, ZIGZAG, DEPTH):
+                raise ValueError(
+                    f"routes may send {', '.join(map(str, slots.values()))} over TIME, ZIGZAG or DEPTH, got {slot}: {route}."
+                )
+            self.routes[slot.name] = route
+        _check_chain(self.layers)
+        _check_routes(cells, slots, self.routes)
+
+    def init_state(self, x: Tensor) -> StackState:
+        """The state before the first step, for inputs like `x`. Walks the layers once, since they may change the shape."""
+        layers: list[Any] = []
+        zigzag: dict[str, Tensor] = {}
+        for layer in self.layers:
+            state = layer.init_state(x) if hasattr(layer, "init_state") else {}
+            if isinstance(layer, Cell):
+                zigzag = {n: v for n, v in state.items() if self.routes[n] is ZIGZAG} | zigzag
+                state = {n: v for n, v in state.items() if self.routes[n] not in (ZIGZAG, DEPTH)}
+                x = x.new_empty(x.shape[0], layer.out_channels, *x.shape[2:])
+            elif layer is not self.layers[-1]:
+                with torch.no_grad():  # only the shape of its output matters
+                    x = layer(x, state)[0] if hasattr(layer, "init_state") else layer(x)
+            layers.append(state)
+        return {"layers": layers, "zigzag": zigzag}
+
+    def forward(self, x: Tensor, state: StackState | None = None) -> tuple[Tensor, StackState]:
+        """One time step: a feature map and the state in, a feature map and the state out; `None` starts from zeros."""
+        state = self.init_state(x) if state is None else state
+        travelling, layers = dict(state["zigzag"]), []
+        for layer, own in zip(self.layers, state["layers"], strict=True):
+            if isinstance(layer, Cell):
+                have = {name: travelling[name] for name in layer.slots if name in travelling}
+                x, slots = layer.run(x, {**own, **have})
+                travelling |= {n: v for n, v in slots.items() if self.routes[n] in (ZIGZAG, DEPTH)}
+                own = {n: v for n, v in slots.items() if self.routes[n] not in (ZIGZAG, DEPTH)}
+            elif hasattr(layer, "init_state"):
+                x, own = layer(x, own)
+            else:
+                x = layer(x)
+            layers.append(own)
+        return x, {"layers": layers, "zigzag": {name: travelling[name] for name in state["zigzag"]}}
+
+    def aux(self, state: StackState) -> dict[str, Tensor]:
+        """Auxiliary values of a step: AUX slot name to `(B,)`, averaged over the layers that have it."""
+        values: dict[str, list[Tensor]] = {}
+        for layer, own in zip(self.layers, state["layers"], strict=True):
+            for name in layer.slots if isinstance(layer, Cell) else ():
+                if self.routes[name] is Route.AUX:
+                    values.setdefault(name, []).append(own[name])
+        return {name: torch.stack(each).mean(0) for name, each in values.items()}
+
+
+def _check_chain(layers: Sequence[nn.Module] | nn.ModuleList) -> None:
+    """Channels fit where two neighbours publish them."""
+    for i in range(1, len(layers)):
+        gives, takes = getattr(layers[i - 1], "out_channels", None), getattr(layers[i], "in_channels", None)
+        if gives is not None and takes is not None and gives != takes:
+            raise ValueError(f"layer {i} takes {takes} channels, but layer {i - 1} below it gives {gives}; make them equal.")
+
+
+def _check_routes(cells: list[tuple[int, Cell]], slots: dict[str, Slot], routes: dict[str, Route]) -> None:
+    """What travels between layers is written before it is read, and has one width."""
+    for name, route in routes.items():
+        having = [(i, cell) for i, cell in cells if name in cell.slots]
+        if route in (ZIGZAG, DEPTH):
+            (first, bottom), *rest = having
+            for i, cell in rest:
+                if cell.widths[name] != bottom.widths[name]:
+                    raise ValueError(
+                        f"{slots[name]} climbs from layer to layer, but has {bottom.widths[name]} channels in layer "
+                        f"{first} and {cell.widths[name]} in layer {i}; use one width."
+                    )
+        written = False
+        for i, cell in having:
+            reads_first = name in cell.inherits or (name in cell.starts)
+            if route is DEPTH and reads_first and not written:
+                raise ValueError(
+                    f"layer {i} reads {slots[name]}, which no lower layer writes; put a layer below that does, or begin "
+                    f"it with {providers(slots[name])}."
+                )
+            if route in (TIME, ZIGZAG) and name in cell.inherits:
+                raise ValueError(
+                    f"routes carries {slots[name]} over time, but no stage of layer {i} starts it; add {starters(slots[name])}."
+                )
+            written = True

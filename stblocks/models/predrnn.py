@@ -1,0 +1,86 @@
+"""ConvLSTM, PredRNN and MotionRNN, the recurrent models that the papers compare with."""
+
+from collections.abc import Sequence
+
+from ..blocks import ConvLSTM, HighwayEntry, MotionGRU, MotionHighway, STConvLSTM
+from ..core import Cell, RecurrentForecaster, register_model
+from .recurrent import layer_widths, make_norm, patch_forecaster
+
+
+@register_model(paper="Shi et al., NeurIPS 2015", dataset="Moving MNIST", parameters=11_675_648, flops=56_790_351_872)
+def convlstm(
+    in_channels: int = 1,
+    image_size: Sequence[int] = (64, 64),
+    *,
+    channels: int = 128,
+    num_layers: int = 4,
+    patch_size: int = 4,
+    kernel_size: int = 5,
+    forget_bias: float = 0.0,
+    norm: str | None = None,
+    checkpointing: bool = False,
+) -> RecurrentForecaster:
+    """A stack of ConvLSTMs. The published 15.08 M parameters count 3.41 M that never take part; they do not exist here."""
+    make = make_norm(norm, image_size, patch_size)
+    cells = [
+        Cell(ConvLSTM(below, width, kernel_size=kernel_size, forget_bias=forget_bias, norm=make))
+        for below, width in layer_widths(in_channels, patch_size, channels, num_layers)
+    ]
+    return patch_forecaster(
+        cells, in_channels=in_channels, image_size=image_size, patch_size=patch_size, norm=norm, checkpointing=checkpointing
+    )
+
+
+@register_model(paper="Wang et al., NeurIPS 2017", dataset="CIKM2017", parameters=23_838_720, flops=85_437_972_480)
+def predrnn(
+    in_channels: int = 1,
+    image_size: Sequence[int] = (64, 64),
+    *,
+    channels: int = 128,
+    num_layers: int = 4,
+    patch_size: int = 4,
+    kernel_size: int = 5,
+    forget_bias: float = 1.0,
+    norm: str | None = None,
+    checkpointing: bool = False,
+) -> RecurrentForecaster:
+    """PredRNN: ST-ConvLSTMs whose memory zigzags through the layers."""
+    make = make_norm(norm, image_size, patch_size)
+    cells = [
+        Cell(STConvLSTM(below, width, kernel_size=kernel_size, forget_bias=forget_bias, norm=make))
+        for below, width in layer_widths(in_channels, patch_size, channels, num_layers)
+    ]
+    return patch_forecaster(
+        cells, in_channels=in_channels, image_size=image_size, patch_size=patch_size, norm=norm, checkpointing=checkpointing
+    )
+
+
+@register_model(paper="Wu et al., CVPR 2021", dataset="CIKM2017", parameters=26_911_553, flops=94_801_821_184)
+def motionrnn(
+    in_channels: int = 1,
+    image_size: Sequence[int] = (64, 64),
+    *,
+    channels: int = 128,
+    num_layers: int = 4,
+    patch_size: int = 4,
+    kernel_size: int = 5,
+    warp_kernel_size: int = 3,
+    forget_bias: float = 1.0,
+    norm: str | None = None,
+    checkpointing: bool = False,
+) -> RecurrentForecaster:
+    """MotionRNN on PredRNN: a MotionGRU after every layer but the last, and the motion highway."""
+    make = make_norm(norm, image_size, patch_size)
+    widths = layer_widths(in_channels, patch_size, channels, num_layers)
+    cells = [
+        Cell(
+            *[HighwayEntry(below, width)] * (layer == 0),
+            STConvLSTM(below, width, kernel_size=kernel_size, forget_bias=forget_bias, norm=make),
+            MotionHighway(),
+            *[MotionGRU(width, kernel_size=kernel_size, warp_kernel_size=warp_kernel_size)] * (layer < num_layers - 1),
+        )
+        for layer, (below, width) in enumerate(widths)
+    ]
+    return patch_forecaster(
+        cells, in_channels=in_channels, image_size=image_size, patch_size=patch_size, norm=norm, checkpointing=checkpointing
+    )

@@ -1,0 +1,1 @@
+"""Numerical kernels with back ends."""

@@ -1,0 +1,66 @@
+"""Modulated deformable convolution with back ends that agree to rounding."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torchvision.ops import deform_conv2d
+
+#: Names for `backend=`; `"auto"` takes torchvision's kernel on CUDA and `grid_sample` elsewhere, where it is faster.
+BACKENDS = ("auto", "grid_sample", "torchvision")
+
+
+def deformable_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, *, backend: str = "auto") -> Tensor:
+    r"""A convolution whose taps are moved and weighted at every position.
+
+    $$y(p) = \sum_{k} W_k \, m_k(p) \, x(p + p_k + \Delta_k(p))$$
+
+    with bilinear interpolation, zero outside the map. Zhu et al., CVPR 2019, https://arxiv.org/abs/1811.11168, Eq. 1.
+
+    Args:
+        x: `(B, C, H, W)`.
+        offset: $\Delta$ in pixels, `(B, 2 K, H, W)`: first the K row offsets, then the K column offsets, taps row by row.
+        mask: $m$, `(B, K, H, W)`.
+        weight: $W$, `(C', C, k, k)`, k odd and K = k * k.
+        backend: One of `BACKENDS`.
+
+    Returns:
+        `(B, C', H, W)`.
+
+    Raises:
+        ValueError: If a shape or the back end is not as said here.
+    """
+    taps = weight.shape[-1] * weight.shape[-2]
+    size = (x.shape[0], *x.shape[-2:])
+    for name, given, channels in (("offset", offset, 2 * taps), ("mask", mask, taps)):
+        if given.shape != (size[0], channels, *size[1:]):
+            raise ValueError(
+                f"{name} must be {(size[0], channels, *size[1:])} for x {tuple(x.shape)} and weight "
+                f"{tuple(weight.shape)}, got {tuple(given.shape)}."
+            )
+    if backend not in BACKENDS:
+        raise ValueError(f"backend must be one of {', '.join(BACKENDS)}, got {backend!r}.")
+    if backend == "torchvision" or (backend == "auto" and x.is_cuda):
+        # torchvision wants row and column offset side by side for each tap.
+        pairs = offset.unflatten(1, (2, taps)).transpose(1, 2).flatten(1, 2)
+        return deform_conv2d(x, pairs, weight, padding=weight.shape[-1] // 2, mask=mask)
+    return _by_grid_sample(x, offset, mask, weight)
+
+
+def _by_grid_sample(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
+    """Read all taps of all positions with one `grid_sample`, then mix them with one matrix product."""
+    (batch, channels, height, width), kernel = x.shape, weight.shape[-1]
+    taps = kernel * kernel
+    exact = torch.promote_types(x.dtype, torch.float32)  # positions need more digits than bfloat16 has
+    tap = torch.arange(kernel, device=x.device, dtype=exact) - kernel // 2
+    row = torch.arange(height, device=x.device, dtype=exact)
+    column = torch.arange(width, device=x.device, dtype=exact)
+    d_row, d_column = offset.to(exact).unflatten(1, (2, kernel, kernel)).unbind(1)  # (B, k, k, H, W)
+    rows = d_row + tap.view(-1, 1, 1, 1) + row.view(-1, 1)
+    columns = d_column + tap.view(-1, 1, 1) + column
+    # grid_sample counts from -1 to 1 between the outer edges of the border pixels.
+    grid = torch.stack([(2 * columns + 1) / width - 1, (2 * rows + 1) / height - 1], dim=-1)
+    grid = grid.view(batch, taps * height, width, 2)
+    samples = functional.grid_sample(x.to(exact), grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    samples = samples.view(batch, channels, taps, height, width) * mask.unsqueeze(1)
+    mixed = weight.flatten(1) @ samples.to(weight.dtype).view(batch, channels * taps, height * width)
+    return mixed.unflatten(-1, (height, width))
