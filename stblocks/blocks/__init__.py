@@ -6,6 +6,9 @@ from .highway import HighwayEntry, MotionHighway
 from .mgm import MGM
 from .motion_gru import MotionGRU
 from .sam import SAM
-from .st_convlstm import STConvLSTM
+from .st_convlstm import DecoupledSTConvLSTM, STConvLSTM
 
-__all__ = ["GFM", "MGM", "SAM", "ConvLSTM", "HighwayEntry", "MotionGRU", "MotionHighway", "STConvLSTM", "SimpleGFM"]
+__all__ = [
+    "GFM", "MGM", "SAM", "ConvLSTM", "DecoupledSTConvLSTM", "HighwayEntry", "MotionGRU", "MotionHighway", "STConvLSTM",
+    "SimpleGFM",
+]  # fmt: skip

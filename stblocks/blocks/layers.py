@@ -9,7 +9,9 @@ from torch import Tensor, nn
 Norm = Callable[[int], nn.Module]
 
 
-def conv(in_channels: int, out_channels: int, kernel_size: int, *, norm: Norm | None = None, bias: bool = False) -> nn.Module:
+def conv(
+    in_channels: int, out_channels: int, kernel_size: int, *, norm: Norm | None = None, bias: bool = False
+) -> nn.Module:
     """A convolution that keeps H and W, then a norm if one is given.
 
     Raises:

@@ -71,7 +71,10 @@ class GrowthDecay(nn.Module):
     def forward(self, x: Tensor, d: Tensor) -> Tensor:
         """`x` `(B, channels, H, W)` and `d` `(B, *, H, W)` to the new `d`."""
         overall = x.mean(dim=(2, 3))  # (11)
-        alpha_d, beta_d = torch.sigmoid(self.alpha_linear(overall)), torch.sigmoid(self.beta_linear(overall))  # (12), (B, 1)
+        alpha_d, beta_d = (
+            torch.sigmoid(self.alpha_linear(overall)),
+            torch.sigmoid(self.beta_linear(overall)),
+        )  # (12), (B, 1)
         alpha, beta = 0.5 * (alpha_d + self.alpha), 0.5 * (beta_d + self.beta)  # (13, 14)
         age = torch.arange(len(x), device=x.device, dtype=beta.dtype)[:, None] if self.by_batch else 1
         rate = alpha_d if self.growth_linear is None else torch.sigmoid(self.growth_linear(overall))

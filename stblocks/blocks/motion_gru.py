@@ -75,16 +75,13 @@ class MotionUnit(nn.Module):
 
     def __init__(self, channels: int, kernel_size: int = 3, trend: nn.Module | None = None) -> None:
         super().__init__()
-        check_odd("warp_kernel_size", kernel_size)
         taps = kernel_size**2
         self.gates = nn.Conv2d(channels + 2 * taps, 4 * taps, 3, padding=1)  # update, reset
         self.candidate = nn.Conv2d(channels + 2 * taps, 2 * taps, 3, padding=1)
-        self.mask = nn.Conv2d(channels, taps, 3, padding=1)
-        self.warp = nn.Conv2d(channels, channels, kernel_size, bias=False)
+        self.warp = Warp(channels, channels, kernel_size)
         self.trend = trend
-        for layer in (self.gates, self.candidate, self.mask):  # no motion to begin with
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+        zero(self.gates)  # no motion to begin with
+        zero(self.candidate)
 
     def forward(self, x: Tensor, f: Tensor, d: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """`x` `(B, C, H, W)`, `f` and `d` `(B, 2 k^2, H, W)` to the same."""
@@ -94,4 +91,31 @@ class MotionUnit(nn.Module):
             d = self.trend(x, d)  # GMG (11-16)
         d = 0.5 * d + 0.5 * f  # (17)
         f = f + u * (z - f) + d  # (10, 18)
-        return deformable_conv2d(x, f, torch.sigmoid(self.mask(x)), self.warp.weight), f, d  # (19)
+        return self.warp(x, f), f, d  # (19)
+
+
+class Warp(nn.Module):
+    """Moves a map along a field of offsets: a deformable convolution whose mask comes from the map itself.
+
+    Args:
+        in_channels, out_channels: Channels of the map and of the result.
+        kernel_size: Side k of the kernel, odd.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int = 3) -> None:
+        super().__init__()
+        check_odd("warp_kernel_size", kernel_size)
+        self.mask = nn.Conv2d(in_channels, kernel_size**2, 3, padding=1)
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, bias=False)
+        zero(self.mask)
+
+    def forward(self, x: Tensor, offset: Tensor) -> Tensor:
+        """`x` `(B, C, H, W)` and `offset` `(B, 2 k^2, H, W)` in pixels, row offsets first, to `(B, out_channels, H, W)`."""
+        return deformable_conv2d(x, offset, torch.sigmoid(self.mask(x)), self.conv.weight)
+
+
+def zero(layer: nn.Conv2d) -> None:
+    """Set weight and bias to zero."""
+    nn.init.zeros_(layer.weight)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)

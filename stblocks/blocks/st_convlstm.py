@@ -1,10 +1,13 @@
 """ST-ConvLSTM: a ConvLSTM with a second memory that climbs through the layers."""
 
+from typing import Any
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
 
 from ..core.block import Block
-from ..core.slot import C, H, M, O, X
+from ..core.slot import DECOUPLING, C, H, M, O, X
 from .layers import Norm, conv, side_by_side
 
 
@@ -66,17 +69,56 @@ class STConvLSTM(Block):
         self, x: Tensor, h: Tensor | None = None, c: Tensor | None = None, m: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """One step: `h, c, m, o`."""
+        return self.advance(x, h, c, m)[:4]
+
+    def advance(
+        self, x: Tensor, h: Tensor | None = None, c: Tensor | None = None, m: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """One step with what was added to the two memories: `h, c, m, o, delta_c, delta_m`."""
         x, h, c, m = self.take(x, h, c, m)
         width = h.shape[1]
         x_c, x_m, x_o = self.conv_x(x).split([3 * width, 3 * width, width], dim=1)
         h_c, h_o = self.conv_h(h).split([3 * width, width], dim=1)
-        c = self._update(x_c + h_c, c)  # (29)
-        m = self._update(x_m + self.conv_m(m), m)  # (33)
+        c, delta_c = self._update(x_c + h_c, c)  # (29)
+        m, delta_m = self._update(x_m + self.conv_m(m), m)  # (33)
         memory = side_by_side(c, m)
         o = torch.sigmoid(x_o + h_o + self.conv_o(memory))  # (34)
-        return o * torch.tanh(self.conv_last(memory)), c, m, o  # (35)
+        return o * torch.tanh(self.conv_last(memory)), c, m, o, delta_c, delta_m  # (35)
 
-    def _update(self, gates: Tensor, memory: Tensor) -> Tensor:
+    def _update(self, gates: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         """Forget part of a memory and add to it; the gates are stacked as input, forget, candidate."""
         i, f, g = gates.chunk(3, dim=1)
-        return torch.sigmoid(f + self.forget_bias) * memory + torch.sigmoid(i) * torch.tanh(g)
+        delta = torch.sigmoid(i) * torch.tanh(g)
+        return torch.sigmoid(f + self.forget_bias) * memory + delta, delta
+
+
+class DecoupledSTConvLSTM(STConvLSTM):
+    r"""An `STConvLSTM` that says how alike the increments of its two memories are, for a loss that decouples them.
+
+    Wang et al. (PredRNNv2), TPAMI 2022, https://arxiv.org/abs/2103.09504, Sec. 3.3:
+    $L = \mathrm{mean}_k \, |\cos(W_d * \Delta C, W_d * \Delta M)_k|$ over the channels k, the cosine over the positions.
+
+    Args:
+        in_channels, channels: See `STConvLSTM`.
+        adapter: $W_d$, a 1x1 convolution that all layers share.
+        **options: See `STConvLSTM`.
+
+    Shapes:
+        returns: `h, c, m, o` as `STConvLSTM`, and the loss `(B,)`.
+    """
+
+    writes = (H, C, M, O, DECOUPLING)
+
+    def __init__(self, in_channels: int, channels: int, *, adapter: nn.Module, **options: Any) -> None:
+        super().__init__(in_channels, channels, **options)
+        self.adapter = adapter
+
+    def forward(  # type: ignore[override]
+        self, x: Tensor, h: Tensor | None = None, c: Tensor | None = None, m: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """One step: `h, c, m, o` and the loss."""
+        h, c, m, o, delta_c, delta_m = self.advance(x, h, c, m)
+        likeness = functional.cosine_similarity(
+            self.adapter(delta_c).flatten(2), self.adapter(delta_m).flatten(2), dim=2
+        )
+        return h, c, m, o, likeness.abs().mean(dim=1)

@@ -40,7 +40,9 @@ class Block(nn.Module):
         super().__init__()
         for slot, width in widths.items():
             if not isinstance(width, int) or isinstance(width, bool) or width < 1:
-                raise ValueError(f"{type(self).__name__}: channels of {slot} must be a positive integer, got {width!r}.")
+                raise ValueError(
+                    f"{type(self).__name__}: channels of {slot} must be a positive integer, got {width!r}."
+                )
         self.widths = {slot.name: width for slot, width in widths.items()}
 
     def init_state(self, x: Tensor) -> dict[str, Tensor]:

@@ -44,7 +44,9 @@ class Cell(nn.Module):
         super().__init__()
         for index, stage in enumerate(stages):
             if not isinstance(stage, Block):
-                raise ValueError(f"stage {index} must be a Block (it says what it reads and writes), got {_name(stage)}.")
+                raise ValueError(
+                    f"stage {index} must be a Block (it says what it reads and writes), got {_name(stage)}."
+                )
         self.widths = _widths(stages)
         self._owner = _owners(stages)
         self.slots = {slot.name: slot for stage in stages for slot in _touched(stage) if slot.route is not LOCAL}
@@ -91,7 +93,9 @@ class Cell(nn.Module):
         start = self.init_state(x) if state is None else state
         missing = [name for name in self.starts if name not in start]
         if missing:
-            raise ValueError(f"state must hold {', '.join(self.starts)}; missing: {', '.join(missing)}. Use init_state(x).")
+            raise ValueError(
+                f"state must hold {', '.join(self.starts)}; missing: {', '.join(missing)}. Use init_state(x)."
+            )
         y, slots = self.run(x, start)
         return y, {name: value for name, value in slots.items() if self.slots[name].route is not DEPTH}
 
@@ -165,8 +169,12 @@ def _check_order(stages: tuple[Block, ...], owner: dict[str, int]) -> tuple[str,
                 inherited.append(slot.name)
                 there.add(slot.name)
             elif slot.route is LOCAL:
-                raise ValueError(f"{_name(stage)} reads {slot}, which no earlier stage writes; put {providers(slot)} before it.")
+                raise ValueError(
+                    f"{_name(stage)} reads {slot}, which no earlier stage writes; put {providers(slot)} before it."
+                )
             else:
-                raise ValueError(f"{_name(stage)} reads {slot}, which no stage starts; add {starters(slot)} to the cell.")
+                raise ValueError(
+                    f"{_name(stage)} reads {slot}, which no stage starts; add {starters(slot)} to the cell."
+                )
         there |= {slot.name for slot in stage.writes}
     return tuple(inherited)

@@ -31,7 +31,11 @@ class Forecaster(Pretrained):
     """
 
     def __init__(
-        self, *, in_channels: int | None = None, out_channels: int | None = None, image_size: tuple[int, int] | None = None
+        self,
+        *,
+        in_channels: int | None = None,
+        out_channels: int | None = None,
+        image_size: tuple[int, int] | None = None,
     ) -> None:
         super().__init__()
         self.in_channels = in_channels
@@ -109,7 +113,9 @@ class RecurrentForecaster(Forecaster):
     ) -> None:
         super().__init__(in_channels=in_channels, out_channels=out_channels, image_size=image_size)
         if not isinstance(stack, RecurrentStack):
-            raise ValueError(f"stack must be a RecurrentStack, got {type(stack).__name__}; use RecurrentStack([layer]).")
+            raise ValueError(
+                f"stack must be a RecurrentStack, got {type(stack).__name__}; use RecurrentStack([layer])."
+            )
         if size_multiple < 1:
             raise ValueError(f"size_multiple must be at least 1, got {size_multiple}.")
         self.stem, self.stack, self.head = stem, stack, head
@@ -180,14 +186,14 @@ class RecurrentForecaster(Forecaster):
         return frame
 
     @staticmethod
-    def _plan(
-        past: Tensor, horizon: int, future: Tensor | None, mask: Tensor | None
-    ) -> tuple[list[bool], list[bool]]:
+    def _plan(past: Tensor, horizon: int, future: Tensor | None, mask: Tensor | None) -> tuple[list[bool], list[bool]]:
         """Is every sample, is some sample fed the true frame at step t? Read from the mask once, not at every step."""
         batch, length = past.shape[:2]
         steps = length + horizon - 1
         if future is not None and (future.ndim != 5 or future.shape[0] != batch or future.shape[2:] != past.shape[2:]):
-            raise ValueError(f"future must be (B, T', C, H, W) like past {tuple(past.shape)}, got {tuple(future.shape)}.")
+            raise ValueError(
+                f"future must be (B, T', C, H, W) like past {tuple(past.shape)}, got {tuple(future.shape)}."
+            )
         if mask is None:
             default = [t < length for t in range(steps)]
             return default, default

@@ -1,6 +1,7 @@
 """Saving a model with its weights and how it was built, and loading it again."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ class Pretrained(ModelHubMixin, nn.Module, library_name="stblocks"):  # type: ig
                 "save_pretrained needs a model built by create_model, which remembers how; this one was composed by hand: "
                 "register its builder with @register_model, or save model.state_dict()."
             )
-        save_file({name: value.contiguous() for name, value in self.state_dict().items()}, save_directory / WEIGHTS)
+        save_file({name: value.contiguous() for name, value in weights(self).items()}, save_directory / WEIGHTS)
 
     @classmethod
     def _from_pretrained(cls, *, model_id: str, **download: Any) -> nn.Module:
@@ -67,10 +68,12 @@ def load_pretrained(config_path: Path, weights_path: Path) -> nn.Module:
     config = read_config(config_path)
     model = create_model(config.pop("model"), **config)
     try:
-        weights = load_file(weights_path)
+        given = load_file(weights_path)
     except SafetensorError as error:
-        raise ValueError(f"{weights_path} is not a whole safetensors file ({error}); save or download it again.") from error
-    load_weights(model, weights, str(weights_path))
+        raise ValueError(
+            f"{weights_path} is not a whole safetensors file ({error}); save or download it again."
+        ) from error
+    load_weights(model, given, str(weights_path))
     return model
 
 
@@ -89,21 +92,27 @@ def read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def load_weights(model: nn.Module, weights: dict[str, Tensor], source: str) -> None:
-    """Load a state dict strictly, with an error that says in which tensors it differs.
+def weights(model: nn.Module) -> dict[str, Tensor]:
+    """The state dict without second names of tensors that modules share."""
+    own = {name for name, _ in (*model.named_parameters(), *model.named_buffers())}
+    return {name: value for name, value in model.state_dict().items() if name in own}
+
+
+def load_weights(model: nn.Module, given: Mapping[str, Tensor], source: str) -> None:
+    """Load what `weights` returned, strictly, with an error that says which tensors differ.
 
     Raises:
         ValueError: If a tensor is missing, unknown, or of another shape.
     """
-    own = model.state_dict()
-    problems = [f"{name} is missing" for name in own.keys() - weights.keys()]
-    problems += [f"{name} is unknown" for name in weights.keys() - own.keys()]
+    own = weights(model)
+    problems = [f"{name} is missing" for name in own.keys() - given.keys()]
+    problems += [f"{name} is unknown" for name in given.keys() - own.keys()]
     problems += [
-        f"{name} is {tuple(weights[name].shape)}, not {tuple(own[name].shape)}"
-        for name in own.keys() & weights.keys()
-        if own[name].shape != weights[name].shape
+        f"{name} is {tuple(given[name].shape)}, not {tuple(own[name].shape)}"
+        for name in own.keys() & given.keys()
+        if own[name].shape != given[name].shape
     ]
     if problems:
         more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
         raise ValueError(f"{source} holds the weights of another model: {'; '.join(sorted(problems)[:3])}{more}.")
-    model.load_state_dict(weights)
+    model.load_state_dict(given, strict=False)  # second names of shared tensors are not there

@@ -6,7 +6,7 @@ import inspect
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -58,13 +58,28 @@ def register_model(
     """
 
     def register(build: Builder) -> Builder:
-        name = build.__name__
-        if name in _entries:
-            raise ValueError(f"A model named {name!r} is already registered, by {_entries[name].build.__module__}; rename yours.")
-        _entries[name] = ModelEntry(name, build, paper, dataset, parameters, flops)
+        _add(ModelEntry(build.__name__, build, paper, dataset, parameters, flops))
         return build
 
     return register
+
+
+def register_variant(
+    name: str,
+    base: Builder,
+    *,
+    paper: str = "",
+    dataset: str = "",
+    parameters: int | None = None,
+    flops: float | None = None,
+    **defaults: Any,
+) -> None:
+    """Register a model that has the options of `base`, with other defaults.
+
+    Raises:
+        ValueError: If the name is taken.
+    """
+    _add(ModelEntry(name, partial(base, **defaults), paper, dataset, parameters, flops))
 
 
 def model_entry(name: str) -> ModelEntry:
@@ -86,9 +101,7 @@ def list_models(pattern: str = "*") -> list[str]:
     return sorted(fnmatch.filter(_entries, pattern))
 
 
-def create_model(
-    name: str, in_channels: int = 1, image_size: tuple[int, int] = (64, 64), **overrides: Any
-) -> Any:
+def create_model(name: str, in_channels: int = 1, image_size: tuple[int, int] = (64, 64), **overrides: Any) -> Any:
     """Build a registered model.
 
     Args:
@@ -118,10 +131,18 @@ def create_model(
         try:
             json.dumps(value)
         except TypeError as error:
-            raise TypeError(f"{name}: option {option} must be a JSON value, got {value!r}; compose the model by hand.") from error
+            raise TypeError(
+                f"{name}: option {option} must be a JSON value, got {value!r}; compose the model by hand."
+            ) from error
     model: nn.Module = build(**bound.arguments)
     model.config = {"model": name, **json.loads(json.dumps(bound.arguments))}
     return model
+
+
+def _add(entry: ModelEntry) -> None:
+    if entry.name in _entries:
+        raise ValueError(f"A model named {entry.name!r} is already registered; give yours another name.")
+    _entries[entry.name] = entry
 
 
 @cache

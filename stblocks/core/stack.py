@@ -102,7 +102,9 @@ def _check_chain(layers: Sequence[nn.Module] | nn.ModuleList) -> None:
     for i in range(1, len(layers)):
         gives, takes = getattr(layers[i - 1], "out_channels", None), getattr(layers[i], "in_channels", None)
         if gives is not None and takes is not None and gives != takes:
-            raise ValueError(f"layer {i} takes {takes} channels, but layer {i - 1} below it gives {gives}; make them equal.")
+            raise ValueError(
+                f"layer {i} takes {takes} channels, but layer {i - 1} below it gives {gives}; make them equal."
+            )
 
 
 def _check_routes(cells: list[tuple[int, Cell]], slots: dict[str, Slot], routes: dict[str, Route]) -> None:

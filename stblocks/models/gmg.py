@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ..blocks import GFM, MGM, SAM, HighwayEntry, MotionHighway, SimpleGFM, STConvLSTM
-from ..core import Cell, RecurrentForecaster, register_model
+from ..core import Cell, RecurrentForecaster, register_model, register_variant
 from .recurrent import layer_widths, make_norm, patch_forecaster
 
 
@@ -45,13 +45,27 @@ def gmg_l(
         checkpointing: See `RecurrentForecaster`.
     """
     if simple_focus and focus != "spatial":
-        raise ValueError(f"focus belongs to the full GFM, but simple_focus=True asks for the simplified one; got {focus!r}.")
+        raise ValueError(
+            f"focus belongs to the full GFM, but simple_focus=True asks for the simplified one; got {focus!r}."
+        )
     make = make_norm(norm, image_size, patch_size)
 
     def cell(below: int, width: int, *, bottom: bool, top: bool) -> Cell:
         gfm = SimpleGFM(below, width, norm=make) if simple_focus else GFM(below, width, focus=focus, norm=make)
         sam = [] if attention_channels is None else [SAM(width, attention_channels=attention_channels)]
-        mgm = [] if top else [MGM(width, kernel_size=kernel_size, warp_kernel_size=warp_kernel_size, time_decay=time_decay, growth=growth)]
+        mgm = (
+            []
+            if top
+            else [
+                MGM(
+                    width,
+                    kernel_size=kernel_size,
+                    warp_kernel_size=warp_kernel_size,
+                    time_decay=time_decay,
+                    growth=growth,
+                )
+            ]
+        )
         return Cell(
             *([HighwayEntry(below, width)] if bottom else []),
             STConvLSTM(below, width, kernel_size=kernel_size, forget_bias=forget_bias, norm=make),
@@ -64,5 +78,20 @@ def gmg_l(
     widths = layer_widths(in_channels, patch_size, channels, num_layers)
     cells = [cell(*pair, bottom=i == 0, top=i == num_layers - 1) for i, pair in enumerate(widths)]
     return patch_forecaster(
-        cells, in_channels=in_channels, image_size=image_size, patch_size=patch_size, norm=norm, checkpointing=checkpointing
+        cells,
+        in_channels=in_channels,
+        image_size=image_size,
+        patch_size=patch_size,
+        norm=norm,
+        checkpointing=checkpointing,
     )
+
+
+register_variant(  # without SAM, for maps of small features
+    "gmg_m", gmg_l, paper="Du et al., GMG, 2025", dataset="CIKM2017", parameters=30_412_813, flops=107_106_557_376,
+    attention_channels=None,
+)  # fmt: skip
+register_variant(  # with the simplified GFM, for large data sets
+    "gmg_s", gmg_l, paper="Du et al., GMG, 2025", dataset="CIKM2017", parameters=29_227_917, flops=104_263_212_480,
+    simple_focus=True,
+)  # fmt: skip

@@ -1,8 +1,10 @@
-"""ConvLSTM, PredRNN and MotionRNN, the recurrent models that the papers compare with."""
+"""ConvLSTM, PredRNN, PredRNNv2 and MotionRNN, the recurrent models that the papers compare with."""
 
 from collections.abc import Sequence
 
-from ..blocks import ConvLSTM, HighwayEntry, MotionGRU, MotionHighway, STConvLSTM
+from torch import nn
+
+from ..blocks import ConvLSTM, DecoupledSTConvLSTM, HighwayEntry, MotionGRU, MotionHighway, STConvLSTM
 from ..core import Cell, RecurrentForecaster, register_model
 from .recurrent import layer_widths, make_norm, patch_forecaster
 
@@ -27,7 +29,12 @@ def convlstm(
         for below, width in layer_widths(in_channels, patch_size, channels, num_layers)
     ]
     return patch_forecaster(
-        cells, in_channels=in_channels, image_size=image_size, patch_size=patch_size, norm=norm, checkpointing=checkpointing
+        cells,
+        in_channels=in_channels,
+        image_size=image_size,
+        patch_size=patch_size,
+        norm=norm,
+        checkpointing=checkpointing,
     )
 
 
@@ -51,7 +58,46 @@ def predrnn(
         for below, width in layer_widths(in_channels, patch_size, channels, num_layers)
     ]
     return patch_forecaster(
-        cells, in_channels=in_channels, image_size=image_size, patch_size=patch_size, norm=norm, checkpointing=checkpointing
+        cells,
+        in_channels=in_channels,
+        image_size=image_size,
+        patch_size=patch_size,
+        norm=norm,
+        checkpointing=checkpointing,
+    )
+
+
+@register_model(paper="Wang et al., TPAMI 2022", dataset="Moving MNIST", parameters=23_855_104, flops=116_589_068_288)
+def predrnnv2(
+    in_channels: int = 1,
+    image_size: Sequence[int] = (64, 64),
+    *,
+    channels: int = 128,
+    num_layers: int = 4,
+    patch_size: int = 4,
+    kernel_size: int = 5,
+    forget_bias: float = 1.0,
+    norm: str | None = None,
+    checkpointing: bool = False,
+) -> RecurrentForecaster:
+    """PredRNNv2: PredRNN with the decoupling loss as `rollout(...).aux["decoupling"]`; its adapter serves all layers."""
+    make = make_norm(norm, image_size, patch_size)
+    adapter = nn.Conv2d(channels, channels, 1, bias=False)
+    cells = [
+        Cell(
+            DecoupledSTConvLSTM(
+                below, width, adapter=adapter, kernel_size=kernel_size, forget_bias=forget_bias, norm=make
+            )
+        )
+        for below, width in layer_widths(in_channels, patch_size, channels, num_layers)
+    ]
+    return patch_forecaster(
+        cells,
+        in_channels=in_channels,
+        image_size=image_size,
+        patch_size=patch_size,
+        norm=norm,
+        checkpointing=checkpointing,
     )
 
 
@@ -82,5 +128,10 @@ def motionrnn(
         for layer, (below, width) in enumerate(widths)
     ]
     return patch_forecaster(
-        cells, in_channels=in_channels, image_size=image_size, patch_size=patch_size, norm=norm, checkpointing=checkpointing
+        cells,
+        in_channels=in_channels,
+        image_size=image_size,
+        patch_size=patch_size,
+        norm=norm,
+        checkpointing=checkpointing,
     )

@@ -1,0 +1,48 @@
+"""Released GMG: its arguments as ours. Where paper and release differ, these take the options of the release."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..blocks import GFM, SAM, MotionHighway, STConvLSTM
+from ..blocks.mgm import GrowthDecay
+from ..blocks.motion_gru import MotionUnit
+from .names import Plan
+from .predrnn import block_plan, cell_plan, layer_norm, lstm_options, model_plan
+
+Config = Mapping[str, Any]
+
+RELEASED = {"time_decay": "batch", "growth": "head"}
+
+
+def _gfm(config: Config) -> GFM:
+    return GFM(config["in_channel"], config["num_hidden"], norm=layer_norm(config))
+
+
+def _cell(config: Config) -> Plan:
+    channels = config["num_hidden"]
+    return cell_plan(
+        STConvLSTM(config["in_channel"], channels, **lstm_options(config)),
+        _gfm(config),
+        SAM(channels, attention_channels=config["att_hidden"]),
+        MotionHighway(),
+    )
+
+
+def _mgm(config: Config) -> Plan:
+    channels = config["in_channel"]
+    return block_plan(MotionUnit(channels, config["neighbour"], GrowthDecay(channels, **RELEASED)))
+
+
+def _model(config: Config) -> Plan:
+    return model_plan(
+        "gmg_l", config, attention_channels=config["att_hidden"], warp_kernel_size=config["neighbour"], **RELEASED
+    )
+
+
+KINDS: dict[str, Callable[[Config], Plan]] = {
+    "gmg/gfm": lambda config: block_plan(_gfm(config)),
+    "gmg/sam": lambda config: block_plan(SAM(config["input_dim"], attention_channels=config["hidden_dim"])),
+    "gmg/mgm": _mgm,
+    "gmg/cell": _cell,
+    "gmg/model": _model,
+}

@@ -1,0 +1,162 @@
+"""Our parameter names beside those of the released code."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from ..blocks import GFM, SAM, ConvLSTM, HighwayEntry, MotionGRU, SimpleGFM, STConvLSTM
+from ..blocks.motion_gru import MotionUnit, Warp
+from ..core import Cell
+from ..core.pretrained import load_weights, weights
+
+Rules = tuple[tuple[str, str], ...]
+
+#: For each block, our names to the released ones, as regular expressions; the first that matches a whole name counts.
+#: `{i}` is the index of the layer; `a+b` stands for two tensors there that are one here, stacked.
+_LSTM: Rules = (
+    (r"adapter\.(.*)", r"adapter.\1"),
+    (r"(conv_last)\.(weight|bias)", r"\1.\2"),
+    (r"(conv_.)\.(weight|bias)", r"\1.0.\2"),
+    (r"(conv_.\.\d\..*)", r"\1"),
+)
+_UNIT: Rules = (
+    (r"gates\.(.*)", r"update.\1+reset.\1"),
+    (r"candidate\.(.*)", r"output.\1"),
+    (r"warp\.mask\.(.*)", r"warp.warp_gate.\1"),
+    (r"warp\.conv\.(.*)", r"warp.conv.\1"),
+    (r"trend\.(alpha|beta)", r"global_growth_module.\1_default"),
+    (r"trend\.growth_linear\.(.*)", r"global_growth_module.fc_global.\1"),
+    (r"trend\.(alpha|beta)_linear\.(.*)", r"global_growth_module.\1_fc.\2"),
+)
+RULES: dict[type[nn.Module], Rules] = {
+    ConvLSTM: _LSTM,
+    STConvLSTM: _LSTM,
+    GFM: (
+        (r"local\.(.*)", r"global_feature_extractor.conv.\1"),
+        (r"linear\.(.*)", r"global_feature_extractor.fc.\1"),
+        (r"gate\.(.*)", r"gate.0.\1"),
+        (r"focus\.(.*)", r"conv_g.0.\1"),
+        (r"norm\.(.*)", r"conv_g.1.\1"),
+    ),
+    SimpleGFM: ((r"focus\.(weight|bias)", r"conv_g.0.\1"), (r"focus\.(\d\..*)", r"conv_g.\1")),
+    SAM: (
+        (r"query\.(.*)", r"layer_q.\1"),
+        (r"key_h\.(.*)", r"layer_k.\1"),
+        (r"key_m\.(.*)", r"layer_k2.\1"),
+        (r"value_h\.(.*)", r"layer_v.\1"),
+        (r"value_m\.(.*)", r"layer_v2.\1"),
+        (r"fuse\.(.*)", r"layer_z.\1"),
+        (r"gates\.(.*)", r"layer_m.\1"),
+    ),
+    Warp: ((r"mask\.(.*)", r"warp_gate.\1"), (r"conv\.(.*)", r"conv.\1")),
+    MotionUnit: _UNIT,
+    MotionGRU: (
+        (r"encode\.(.*)", r"enc_list.{i}.\1"),
+        (r"decode\.(.*)", r"dec_list.{i}.\1"),
+        (r"gate\.(.*)", r"gate_list.{i}.\1"),
+        *(
+            (rf"motion\.{ours}", "+".join("motion_list.{i}." + each for each in theirs.split("+")))
+            for ours, theirs in _UNIT
+        ),
+    ),
+    HighwayEntry: ((r"conv\.(.*)", r"conv_first_v.\1"),),
+}
+
+
+@dataclass
+class Plan:
+    """Our module and where its tensors come from.
+
+    Args:
+        module: To be given the weights.
+        names: Our parameter names to released ones.
+        unused: Regular expression of released names that never take part.
+        patch_inputs: Our parameters whose input channels are a patch of a frame.
+        patch_outputs: Those whose output channels are.
+        patch: Channels of a frame and side of a patch.
+    """
+
+    module: nn.Module
+    names: dict[str, str]
+    unused: str = r"(?!)"
+    patch_inputs: list[str] = field(default_factory=list)
+    patch_outputs: list[str] = field(default_factory=list)
+    patch: tuple[int, int] = (1, 1)
+
+    def load(self, official: Mapping[str, Tensor]) -> nn.Module:
+        """Give the module its weights, strictly."""
+        ours: dict[str, Tensor] = {}
+        left = {name for name in official if not re.fullmatch(self.unused, name)}
+        own = weights(self.module)
+        for name, there in self.names.items():
+            if name not in own:  # a second name of a shared tensor
+                continue
+            parts = there.split("+")
+            missing = [part for part in parts if part not in official]
+            if missing:
+                raise ValueError(f"state_dict must hold {missing[0]}; it holds {', '.join(sorted(official))[:300]}.")
+            left.difference_update(parts)
+            ours[name] = torch.cat([official[part] for part in parts]) if len(parts) > 1 else official[parts[0]]
+        if left:
+            raise ValueError(
+                f"state_dict holds {', '.join(sorted(left))}, unknown to this kind; is the config its own?"
+            )
+        order = _patch_order(*self.patch)
+        ours |= {name: ours[name][:, order] for name in self.patch_inputs}
+        ours |= {name: ours[name][order] for name in self.patch_outputs}
+        self.module.to(next(iter(ours.values())).dtype)
+        load_weights(self.module, ours, "state_dict")
+        return self.module
+
+
+def block_names(block: nn.Module, ours: str = "", theirs: str = "", layer: int = 0) -> dict[str, str]:
+    """Our names under the prefix `ours` to released ones under `theirs`, for one block."""
+    rules = next(rules for kind, rules in RULES.items() if isinstance(block, kind))
+
+    def there(name: str) -> str:
+        for pattern, replacement in rules:
+            match = re.fullmatch(pattern, name)
+            if match:
+                return "+".join(theirs + part for part in match.expand(replacement).format(i=layer).split("+"))
+        raise LookupError(f"{type(block).__name__}.{name} has no rule")
+
+    return {ours + name: there(name) for name in block.state_dict()}
+
+
+def cell_names(cell: Cell, ours: str = "", theirs: str = "", layer: int = 0) -> dict[str, str]:
+    """The same for all stages of a cell; those beside the released cell (highway, motion) have no prefix there."""
+    names: dict[str, str] = {}
+    for index, stage in enumerate(cell.stages):
+        if next(stage.parameters(), None) is None:
+            continue
+        beside = isinstance(stage, (HighwayEntry, MotionGRU))
+        inner = "attention_layer." if isinstance(stage, SAM) else ""
+        found = block_names(stage, f"{ours}stages.{index}.", "" if beside else theirs + inner, layer)
+        names |= {
+            name: there.replace(f"{theirs}adapter", "adapter") for name, there in found.items()
+        }  # one for all layers
+    return names
+
+
+def first_convolutions(cell: Cell, prefix: str) -> Iterator[str]:
+    """Our names of the weights that meet the input of the bottom cell."""
+    reads_x = {
+        STConvLSTM: ("conv_x",),
+        ConvLSTM: ("conv_x",),
+        GFM: ("local", "focus"),
+        SimpleGFM: ("focus",),
+        HighwayEntry: ("conv",),
+    }
+    for index, stage in enumerate(cell.stages):
+        for part in reads_x.get(type(stage), ()):
+            for name, value in stage.get_submodule(part).named_parameters():
+                if value.ndim == 4:
+                    yield f"{prefix}stages.{index}.{part}.{name}"
+
+
+def _patch_order(channels: int, patch: int) -> Tensor:
+    """Released channel of each of ours: there (row, column, channel), here (channel, row, column) as pixel-unshuffle's."""
+    return torch.arange(patch * patch * channels).view(patch, patch, channels).permute(2, 0, 1).flatten()

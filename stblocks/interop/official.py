@@ -1,0 +1,40 @@
+"""`from_official`: build one of our modules from a released state dict."""
+
+import difflib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from . import gmg, predrnn
+from .names import Plan
+
+#: What can be read: `<family>/<block>` to a function from the released configuration to our module and its names there.
+KINDS: dict[str, Callable[[Mapping[str, Any]], Plan]] = {**gmg.KINDS, **predrnn.KINDS}
+
+
+def from_official(kind: str, config: Mapping[str, Any], state_dict: Mapping[str, Tensor]) -> nn.Module:
+    """Build our module with the weights of a released one.
+
+    Parameters that the released code creates but never uses are left out. Frames cut into patches have their channels
+    in another order there; the weights that meet them are permuted.
+
+    Args:
+        kind: One of `KINDS`, such as `"gmg/model"`.
+        config: Arguments of the released class, by its names (`num_hidden`, `filter_size`, `configs`, ...).
+        state_dict: Its `state_dict()`.
+
+    Returns:
+        Our module, in the dtype of the weights. It computes what the released one does.
+
+    Raises:
+        ValueError: If the kind is unknown, the config lacks an argument, or a tensor is missing, unknown or of another shape.
+    """
+    if kind not in KINDS:
+        near = difflib.get_close_matches(kind, KINDS, n=3) or sorted(KINDS)
+        raise ValueError(f"There is no kind {kind!r}; did you mean {' or '.join(near)}?")
+    try:
+        plan = KINDS[kind](config)
+    except KeyError as error:
+        raise ValueError(f"config of {kind} must hold {error}; got {', '.join(config)}.") from error
+    return plan.load(state_dict)

@@ -1,0 +1,95 @@
+"""Released ConvLSTM, PredRNN and MotionRNN: their arguments as ours, for the recurrent models of OpenSTL."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import nn
+
+from ..blocks import ConvLSTM, MotionHighway, STConvLSTM
+from ..blocks.layers import Norm
+from ..blocks.motion_gru import MotionUnit, Warp
+from ..core import Cell, RecurrentForecaster, create_model
+from .names import Plan, block_names, cell_names, first_convolutions
+
+Config = Mapping[str, Any]
+
+
+def layer_norm(config: Config) -> Norm | None:
+    """The norm of a released cell: over channels and positions, or none."""
+    if not config["layer_norm"]:
+        return None
+    return lambda channels: nn.LayerNorm([channels, config["height"], config["width"]])
+
+
+def lstm_options(config: Config) -> dict[str, Any]:
+    """Arguments of our LSTM blocks from those of a released cell."""
+    _supported(config)
+    return {"kernel_size": config["filter_size"], "norm": layer_norm(config)}
+
+
+def model_plan(name: str, config: Config, *, unused: str = r"(?!)", **options: Any) -> Plan:
+    """Our registered model beside a released one of the PredRNN family."""
+    settings, widths = config["configs"], list(config["num_hidden"])
+    _supported(settings)
+    if len(set(widths)) != 1 or len(widths) != config["num_layers"]:
+        raise ValueError(f"num_hidden must be one width for each of the {config['num_layers']} layers, got {widths}.")
+    _, channels, height, width = settings["in_shape"]
+    model: RecurrentForecaster = create_model(
+        name,
+        in_channels=channels,
+        image_size=(height, width),
+        channels=widths[0],
+        num_layers=config["num_layers"],
+        patch_size=settings["patch_size"],
+        kernel_size=settings["filter_size"],
+        norm="layer" if settings["layer_norm"] else None,
+        **options,
+    )
+    names = {"head.0.weight": "conv_last.weight"}
+    for index, layer in enumerate(model.stack.layers):
+        names |= cell_names(layer, f"stack.layers.{index}.", f"cell_list.{index}.", index)  # type: ignore[arg-type]
+    first = list(first_convolutions(model.stack.layers[0], "stack.layers.0."))  # type: ignore[arg-type]
+    return Plan(model, names, unused, first, ["head.0.weight"], (channels, settings["patch_size"]))
+
+
+def block_plan(block: nn.Module, unused: str = r"(?!)") -> Plan:
+    """One of our blocks beside the released module of the same content."""
+    return Plan(block, block_names(block), unused)
+
+
+def cell_plan(*stages: Any) -> Plan:
+    """One of our cells beside a released cell."""
+    cell = Cell(*stages)
+    return Plan(cell, cell_names(cell))
+
+
+def _supported(settings: Config) -> None:
+    if settings.get("stride", 1) != 1:
+        raise ValueError(
+            f"stride must be 1, got {settings['stride']}: the released cells cannot add maps of other sizes."
+        )
+
+
+def _lstm_sizes(config: Config) -> tuple[int, int]:
+    return config["in_channel"], config["num_hidden"]
+
+
+def _convlstm_model(config: Config) -> Plan:
+    # the last layer of the model is called as the dead one of each cell
+    return model_plan("convlstm", config, unused=r"cell_list\.\d+\.conv_(o\.\d|last)\.(weight|bias)")
+
+
+KINDS: dict[str, Callable[[Config], Plan]] = {
+    "convlstm/cell": lambda c: block_plan(
+        ConvLSTM(*_lstm_sizes(c), **lstm_options(c)), r"conv_(o\.\d|last)\.(weight|bias)"
+    ),
+    "convlstm/model": _convlstm_model,
+    "predrnn/stlstm_cell": lambda c: block_plan(STConvLSTM(*_lstm_sizes(c), **lstm_options(c))),
+    "predrnn/model": lambda c: model_plan("predrnn", c),
+    "predrnn/v2_cell": lambda c: block_plan(STConvLSTM(*_lstm_sizes(c), **lstm_options(c))),
+    "predrnn/v2_model": lambda c: model_plan("predrnnv2", c),
+    "motionrnn/warp": lambda c: block_plan(Warp(c["inc"], c["outc"], c["neighbour"])),
+    "motionrnn/motiongru": lambda c: block_plan(MotionUnit(c["in_channel"], c["neighbour"])),
+    "motionrnn/highway_cell": lambda c: cell_plan(STConvLSTM(*_lstm_sizes(c), **lstm_options(c)), MotionHighway()),
+    "motionrnn/model": lambda c: model_plan("motionrnn", c, warp_kernel_size=c["neighbour"]),
+}
