@@ -12,7 +12,7 @@ from .blocks import (
     MotionHighway,
     SimpleGFM,
     STConvLSTM,
-)  # fmt: skip
+)
 from .core import (
     AUX,
     DECOUPLING,
@@ -40,13 +40,45 @@ from .core import (
     list_models,
     register_model,
     register_variant,
-)  # fmt: skip
+)
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "AUX", "DECOUPLING", "DEPTH", "GFM", "LOCAL", "MGM", "SAM", "TIME", "ZIGZAG",
-    "Block", "C", "Cell", "ConvLSTM", "D", "DecoupledSTConvLSTM", "F", "Forecaster", "H", "HighwayEntry", "M", "MotionGRU", "MotionHighway",
-    "O", "RecurrentForecaster", "RecurrentStack", "Rollout", "Route", "STConvLSTM", "SimpleGFM", "Slot", "X", "Z",
-    "create_model", "list_models", "register_model", "register_variant",
-]  # fmt: skip
+    "AUX",
+    "DECOUPLING",
+    "DEPTH",
+    "GFM",
+    "LOCAL",
+    "MGM",
+    "SAM",
+    "TIME",
+    "ZIGZAG",
+    "Block",
+    "C",
+    "Cell",
+    "ConvLSTM",
+    "D",
+    "DecoupledSTConvLSTM",
+    "F",
+    "Forecaster",
+    "H",
+    "HighwayEntry",
+    "M",
+    "MotionGRU",
+    "MotionHighway",
+    "O",
+    "RecurrentForecaster",
+    "RecurrentStack",
+    "Rollout",
+    "Route",
+    "STConvLSTM",
+    "SimpleGFM",
+    "Slot",
+    "X",
+    "Z",
+    "create_model",
+    "list_models",
+    "register_model",
+    "register_variant",
+]

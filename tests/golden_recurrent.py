@@ -66,7 +66,7 @@ def cell(case: Case) -> None:
 
 
 def teacher_mask(mask: Tensor, length: int, settings: dict) -> Tensor:
-    """`(B, steps)` booleans from a released mask, which is given per patch and leaves out the steps that are always true."""
+    """`(B, steps)` booleans from a released mask, given per patch and without the steps that are always true."""
     flags = mask[:, :, 0, 0, 0].bool()
     steps = length - 1
     full = torch.zeros(len(mask), steps, dtype=torch.bool)

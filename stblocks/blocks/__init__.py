@@ -9,6 +9,14 @@ from .sam import SAM
 from .st_convlstm import DecoupledSTConvLSTM, STConvLSTM
 
 __all__ = [
-    "GFM", "MGM", "SAM", "ConvLSTM", "DecoupledSTConvLSTM", "HighwayEntry", "MotionGRU", "MotionHighway", "STConvLSTM",
+    "GFM",
+    "MGM",
+    "SAM",
+    "ConvLSTM",
+    "DecoupledSTConvLSTM",
+    "HighwayEntry",
+    "MotionGRU",
+    "MotionHighway",
+    "STConvLSTM",
     "SimpleGFM",
-]  # fmt: skip
+]

@@ -109,10 +109,14 @@ class MultiScaleConv(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.convs = nn.ModuleList(nn.Conv2d(in_channels, out_channels, k, padding=k // 2) for k in (1, 3, 5))
+        self.one = nn.Conv2d(in_channels, out_channels, 1)
+        self.three = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+        self.five = nn.Conv2d(in_channels, out_channels, 5, padding=2)
 
     def forward(self, x: Tensor) -> Tensor:
         """`(B, in_channels, H, W)` to `(B, out_channels, H, W)`."""
-        one, three, five = self.convs
-        weight = five.weight + functional.pad(three.weight, [1] * 4) + functional.pad(one.weight, [2] * 4)
-        return functional.conv2d(x, weight, one.bias + three.bias + five.bias, padding=2)
+        weight = (
+            self.five.weight + functional.pad(self.three.weight, [1] * 4) + functional.pad(self.one.weight, [2] * 4)
+        )
+        bias = torch.stack([self.one.bias, self.three.bias, self.five.bias]).sum(0)  # type: ignore[list-item]
+        return functional.conv2d(x, weight, bias, padding=2)

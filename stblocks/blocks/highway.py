@@ -34,7 +34,7 @@ class HighwayEntry(Block):
 
 
 class MotionHighway(Block):
-    r"""Adds to the hidden state what the output gate held back, from the layer below: $Z_t = H_t = H_t + (1 - o_t) \circ Z_t$.
+    r"""Adds what the output gate held back, from the layer below: $Z_t = H_t = H_t + (1 - o_t) \circ Z_t$.
 
     Wu et al. (MotionRNN), CVPR 2021, Eq. 7; in GMG it stands after SAM. It has no parameters and takes any width.
 

@@ -55,7 +55,7 @@ class GrowthDecay(nn.Module):
         time_decay: What $\tau$ is. `"elapsed"`: 1, for the trend handed in is one step old; over k steps the weight
             falls as $\exp(-\beta k)$, which is what Eq. 15 describes. `"batch"`: the position in the batch, as in the
             released code; only for parity with it.
-        growth: `"product"`: $\alpha \, \alpha_d$ as printed. `"head"`: the released code's third head in place of $\alpha_d$.
+        growth: `"product"`: $\alpha \, \alpha_d$ as printed. `"head"`: a third head for $\alpha_d$, as released.
     """
 
     def __init__(self, channels: int, *, time_decay: str = "elapsed", growth: str = "product") -> None:

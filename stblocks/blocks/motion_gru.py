@@ -10,7 +10,7 @@ from .layers import check_odd, conv, side_by_side
 
 
 class MotionGRU(Block):
-    r"""Motion by transient variation F and trending momentum D, on maps of half resolution and a quarter of the channels.
+    r"""Motion by transient variation F and trending momentum D, on half the resolution and a quarter of the channels.
 
     Wu et al. (MotionRNN), CVPR 2021, https://arxiv.org/abs/2103.02243, Sec. 3.2, in the symbols of the GMG paper. With
     X the hidden state after a convolution of stride 2,
@@ -20,7 +20,8 @@ class MotionGRU(Block):
     $$D_t = \tfrac12 D_{t-1} + \tfrac12 F_{t-1} \qquad F_t = F' + D_t \tag{17, 18}$$
     $$X' = \mathrm{DeformableConv}(X, F_t) \tag{19}$$
 
-    and the result, back at full resolution, is mixed into the hidden state by a gate: $H = g \circ X' + (1 - g) \circ H$.
+    and the result, back at full resolution, is mixed into the hidden state by a gate:
+    $H = g \circ X' + (1 - g) \circ H$.
 
     Args:
         channels: Channels of `h`.
@@ -110,7 +111,7 @@ class Warp(nn.Module):
         zero(self.mask)
 
     def forward(self, x: Tensor, offset: Tensor) -> Tensor:
-        """`x` `(B, C, H, W)` and `offset` `(B, 2 k^2, H, W)` in pixels, row offsets first, to `(B, out_channels, H, W)`."""
+        """`x` `(B, C, H, W)` and `offset` `(B, 2 k^2, H, W)`, pixels, rows first, to `(B, out_channels, H, W)`."""
         return deformable_conv2d(x, offset, torch.sigmoid(self.mask(x)), self.conv.weight)
 
 

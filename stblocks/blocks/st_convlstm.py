@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..core.block import Block
-from ..core.slot import DECOUPLING, C, H, M, O, X
+from ..core.slot import DECOUPLING, C, H, M, O, Slot, X
 from .layers import Norm, conv, side_by_side
 
 
@@ -44,7 +44,7 @@ class STConvLSTM(Block):
     """
 
     reads = (X, H, C, M)
-    writes = (H, C, M, O)
+    writes: tuple[Slot, ...] = (H, C, M, O)
     owns = (H, C, M)
 
     def __init__(
@@ -96,7 +96,7 @@ class DecoupledSTConvLSTM(STConvLSTM):
     r"""An `STConvLSTM` that says how alike the increments of its two memories are, for a loss that decouples them.
 
     Wang et al. (PredRNNv2), TPAMI 2022, https://arxiv.org/abs/2103.09504, Sec. 3.3:
-    $L = \mathrm{mean}_k \, |\cos(W_d * \Delta C, W_d * \Delta M)_k|$ over the channels k, the cosine over the positions.
+    $L = \mathrm{mean}_k \, |\cos(W_d * \Delta C, W_d * \Delta M)_k|$ over channels k, the cosine over positions.
 
     Args:
         in_channels, channels: See `STConvLSTM`.

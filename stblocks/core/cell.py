@@ -32,7 +32,7 @@ class Cell(nn.Module):
         y: `(B, out_channels, H, W)`.
 
     Raises:
-        ValueError: If the stages do not fit: a slot that nothing provides, two owners of one slot, channels that differ.
+        ValueError: If the stages do not fit: a slot that nothing provides, two owners of one, channels that differ.
 
     Example:
         >>> cell = Cell(STConvLSTM(16, 64), GFM(16, 64))      # GFM inside PredRNN
@@ -125,9 +125,7 @@ def _widths(stages: tuple[Block, ...]) -> dict[str, int]:
     def agree(stage: Block, name: str, width: int) -> None:
         other, known = first.setdefault(name, (_name(stage), width))
         if known != width:
-            raise ValueError(
-                f"{name} has {known} channels in {other} but {width} in {_name(stage)}; build both with the same number."
-            )
+            raise ValueError(f"{name} has {known} channels in {other} but {width} in {_name(stage)}; make them equal.")
 
     if not any(H in stage.writes for stage in stages):
         raise ValueError(f"No stage writes {H}, the output of a cell; add {providers(H)}.")
@@ -136,8 +134,9 @@ def _widths(stages: tuple[Block, ...]) -> dict[str, int]:
             agree(stage, name, width)
     for stage in stages:
         known = next((first[slot.name][1] for slot in stage.alike if slot.name in first), None)
-        for slot in stage.alike if known is not None else ():
-            agree(stage, slot.name, known)
+        if known is not None:
+            for slot in stage.alike:
+                agree(stage, slot.name, known)
     return {name: width for name, (_, width) in first.items()}
 
 
@@ -148,7 +147,7 @@ def _owners(stages: tuple[Block, ...]) -> dict[str, int]:
         for slot in stage.owns:
             if slot.name in owner:
                 raise ValueError(
-                    f"{_name(stages[owner[slot.name]])} and {_name(stage)} both own {slot}; a cell has one owner of each: "
+                    f"{_name(stages[owner[slot.name]])} and {_name(stage)} both own {slot}; a cell has one owner: "
                     f"leave one of them out."
                 )
             owner[slot.name] = index

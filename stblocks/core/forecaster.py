@@ -75,8 +75,8 @@ class Forecaster(Pretrained):
             raise ValueError(f"past must hold floating-point values, got {past.dtype}; scale the frames first.")
         if self.image_size is not None and tuple(past.shape[-2:]) != tuple(self.image_size):
             raise ValueError(
-                f"past must have frames of image_size={tuple(self.image_size)}, which this model's parameters are bound "
-                f"to, got {tuple(past.shape[-2:])}; build it with that image_size or with a norm that has no size."
+                f"past must have frames of image_size={tuple(self.image_size)}, which this model is bound to, "
+                f"got {tuple(past.shape[-2:])}; build it with that image_size or with a norm that has no size."
             )
 
 
@@ -87,8 +87,8 @@ class RecurrentForecaster(Forecaster):
         stem: Frame to features, such as `nn.PixelUnshuffle(4)` for patches of 4.
         stack: The recurrent layers.
         head: Features to frame.
-        size_multiple: What the stem and the stack need H and W to be multiples of. Frames are padded to it at the bottom
-            and the right by replication, and every forecast is cropped.
+        size_multiple: What stem and stack need H and W to be multiples of. Frames are padded to it at the bottom and
+            the right by replication, forecasts are cropped.
         feedback: Forecast to next input, where their channels differ.
         checkpointing: Recompute each step in backward instead of keeping its activations: memory of one step and of
             the states, for about a third more time.
@@ -157,14 +157,12 @@ class RecurrentForecaster(Forecaster):
         length = past.shape[1]
         every, some = self._plan(past, horizon, future, teacher_mask)
         truth = past if future is None else torch.cat([past, future], dim=1)
-        state, fed, forecasts, aux = None, None, [], {}
+        state: StackState | None = None
+        fed, forecasts, aux = truth[:, 0], [], dict[str, Tensor]()
         for t in range(length + horizon - 1):
-            if every[t]:
-                frame = truth[:, t]
-            elif some[t] and teacher_mask is not None:
+            frame = truth[:, t] if every[t] else fed
+            if teacher_mask is not None and some[t] and not every[t]:
                 frame = torch.where(teacher_mask[:, t].to(past.device).view(-1, 1, 1, 1), truth[:, t], fed)
-            else:
-                frame = fed
             if self.checkpointing and torch.is_grad_enabled():
                 forecast, state = checkpoint(self.step, frame, state, use_reentrant=False)
             else:
@@ -173,7 +171,7 @@ class RecurrentForecaster(Forecaster):
             if not all(every):
                 fed = self._feed_back(forecast, past)
             for name, value in self.stack.aux(state).items():
-                aux[name] = aux.get(name, 0) + value / (length + horizon - 1)
+                aux[name] = aux.get(name, torch.zeros_like(value)) + value / (length + horizon - 1)
         return Rollout(torch.stack(forecasts, dim=1), 1, aux, state)
 
     def _feed_back(self, forecast: Tensor, past: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from .registry import create_model
 WEIGHTS = "model.safetensors"
 
 
-class Pretrained(ModelHubMixin, nn.Module, library_name="stblocks"):  # type: ignore[call-arg]
+class Pretrained(ModelHubMixin, nn.Module, library_name="stblocks"):
     """`save_pretrained(directory)` and `from_pretrained(directory or hub name)`, in safetensors and JSON.
 
     `config` is what `create_model` was given, under the key `"model"` the name; a model built by hand has none and
@@ -39,22 +39,40 @@ class Pretrained(ModelHubMixin, nn.Module, library_name="stblocks"):  # type: ig
     def _save_pretrained(self, save_directory: Path) -> None:
         if self.config is None:
             raise ValueError(
-                "save_pretrained needs a model built by create_model, which remembers how; this one was composed by hand: "
+                "save_pretrained needs a model built by create_model, which remembers how; this one was made by hand: "
                 "register its builder with @register_model, or save model.state_dict()."
             )
         save_file({name: value.contiguous() for name, value in weights(self).items()}, save_directory / WEIGHTS)
 
     @classmethod
-    def _from_pretrained(cls, *, model_id: str, **download: Any) -> nn.Module:
-        keys = ("revision", "cache_dir", "force_download", "token", "local_files_only")
-        download = {key: value for key, value in download.items() if key in keys}
+    def _from_pretrained(  # type: ignore[override]
+        cls,
+        *,
+        model_id: str,
+        revision: str | None,
+        cache_dir: str | Path | None,
+        force_download: bool,
+        local_files_only: bool,
+        token: str | bool | None,
+        **_options: Any,  # those of the config file again, which is read here as a whole
+    ) -> nn.Module:
 
         def find(name: str) -> Path:
             if Path(model_id).is_dir():
                 if not (Path(model_id) / name).is_file():
                     raise ValueError(f"{model_id} must hold {constants.CONFIG_NAME} and {WEIGHTS}; {name} is missing.")
                 return Path(model_id) / name
-            return Path(hf_hub_download(repo_id=model_id, filename=name, **download))
+            return Path(
+                hf_hub_download(
+                    repo_id=model_id,
+                    filename=name,
+                    revision=revision,
+                    cache_dir=cache_dir,
+                    force_download=force_download,
+                    token=token,
+                    local_files_only=local_files_only,
+                )
+            )
 
         return load_pretrained(find(constants.CONFIG_NAME), find(WEIGHTS))
 

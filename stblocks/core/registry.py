@@ -10,8 +10,6 @@ from functools import cache, partial
 from importlib.metadata import entry_points
 from typing import Any
 
-from torch import nn
-
 Builder = Callable[..., Any]
 
 #: Packages add models by an entry point of this group that imports the module which registers them.
@@ -134,7 +132,7 @@ def create_model(name: str, in_channels: int = 1, image_size: tuple[int, int] = 
             raise TypeError(
                 f"{name}: option {option} must be a JSON value, got {value!r}; compose the model by hand."
             ) from error
-    model: nn.Module = build(**bound.arguments)
+    model: Any = build(**bound.arguments)
     model.config = {"model": name, **json.loads(json.dumps(bound.arguments))}
     return model
 

@@ -48,18 +48,19 @@ class RecurrentStack(nn.Module):
         for slot, route in (routes or {}).items():
             if slot.name not in slots or route not in (TIME, ZIGZAG, DEPTH):
                 raise ValueError(
-                    f"routes may send {', '.join(map(str, slots.values()))} over TIME, ZIGZAG or DEPTH, got {slot}: {route}."
+                    f"routes may send {', '.join(map(str, slots.values()))} over TIME, ZIGZAG or DEPTH, "
+                    f"got {slot}: {route}."
                 )
             self.routes[slot.name] = route
         _check_chain(self.layers)
         _check_routes(cells, slots, self.routes)
 
     def init_state(self, x: Tensor) -> StackState:
-        """The state before the first step, for inputs like `x`. Walks the layers once, since they may change the shape."""
+        """The state before the first step, for inputs like `x`: walks the layers, which may change its shape."""
         layers: list[Any] = []
         zigzag: dict[str, Tensor] = {}
         for layer in self.layers:
-            state = layer.init_state(x) if hasattr(layer, "init_state") else {}
+            state = layer.init_state(x) if hasattr(layer, "init_state") else {}  # type: ignore[operator]
             if isinstance(layer, Cell):
                 zigzag = {n: v for n, v in state.items() if self.routes[n] is ZIGZAG} | zigzag
                 state = {n: v for n, v in state.items() if self.routes[n] not in (ZIGZAG, DEPTH)}
@@ -124,11 +125,12 @@ def _check_routes(cells: list[tuple[int, Cell]], slots: dict[str, Slot], routes:
             reads_first = name in cell.inherits or (name in cell.starts)
             if route is DEPTH and reads_first and not written:
                 raise ValueError(
-                    f"layer {i} reads {slots[name]}, which no lower layer writes; put a layer below that does, or begin "
-                    f"it with {providers(slots[name])}."
+                    f"layer {i} reads {slots[name]}, which no lower layer writes; put one below that does, or begin it "
+                    f"with {providers(slots[name])}."
                 )
             if route in (TIME, ZIGZAG) and name in cell.inherits:
                 raise ValueError(
-                    f"routes carries {slots[name]} over time, but no stage of layer {i} starts it; add {starters(slots[name])}."
+                    f"routes carries {slots[name]} over time, but nothing in layer {i} starts it; "
+                    f"add {starters(slots[name])}."
                 )
             written = True

@@ -38,7 +38,9 @@ RULES: dict[type[nn.Module], Rules] = {
         (r"local\.(.*)", r"global_feature_extractor.conv.\1"),
         (r"linear\.(.*)", r"global_feature_extractor.fc.\1"),
         (r"gate\.(.*)", r"gate.0.\1"),
-        (r"focus\.(.*)", r"conv_g.0.\1"),
+        (r"focus\.one\.(.*)", r"conv_g.0.convs.0.\1"),
+        (r"focus\.three\.(.*)", r"conv_g.0.convs.1.\1"),
+        (r"focus\.five\.(.*)", r"conv_g.0.convs.2.\1"),
         (r"norm\.(.*)", r"conv_g.1.\1"),
     ),
     SimpleGFM: ((r"focus\.(weight|bias)", r"conv_g.0.\1"), (r"focus\.(\d\..*)", r"conv_g.\1")),
@@ -158,5 +160,5 @@ def first_convolutions(cell: Cell, prefix: str) -> Iterator[str]:
 
 
 def _patch_order(channels: int, patch: int) -> Tensor:
-    """Released channel of each of ours: there (row, column, channel), here (channel, row, column) as pixel-unshuffle's."""
+    """Released channel of each of ours: (row, column, channel) there, (channel, row, column) here."""
     return torch.arange(patch * patch * channels).view(patch, patch, channels).permute(2, 0, 1).flatten()

@@ -28,7 +28,7 @@ def from_official(kind: str, config: Mapping[str, Any], state_dict: Mapping[str,
         Our module, in the dtype of the weights. It computes what the released one does.
 
     Raises:
-        ValueError: If the kind is unknown, the config lacks an argument, or a tensor is missing, unknown or of another shape.
+        ValueError: If the kind is unknown, the config lacks an argument, or a tensor is missing or does not fit.
     """
     if kind not in KINDS:
         near = difflib.get_close_matches(kind, KINDS, n=3) or sorted(KINDS)

@@ -1,10 +1,11 @@
 """GMG and its two smaller variants."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from ..blocks import GFM, MGM, SAM, HighwayEntry, MotionHighway, SimpleGFM, STConvLSTM
 from ..core import Cell, RecurrentForecaster, register_model, register_variant
-from .recurrent import layer_widths, make_norm, patch_forecaster
+from .recurrent import PatchRNN
 
 
 @register_model(paper="Du et al., GMG, 2025", dataset="CIKM2017", parameters=31_448_973, flops=111_980_338_624)
@@ -26,65 +27,36 @@ def gmg_l(
     growth: str = "product",
     checkpointing: bool = False,
 ) -> RecurrentForecaster:
-    """GMG-L (GMG paper, Fig. 3): ST-ConvLSTM, GFM, SAM and motion highway in every layer, MGM in every layer but the last.
+    """GMG-L (paper, Fig. 3): ST-ConvLSTM, GFM, SAM and motion highway in every layer, MGM in all but the last.
 
     Args:
-        in_channels: Channels of a frame.
-        image_size: `(H, W)` of a frame; binding only with `norm="layer"`.
-        channels: Width of every layer.
-        num_layers: Number of layers.
-        patch_size: Side of the patches that frames are cut into.
+        in_channels, image_size, channels, num_layers, patch_size, norm, checkpointing: See `PatchRNN`.
         kernel_size: Side of the kernels of the ST-ConvLSTM and of MGM's convolution and gate.
         attention_channels: Channels of SAM's queries and keys; `None` leaves SAM out.
         warp_kernel_size: Side of MGM's deformable kernel.
         forget_bias: Constant in the forget gates.
-        norm: `"layer"`, `"group"` or `None`.
         simple_focus: Take the simplified GFM.
         focus: See `GFM`.
         time_decay, growth: See `MGM`.
-        checkpointing: See `RecurrentForecaster`.
     """
     if simple_focus and focus != "spatial":
-        raise ValueError(
-            f"focus belongs to the full GFM, but simple_focus=True asks for the simplified one; got {focus!r}."
-        )
-    make = make_norm(norm, image_size, patch_size)
+        raise ValueError(f"focus belongs to the full GFM; with simple_focus=True leave it out, got {focus!r}.")
+    net = PatchRNN(in_channels, image_size, channels, num_layers, patch_size, norm, checkpointing)
+    make = net.make_norm()
 
-    def cell(below: int, width: int, *, bottom: bool, top: bool) -> Cell:
-        gfm = SimpleGFM(below, width, norm=make) if simple_focus else GFM(below, width, focus=focus, norm=make)
-        sam = [] if attention_channels is None else [SAM(width, attention_channels=attention_channels)]
-        mgm = (
-            []
-            if top
-            else [
-                MGM(
-                    width,
-                    kernel_size=kernel_size,
-                    warp_kernel_size=warp_kernel_size,
-                    time_decay=time_decay,
-                    growth=growth,
-                )
-            ]
-        )
+    def cell(layer: int, below: int) -> Cell:
+        top = layer == num_layers - 1
+        motion: dict[str, Any] = {"warp_kernel_size": warp_kernel_size, "time_decay": time_decay, "growth": growth}
         return Cell(
-            *([HighwayEntry(below, width)] if bottom else []),
-            STConvLSTM(below, width, kernel_size=kernel_size, forget_bias=forget_bias, norm=make),
-            gfm,
-            *sam,
+            *([HighwayEntry(below, channels)] if layer == 0 else []),
+            STConvLSTM(below, channels, kernel_size=kernel_size, forget_bias=forget_bias, norm=make),
+            SimpleGFM(below, channels, norm=make) if simple_focus else GFM(below, channels, focus=focus, norm=make),
+            *([] if attention_channels is None else [SAM(channels, attention_channels=attention_channels)]),
             MotionHighway(),
-            *mgm,
+            *([] if top else [MGM(channels, kernel_size=kernel_size, **motion)]),
         )
 
-    widths = layer_widths(in_channels, patch_size, channels, num_layers)
-    cells = [cell(*pair, bottom=i == 0, top=i == num_layers - 1) for i, pair in enumerate(widths)]
-    return patch_forecaster(
-        cells,
-        in_channels=in_channels,
-        image_size=image_size,
-        patch_size=patch_size,
-        norm=norm,
-        checkpointing=checkpointing,
-    )
+    return net.build(cell)
 
 
 register_variant(  # without SAM, for maps of small features

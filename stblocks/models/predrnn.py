@@ -1,12 +1,13 @@
 """ConvLSTM, PredRNN, PredRNNv2 and MotionRNN, the recurrent models that the papers compare with."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import nn
 
 from ..blocks import ConvLSTM, DecoupledSTConvLSTM, HighwayEntry, MotionGRU, MotionHighway, STConvLSTM
 from ..core import Cell, RecurrentForecaster, register_model
-from .recurrent import layer_widths, make_norm, patch_forecaster
+from .recurrent import PatchRNN
 
 
 @register_model(paper="Shi et al., NeurIPS 2015", dataset="Moving MNIST", parameters=11_675_648, flops=56_790_351_872)
@@ -22,20 +23,10 @@ def convlstm(
     norm: str | None = None,
     checkpointing: bool = False,
 ) -> RecurrentForecaster:
-    """A stack of ConvLSTMs. The published 15.08 M parameters count 3.41 M that never take part; they do not exist here."""
-    make = make_norm(norm, image_size, patch_size)
-    cells = [
-        Cell(ConvLSTM(below, width, kernel_size=kernel_size, forget_bias=forget_bias, norm=make))
-        for below, width in layer_widths(in_channels, patch_size, channels, num_layers)
-    ]
-    return patch_forecaster(
-        cells,
-        in_channels=in_channels,
-        image_size=image_size,
-        patch_size=patch_size,
-        norm=norm,
-        checkpointing=checkpointing,
-    )
+    """A stack of ConvLSTMs. The published 15.08 M parameters count 3.41 M that never take part: not created here."""
+    net = PatchRNN(in_channels, image_size, channels, num_layers, patch_size, norm, checkpointing)
+    options: dict[str, Any] = {"kernel_size": kernel_size, "forget_bias": forget_bias, "norm": net.make_norm()}
+    return net.build(lambda layer, below: Cell(ConvLSTM(below, channels, **options)))
 
 
 @register_model(paper="Wang et al., NeurIPS 2017", dataset="CIKM2017", parameters=23_838_720, flops=85_437_972_480)
@@ -52,19 +43,9 @@ def predrnn(
     checkpointing: bool = False,
 ) -> RecurrentForecaster:
     """PredRNN: ST-ConvLSTMs whose memory zigzags through the layers."""
-    make = make_norm(norm, image_size, patch_size)
-    cells = [
-        Cell(STConvLSTM(below, width, kernel_size=kernel_size, forget_bias=forget_bias, norm=make))
-        for below, width in layer_widths(in_channels, patch_size, channels, num_layers)
-    ]
-    return patch_forecaster(
-        cells,
-        in_channels=in_channels,
-        image_size=image_size,
-        patch_size=patch_size,
-        norm=norm,
-        checkpointing=checkpointing,
-    )
+    net = PatchRNN(in_channels, image_size, channels, num_layers, patch_size, norm, checkpointing)
+    options: dict[str, Any] = {"kernel_size": kernel_size, "forget_bias": forget_bias, "norm": net.make_norm()}
+    return net.build(lambda layer, below: Cell(STConvLSTM(below, channels, **options)))
 
 
 @register_model(paper="Wang et al., TPAMI 2022", dataset="Moving MNIST", parameters=23_855_104, flops=116_589_068_288)
@@ -80,25 +61,11 @@ def predrnnv2(
     norm: str | None = None,
     checkpointing: bool = False,
 ) -> RecurrentForecaster:
-    """PredRNNv2: PredRNN with the decoupling loss as `rollout(...).aux["decoupling"]`; its adapter serves all layers."""
-    make = make_norm(norm, image_size, patch_size)
+    """PredRNNv2: PredRNN with the decoupling loss as `rollout(...).aux["decoupling"]`. All layers share its adapter."""
+    net = PatchRNN(in_channels, image_size, channels, num_layers, patch_size, norm, checkpointing)
+    options: dict[str, Any] = {"kernel_size": kernel_size, "forget_bias": forget_bias, "norm": net.make_norm()}
     adapter = nn.Conv2d(channels, channels, 1, bias=False)
-    cells = [
-        Cell(
-            DecoupledSTConvLSTM(
-                below, width, adapter=adapter, kernel_size=kernel_size, forget_bias=forget_bias, norm=make
-            )
-        )
-        for below, width in layer_widths(in_channels, patch_size, channels, num_layers)
-    ]
-    return patch_forecaster(
-        cells,
-        in_channels=in_channels,
-        image_size=image_size,
-        patch_size=patch_size,
-        norm=norm,
-        checkpointing=checkpointing,
-    )
+    return net.build(lambda layer, below: Cell(DecoupledSTConvLSTM(below, channels, adapter=adapter, **options)))
 
 
 @register_model(paper="Wu et al., CVPR 2021", dataset="CIKM2017", parameters=26_911_553, flops=94_801_821_184)
@@ -116,22 +83,13 @@ def motionrnn(
     checkpointing: bool = False,
 ) -> RecurrentForecaster:
     """MotionRNN on PredRNN: a MotionGRU after every layer but the last, and the motion highway."""
-    make = make_norm(norm, image_size, patch_size)
-    widths = layer_widths(in_channels, patch_size, channels, num_layers)
-    cells = [
-        Cell(
-            *[HighwayEntry(below, width)] * (layer == 0),
-            STConvLSTM(below, width, kernel_size=kernel_size, forget_bias=forget_bias, norm=make),
-            MotionHighway(),
-            *[MotionGRU(width, kernel_size=kernel_size, warp_kernel_size=warp_kernel_size)] * (layer < num_layers - 1),
-        )
-        for layer, (below, width) in enumerate(widths)
-    ]
-    return patch_forecaster(
-        cells,
-        in_channels=in_channels,
-        image_size=image_size,
-        patch_size=patch_size,
-        norm=norm,
-        checkpointing=checkpointing,
-    )
+    net = PatchRNN(in_channels, image_size, channels, num_layers, patch_size, norm, checkpointing)
+    options: dict[str, Any] = {"kernel_size": kernel_size, "forget_bias": forget_bias, "norm": net.make_norm()}
+
+    def cell(layer: int, below: int) -> Cell:
+        entry = [HighwayEntry(below, channels)] if layer == 0 else []
+        motion = [MotionGRU(channels, kernel_size=kernel_size, warp_kernel_size=warp_kernel_size)]
+        top = layer == num_layers - 1
+        return Cell(*entry, STConvLSTM(below, channels, **options), MotionHighway(), *([] if top else motion))
+
+    return net.build(cell)

@@ -1,73 +1,68 @@
 """What the recurrent models share: frames cut into patches, a stack of cells, a 1x1 convolution back to patches."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from torch import nn
 
 from ..blocks.layers import Norm, choose
-from ..core import Cell, RecurrentForecaster, RecurrentStack, Route, Slot
+from ..core import Cell, RecurrentForecaster, RecurrentStack
 
 
-def patch_forecaster(
-    cells: Iterable[nn.Module],
-    *,
-    in_channels: int,
-    image_size: Sequence[int],
-    patch_size: int,
-    norm: str | None,
-    checkpointing: bool,
-    routes: Mapping[Slot, Route] | None = None,
-) -> RecurrentForecaster:
-    """A forecaster over patches, the frame of the PredRNN family and of GMG.
+@dataclass(frozen=True)
+class PatchRNN:
+    """The frame of the PredRNN family and of GMG, without its cells.
 
     Args:
-        cells: Layers, bottom to top; the bottom one takes `in_channels * patch_size**2` channels.
-        in_channels, image_size, patch_size, checkpointing, norm: Options of the model.
-        routes: See `RecurrentStack`.
-    """
-    stack = RecurrentStack(cells, routes)
-    top = stack.layers[-1]
-    width = top.out_channels if isinstance(top, Cell) else 0
-    head = nn.Conv2d(width, in_channels * patch_size**2, 1, bias=False)
-    return RecurrentForecaster(
-        nn.PixelUnshuffle(patch_size),
-        stack,
-        nn.Sequential(head, nn.PixelShuffle(patch_size)),
-        size_multiple=patch_size,
-        checkpointing=checkpointing,
-        in_channels=in_channels,
-        image_size=(image_size[0], image_size[1]) if norm == "layer" else None,
-    )
-
-
-def make_norm(norm: str | None, image_size: Sequence[int], patch_size: int) -> Norm | None:
-    """The norm that an option names.
-
-    Args:
-        norm: `"layer"`, over channels and positions as released, which binds the model to `image_size`; `"group"`, the
-            same without parameters per position, for any size; `None`.
-        image_size, patch_size: Options of the model.
-    """
-    if norm is None:
-        return None
-    if choose("norm", norm, ("layer", "group")) == "group":
-        return partial(nn.GroupNorm, 1)
-    height, width = (-(-side // patch_size) for side in image_size)
-    return lambda channels: nn.LayerNorm([channels, height, width])
-
-
-def layer_widths(in_channels: int, patch_size: int, channels: int, num_layers: int) -> list[tuple[int, int]]:
-    """`(in_channels, channels)` of every layer.
+        in_channels: Channels of a frame.
+        image_size: `(H, W)` of a frame; binding only with `norm="layer"`.
+        channels: Width of every layer.
+        num_layers: Number of layers.
+        patch_size: Side of the patches that frames are cut into.
+        norm: `"layer"`, over channels and positions as released; `"group"`, the same without parameters per position,
+            for any size; or `None`.
+        checkpointing: See `RecurrentForecaster`.
 
     Raises:
-        ValueError: If a number is not positive.
+        ValueError: If a number is not positive or the norm is unknown.
     """
-    sizes: dict[str, Any] = {
-        "in_channels": in_channels, "patch_size": patch_size, "channels": channels, "num_layers": num_layers
-    }  # fmt: skip
-    for name, value in sizes.items():
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} must be a positive integer, got {value!r}.")
-    return [(in_channels * patch_size**2, channels)] + [(channels, channels)] * (num_layers - 1)
+
+    in_channels: int
+    image_size: Sequence[int]
+    channels: int
+    num_layers: int
+    patch_size: int
+    norm: str | None
+    checkpointing: bool
+
+    def __post_init__(self) -> None:
+        for name in ("in_channels", "channels", "num_layers", "patch_size"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise ValueError(f"{name} must be an integer >= 1, got {value!r}.")
+        if len(self.image_size) != 2 or min(self.image_size) < 1:
+            raise ValueError(f"image_size must be (H, W), got {self.image_size!r}.")
+        if self.norm is not None:
+            choose("norm", self.norm, ("layer", "group"))
+
+    def make_norm(self) -> Norm | None:
+        """The norm for the blocks."""
+        if self.norm != "layer":
+            return None if self.norm is None else partial(nn.GroupNorm, 1)
+        height, width = (-(-side // self.patch_size) for side in self.image_size)
+        return lambda channels: nn.LayerNorm([channels, height, width])
+
+    def build(self, cell: Callable[[int, int], Cell]) -> RecurrentForecaster:
+        """The forecaster whose layers, bottom to top, are `cell(layer, in_channels of that layer)`."""
+        patch = self.in_channels * self.patch_size**2
+        layers = [cell(layer, self.channels if layer else patch) for layer in range(self.num_layers)]
+        return RecurrentForecaster(
+            nn.PixelUnshuffle(self.patch_size),
+            RecurrentStack(layers),
+            nn.Sequential(nn.Conv2d(self.channels, patch, 1, bias=False), nn.PixelShuffle(self.patch_size)),
+            size_multiple=self.patch_size,
+            checkpointing=self.checkpointing,
+            in_channels=self.in_channels,
+            image_size=(self.image_size[0], self.image_size[1]) if self.norm == "layer" else None,
+        )

@@ -18,7 +18,7 @@ def deformable_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, *
 
     Args:
         x: `(B, C, H, W)`.
-        offset: $\Delta$ in pixels, `(B, 2 K, H, W)`: first the K row offsets, then the K column offsets, taps row by row.
+        offset: $\Delta$ in pixels, `(B, 2 K, H, W)`: the K row offsets, then the K column offsets, taps row by row.
         mask: $m$, `(B, K, H, W)`.
         weight: $W$, `(C', C, k, k)`, k odd and K = k * k.
         backend: One of `BACKENDS`.
