@@ -1,0 +1,234 @@
+"""check_block and check_cell: what every block and every cell must fulfil, for yours as for ours.
+
+```python
+from stblocks.testing import check_block
+
+check_block(lambda: MyBlock(3, 4))
+```
+
+Each check is a function of its own, so that a test can run one, and an error says what was broken.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .core import Block, Cell
+
+Make = Callable[[], Block]
+
+#: Frame sizes that the checks run at by default: square, odd, not square, a single row, a single position.
+SIZES: tuple[tuple[int, int], ...] = ((4, 4), (5, 3), (1, 4), (1, 1))
+
+
+class CheckError(AssertionError):
+    """A block or cell does not keep the protocol."""
+
+
+def check_block(
+    make: Make, *, sizes: Sequence[tuple[int, int]] = SIZES, seed: int = 0, exempt: Sequence[str] = ()
+) -> None:
+    """Run all checks on a block, alone and as a stage of a cell made for it.
+
+    Args:
+        make: Builds the block, with small channels; it is called anew for every check.
+        sizes: `(H, W)` to try; leave out those the block cannot take.
+        seed: For weights and inputs.
+        exempt: Endings of parameter names whose gradient is rightly zero, such as a softmax's key bias.
+
+    Raises:
+        CheckError: At the first check that fails.
+    """
+    for size in sizes:
+        check_shapes(make, size=size, seed=seed)
+        check_purity(make, size=size, seed=seed)
+        check_batch(make, size=size, seed=seed)
+        check_starts(make, size=size, seed=seed)
+    check_reach(make, seed=seed, exempt=exempt)
+    check_gradients(make, seed=seed)
+    check_state_dict(make, seed=seed)
+    check_low_precision(make, seed=seed)
+    check_traces(make, seed=seed)
+
+
+def example(make: Make, *, size: tuple[int, int] = (5, 3), batch: int = 2, seed: int = 0) -> tuple[Block, list[Tensor]]:
+    """A block with random float64 weights, none at a special start value, and a random map for each slot it reads."""
+    torch.manual_seed(seed)
+    block = make().double().eval()
+    with torch.no_grad():
+        for parameter in block.parameters():
+            parameter.add_(torch.randn_like(parameter), alpha=0.2)
+    widths = dict.fromkeys((slot.name for slot in block.alike), 3) | block.widths
+    start = block.init_state(torch.zeros(batch, 1, *size, dtype=torch.float64))
+    maps = [torch.randn(batch, widths[slot.name], *size, dtype=torch.float64) for slot in block.reads]
+    return block, [torch.randn_like(start.get(slot.name, each)) for slot, each in zip(block.reads, maps, strict=True)]
+
+
+def check_shapes(make: Make, *, size: tuple[int, int], seed: int = 0) -> None:
+    """One map for every slot in `writes`: finite, of the declared channels, of the shape it was read with."""
+    block, maps = example(make, size=size, seed=seed)
+    read = {slot.name: each.shape for slot, each in zip(block.reads, maps, strict=True)}
+    for slot, value in _results(block, maps).items():
+        _expect(bool(value.isfinite().all()), f"{slot} is not finite at {size}")
+        if slot in read:
+            _expect(value.shape == read[slot], f"{slot} was {tuple(read[slot])} and became {tuple(value.shape)}")
+        elif slot in block.widths and value.ndim == 4:
+            _expect(
+                value.shape[1] == block.widths[slot],
+                f"{slot} has {value.shape[1]} channels, widths say {block.widths[slot]}",
+            )
+
+
+def check_purity(make: Make, *, size: tuple[int, int], seed: int = 0) -> None:
+    """Two calls give the same, and inputs and buffers stay as they were."""
+    block, maps = example(make, size=size, seed=seed)
+    before, buffers = [each.clone() for each in maps], {name: each.clone() for name, each in block.named_buffers()}
+    first, second = _results(block, maps), _results(block, maps)
+    _expect(all(torch.equal(first[name], second[name]) for name in first), "a second call gives another result")
+    _expect(all(torch.equal(a, b) for a, b in zip(before, maps, strict=True)), "it wrote to its input")
+    _expect(
+        all(torch.equal(buffers[name], each) for name, each in block.named_buffers()),
+        "it changed a buffer in eval mode",
+    )
+
+
+def check_batch(make: Make, *, size: tuple[int, int], seed: int = 0) -> None:
+    """Samples do not see each other: permuting the batch permutes the result, and each alone gives the same."""
+    block, maps = example(make, size=size, batch=3, seed=seed)
+    whole, order = _results(block, maps), [2, 0, 1]
+    permuted, alone = _results(block, [each[order] for each in maps]), _results(block, [each[:1] for each in maps])
+    for name, value in whole.items():
+        _close(permuted[name], value[order], f"{name} depends on a sample's position in the batch")
+        _close(alone[name], value[:1], f"{name} depends on the other samples of the batch")
+
+
+def check_starts(make: Make, *, size: tuple[int, int], seed: int = 0) -> None:
+    """Slots that the block can start may be left out, and then start from what `init_state` makes."""
+    block, maps = example(make, size=size, seed=seed)
+    start = block.init_state(maps[0])
+    _expect(
+        set(start) == {slot.name for slot in block.owns + block.adopts}, "init_state must make what it owns and adopts"
+    )
+    if start:
+        given = [start.get(slot.name, each) for slot, each in zip(block.reads, maps, strict=True)]
+        left = {slot.name: each for slot, each in zip(block.reads, maps, strict=True) if slot.name not in start}
+        if not left:  # every slot can be started, so one has to say the size
+            left = {block.reads[0].name: given[0]}
+        absent = [left.get(slot.name) for slot in block.reads]
+        for name, value in _results(block, given).items():
+            _close(_results(block, absent)[name], value, f"{name} differs when carried slots are left out")
+
+
+def check_reach(make: Make, *, seed: int = 0, exempt: Sequence[str] = (), draws: int = 5) -> None:
+    """Every input and every parameter has an effect: in one of some draws at least (ReLUs sleep) its gradient is not zero."""
+    idle: set[str] | None = None
+    for draw in range(draws):
+        block, maps = example(make, size=(5, 4), seed=seed + draw)
+        maps = [each.requires_grad_() for each in maps]
+        results = _results(block, maps)
+        torch.stack([(value * torch.randn_like(value)).sum() for value in results.values()]).sum().backward()
+        inputs = {f"input {slot.name}": each for slot, each in zip(block.reads, maps, strict=True)}
+        named = inputs | {f"parameter {name}": parameter for name, parameter in block.named_parameters()}
+        asleep = {name for name, each in named.items() if each.grad is None or not each.grad.any()}
+        idle = {name for name in (asleep if idle is None else asleep & idle) if not name.endswith(tuple(exempt))}
+        if not idle:
+            return
+    raise CheckError(f"no effect on the results: {', '.join(sorted(idle or ()))}")
+
+
+def check_gradients(make: Make, *, seed: int = 0) -> None:
+    """Gradients of inputs and parameters agree with numerical ones in float64."""
+    block, maps = example(make, size=(3, 2), batch=1, seed=seed)
+    named = dict(block.named_parameters())
+    maps = [each.requires_grad_() for each in maps]
+
+    def call(*tensors: Tensor) -> tuple[Tensor, ...]:
+        weights = dict(zip(named, tensors[len(maps) :], strict=True))
+        results = torch.func.functional_call(block, weights, tensors[: len(maps)])
+        return (results,) if isinstance(results, Tensor) else results
+
+    inputs = (*maps, *(parameter.detach().clone().requires_grad_() for parameter in named.values()))
+    # fast_mode compares along random directions, which is enough to see a wrong formula and does not take minutes
+    torch.autograd.gradcheck(call, inputs, fast_mode=True)
+
+
+def check_state_dict(make: Make, *, seed: int = 0) -> None:
+    """A fresh block with the same state dict computes the same."""
+    block, maps = example(make, seed=seed)
+    other = make().double().eval()
+    other.load_state_dict(block.state_dict())
+    for name, value in _results(block, maps).items():
+        _expect(torch.equal(_results(other, maps)[name], value), f"{name} changes through a state dict")
+
+
+def check_low_precision(make: Make, *, seed: int = 0, tolerance: float = 0.1) -> None:
+    """Under bfloat16 autocast results stay within `tolerance` of float32's, relative to the largest entry or 1."""
+    block, maps = example(make, seed=seed)
+    block, maps = block.float(), [each.float() for each in maps]
+    exact = _results(block, maps)
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = _results(block, maps)
+    for name, value in exact.items():
+        error = (rough[name].float() - value).abs().max() / value.abs().max().clamp_min(1)
+        _expect(
+            bool(error <= tolerance), f"{name} is off by {error:.2g} under bfloat16 autocast, more than {tolerance}"
+        )
+
+
+def check_traces(make: Make, *, seed: int = 0) -> None:
+    """`torch.compile(fullgraph=True)` finds no graph break, and the traced block computes the same."""
+    block, maps = example(make, seed=seed)
+    torch.compiler.reset()
+    traced: Any = torch.compile(block, backend="eager", fullgraph=True)
+    for name, value in _results(block, maps).items():
+        _close(_results(block, maps, traced)[name], value, f"{name} changes when traced")
+
+
+def check_cell(cell: Cell, *, size: tuple[int, int] = (5, 4), steps: int = 4, seed: int = 0) -> None:
+    """A cell streams: the state has the same keys in and out, and a sequence may be split at any step.
+
+    Args:
+        cell: A cell that needs nothing from a layer below.
+        size: `(H, W)`.
+        steps: Length of the sequence.
+        seed: For weights and inputs.
+
+    Raises:
+        CheckError: If it does not.
+    """
+    torch.manual_seed(seed)
+    cell = cell.double().eval()
+    frames = torch.randn(steps, 2, cell.in_channels or 1, *size, dtype=torch.float64)
+    state, outputs, states = None, [], []
+    for frame in frames:
+        y, state = cell(frame, state)
+        outputs.append(y)
+        states.append(state)
+    _expect(set(states[0]) == set(cell.init_state(frames[0])), "the state has other keys after a step")
+    for split in range(1, steps):
+        kept = {name: value.clone() for name, value in states[split - 1].items()}
+        for frame, expected in zip(frames[split:], outputs[split:], strict=True):
+            y, kept = cell(frame, kept)
+            _expect(torch.equal(y, expected), f"going on from the state after step {split} gives another result")
+    torch.compiler.reset()
+    traced: Any = torch.compile(cell, backend="eager", fullgraph=True)
+    _close(traced(frames[0], states[0])[0], cell(frames[0], states[0])[0], "the traced cell computes something else")
+
+
+def _results(block: Block, maps: Sequence[Tensor | None], call: Callable[..., Any] | None = None) -> dict[str, Tensor]:
+    results = (block if call is None else call)(*maps)
+    values = (results,) if isinstance(results, Tensor) else results
+    _expect(len(values) == len(block.writes), f"writes names {len(block.writes)} slots, forward returns {len(values)}")
+    return {slot.name: value for slot, value in zip(block.writes, values, strict=True)}
+
+
+def _expect(fine: bool, problem: str) -> None:
+    if not fine:
+        raise CheckError(problem)
+
+
+def _close(ours: Tensor, expected: Tensor, problem: str) -> None:
+    scale = expected.abs().max().clamp_min(1) if expected.numel() else 1
+    _expect(ours.shape == expected.shape and bool(((ours - expected).abs() <= 1e-9 * scale).all()), problem)

@@ -1,0 +1,37 @@
+"""All blocks, with all their options, for the checks that every block must pass: list a new one here."""
+
+from collections.abc import Callable
+from functools import partial
+
+from torch import nn
+
+import stblocks as st
+
+group = partial(nn.GroupNorm, 1)
+adapter = partial(nn.Conv2d, 4, 4, 1, bias=False)
+
+BLOCKS: dict[str, Callable[[], st.Block]] = {
+    "convlstm": lambda: st.ConvLSTM(3, 4, kernel_size=3),
+    "convlstm-options": lambda: st.ConvLSTM(
+        3, 4, kernel_size=1, forget_bias=1.0, bias=True, norm=group, cell_norm=group
+    ),
+    "st_convlstm": lambda: st.STConvLSTM(3, 4, kernel_size=3),
+    "st_convlstm-options": lambda: st.STConvLSTM(3, 4, kernel_size=1, forget_bias=0.0, bias=True, norm=group),
+    "decoupled_st_convlstm": lambda: st.DecoupledSTConvLSTM(3, 4, kernel_size=3, adapter=adapter()),
+    "gfm": lambda: st.GFM(3, 4),
+    "gfm-pooled": lambda: st.GFM(3, 4, focus="pooled"),
+    "gfm-norm": lambda: st.GFM(3, 4, norm=group),
+    "simple_gfm": lambda: st.SimpleGFM(3, 4),
+    "simple_gfm-norm": lambda: st.SimpleGFM(3, 4, kernel_size=3, norm=group),
+    "sam": lambda: st.SAM(4, attention_channels=2),
+    "sam-wide": lambda: st.SAM(4, attention_channels=6, scale=0.5),
+    "motion_gru": lambda: st.MotionGRU(8, kernel_size=3),
+    "motion_gru-options": lambda: st.MotionGRU(3, kernel_size=1, warp_kernel_size=1),
+    "mgm": lambda: st.MGM(8, kernel_size=3),
+    "mgm-head": lambda: st.MGM(5, kernel_size=3, growth="head"),
+    "highway_entry": lambda: st.HighwayEntry(3, 4),
+    "motion_highway": lambda: st.MotionHighway(),
+}
+
+#: Endings of parameter names whose gradient is zero: a key's bias adds one number to all scores of a softmax.
+EXEMPT = ("key_h.bias", "key_m.bias")
