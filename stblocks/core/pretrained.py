@@ -45,6 +45,22 @@ class Pretrained(ModelHubMixin, nn.Module, library_name="stblocks"):
         save_file({name: value.contiguous() for name, value in weights(self).items()}, save_directory / WEIGHTS)
 
     @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **options: Any) -> "Pretrained":
+        """Load a model that `save_pretrained` wrote.
+
+        Args:
+            pretrained_model_name_or_path: A directory, or a name on the Hugging Face hub.
+            **options: `revision`, `token`, `cache_dir`, `force_download`, `local_files_only`, for the hub.
+
+        Raises:
+            ValueError: If a file is missing or damaged, or the weights are those of another model.
+        """
+        config = Path(pretrained_model_name_or_path) / constants.CONFIG_NAME
+        if config.is_file():
+            read_config(config)
+        return super().from_pretrained(pretrained_model_name_or_path, **options)
+
+    @classmethod
     def _from_pretrained(  # type: ignore[override]
         cls,
         *,

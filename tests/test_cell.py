@@ -1,0 +1,210 @@
+"""Cells: composition is checked when they are built, and they stream."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import stblocks
+from stblocks import (
+    DEPTH,
+    GFM,
+    MGM,
+    SAM,
+    TIME,
+    Block,
+    C,
+    Cell,
+    ConvLSTM,
+    DecoupledSTConvLSTM,
+    H,
+    HighwayEntry,
+    MotionGRU,
+    MotionHighway,
+    RecurrentStack,
+    SimpleGFM,
+    Slot,
+    STConvLSTM,
+    X,
+)  # fmt: skip
+from stblocks.testing import CheckError, check_block, check_cell
+
+MOTION = {"kernel_size": 3, "warp_kernel_size": 1}
+CELLS = {
+    "convlstm": lambda: Cell(ConvLSTM(3, 4, kernel_size=3)),
+    "predrnn": lambda: Cell(STConvLSTM(3, 4, kernel_size=3)),
+    "gfm in predrnn": lambda: Cell(STConvLSTM(3, 4, kernel_size=3), GFM(3, 4)),
+    "sa-convlstm": lambda: Cell(ConvLSTM(3, 4, kernel_size=3), SAM(4, attention_channels=2)),
+    "motionrnn": lambda: Cell(HighwayEntry(3, 4), STConvLSTM(3, 4), MotionHighway(), MotionGRU(4, **MOTION)),
+    "gmg": lambda: Cell(
+        HighwayEntry(3, 4), STConvLSTM(3, 4, kernel_size=3), GFM(3, 4), SAM(4, attention_channels=2), MotionHighway(),
+        MGM(4, **MOTION),
+    ),
+    "gmg-s": lambda: Cell(HighwayEntry(3, 4), STConvLSTM(3, 4), SimpleGFM(3, 4), SAM(4), MotionHighway()),
+    "highway over convlstm": lambda: Cell(HighwayEntry(3, 4), ConvLSTM(3, 4, kernel_size=3), MotionHighway()),
+    "aux": lambda: Cell(DecoupledSTConvLSTM(3, 4, kernel_size=3, adapter=torch.nn.Conv2d(4, 4, 1))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CELLS)
+@settings(max_examples=4)
+@given(size=st.tuples(st.integers(1, 6), st.integers(1, 6)), seed=st.integers(0, 999))
+def test_streams_and_splits_anywhere(name, size, seed):
+    check_cell(CELLS[name](), size=size, steps=3, seed=seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["gmg", "aux"])
+def test_compiles_for_real(name):
+    torch.manual_seed(0)
+    cell, x = CELLS[name](), torch.randn(2, 3, 6, 5)
+    state = cell.init_state(x)
+    for ours, theirs in zip(
+        torch.compile(cell, fullgraph=True)(x, state)[1].values(), cell(x, state)[1].values(), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_state_survives_saving(tmp_path):
+    cell = CELLS["gmg"]()
+    _, state = cell(torch.randn(1, 3, 5, 4))
+    torch.save(state, tmp_path / "state.pt")
+    loaded = torch.load(tmp_path / "state.pt", weights_only=True)
+    assert loaded.keys() == state.keys() == {"h", "c", "m", "f", "d"}
+
+
+def test_initial_states_are_differentiable():
+    cell = CELLS["gmg"]()
+    start = {
+        name: torch.randn_like(value).requires_grad_()
+        for name, value in cell.init_state(torch.zeros(1, 3, 5, 4)).items()
+    }
+    y, end = cell(torch.randn(1, 3, 5, 4), start)
+    (y.sum() + end["d"].sum()).backward()
+    assert all(value.grad is not None and value.grad.any() for value in start.values())
+
+
+def test_motion_starts_at_rest():
+    h, f, d = MGM(8)(torch.randn(2, 8, 5, 4))
+    assert h.shape == (2, 8, 5, 4)
+    assert f.shape == d.shape == (2, 18, 3, 2)
+    assert not f.any()
+    assert not d.any()
+
+
+P = Slot("p", "P_t", TIME, "something nobody starts")
+
+
+class Reader(Block):
+    reads, writes = (X, P), (H,)
+
+    def __init__(self):
+        super().__init__({X: 4, P: 4, H: 4})
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: Cell(GFM(3, 4)), r"GFM reads h \(hidden state\), which no stage starts; add .*ConvLSTM.* to the cell"),
+        (lambda: Cell(), r"No stage writes h \(hidden state\), the output of a cell; add .*ConvLSTM"),
+        (lambda: Cell(STConvLSTM(3, 4), GFM(3, 8)), r"h has 4 channels in STConvLSTM but 8 in GFM; make them equal"),
+        (lambda: Cell(STConvLSTM(3, 4), GFM(5, 4)), r"x has 3 channels in STConvLSTM but 5 in GFM"),
+        (lambda: Cell(ConvLSTM(3, 4), STConvLSTM(3, 4)), r"ConvLSTM and STConvLSTM both own h \(hidden state\)"),
+        (
+            lambda: Cell(HighwayEntry(3, 4), MotionHighway(), STConvLSTM(3, 4)),
+            r"MotionHighway reads o \(output gate\), which",
+        ),
+        (
+            lambda: Cell(HighwayEntry(3, 5), STConvLSTM(3, 4), MotionHighway()),
+            r"z has 5 channels in HighwayEntry but 4 in Mot",
+        ),
+        (
+            lambda: Cell(ConvLSTM(4, 4), Reader()),
+            r"Reader reads p .*which no stage starts; add a block whose `owns` holds p",
+        ),
+        (lambda: Cell(torch.nn.Conv2d(3, 3, 1)), r"stage 0 must be a Block .*got Conv2d"),
+        (lambda: STConvLSTM(0, 4), r"STConvLSTM: channels of x \(layer input\) must be an positive integer, got 0"),
+        (lambda: STConvLSTM(3, 4, kernel_size=4), r"kernel_size must be odd, .*got 4"),
+        (lambda: MGM(4, warp_kernel_size=2), r"warp_kernel_size must be odd, .*got 2"),
+        (lambda: MGM(4, time_decay="days"), r"time_decay must be one of 'elapsed', 'batch', got 'days'"),
+        (lambda: GFM(3, 4, focus="sharp"), r"focus must be one of 'spatial', 'pooled', got 'sharp'"),
+    ],
+)
+def test_a_composition_that_cannot_work_says_what_to_do(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: GFM(3, 4)(torch.zeros(2, 5, 6, 6), torch.zeros(2, 4, 6, 6)),
+            r"GFM: argument 1, x .*\(B, 3, H, W\), got shape",
+        ),
+        (lambda: GFM(3, 4)(torch.zeros(2, 3, 6, 6), None), r"GFM: argument 2, h .*got nothing"),
+        (lambda: SAM(4)(torch.zeros(4, 6, 6)), r"SAM: argument 1, h \(hidden state\).*got shape \(4, 6, 6\)"),
+        (
+            lambda: CELLS["predrnn"]()(torch.zeros(1, 3, 4, 4), {"h": torch.zeros(1)}),
+            r"state must hold h, c, m; missing: c, m",
+        ),
+        (
+            lambda: Cell(STConvLSTM(3, 4), MotionHighway())(torch.zeros(1, 3, 4, 4)),
+            r"reads z \(motion highway\), which comes from the layer below.*HighwayEntry",
+        ),
+    ],
+)
+def test_wrong_calls_name_the_argument(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+class Forgetful(ConvLSTM):
+    """Keeps its last input, as no block may."""
+
+    last = None
+
+    def forward(self, x, h=None, c=None):
+        h, c, o = super().forward(x, h, c)
+        before, self.last = self.last, h.detach()
+        return (h if before is None or before.shape != h.shape else h + before), c, o
+
+
+class Mixed(STConvLSTM):
+    """Lets samples see each other."""
+
+    def forward(self, x, h=None, c=None, m=None):
+        h, *rest = super().forward(x, h, c, m)
+        return (h + h.mean(0, keepdim=True), *rest)
+
+
+class Idle(ConvLSTM):
+    """Has a weight it never uses."""
+
+    def __init__(self, *args):
+        super().__init__(*args, kernel_size=1)
+        self.unused = torch.nn.Linear(2, 2)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"), [(Forgetful, "second call"), (Mixed, "other samples|position in the batch"), (Idle, "unused")]
+)
+def test_the_tester_finds_planted_faults(make, message):
+    with pytest.raises(CheckError, match=message):
+        check_block(lambda: make(3, 4), sizes=[(3, 2)])
+
+
+def test_a_plug_in_block_is_named_in_messages():
+    class Provider(Block):
+        reads, writes, owns = (X,), (P, H), (P,)
+
+    with pytest.raises(ValueError, match="add Provider to the cell"):
+        Cell(ConvLSTM(4, 4), Reader())
+    assert issubclass(Provider, Block)
+
+
+def test_public_names_exist():
+    assert all(hasattr(stblocks, name) for name in stblocks.__all__)
+    assert C.route is TIME
+    assert stblocks.Z.route is DEPTH
+    assert isinstance(RecurrentStack([CELLS["gmg"]()]), torch.nn.Module)

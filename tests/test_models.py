@@ -1,0 +1,189 @@
+"""The registry, published parameter counts, saving and loading."""
+
+import json
+from importlib.metadata import EntryPoint
+
+import pytest
+import torch
+
+from stblocks import Forecaster, create_model, list_models, register_model, register_variant
+from stblocks.core import model_entry, registry
+from stblocks.interop import from_official
+
+#: Parameters as published, those that never take part left out; `growth="head"` for GMG is the released growth.
+PUBLISHED = [
+    ("convlstm", {}, 15_083_520 - 3_407_872),
+    ("convlstm", {"in_channels": 2, "image_size": [32, 32], "patch_size": 2}, 14_980_096 - 3_407_872),
+    ("convlstm", {"channels": 192}, 33_782_784 - 7_667_712),
+    ("predrnn", {}, 23_838_720),
+    ("predrnn", {"in_channels": 2, "image_size": [32, 32], "patch_size": 2}, 23_658_496),
+    ("predrnnv2", {}, 23_855_104),
+    ("motionrnn", {}, 26_911_553),
+    ("gmg_l", {"growth": "head"}, 31_449_069),
+    ("gmg_l", {"growth": "head", "in_channels": 2, "image_size": [32, 32], "patch_size": 2}, 31_222_765),
+    ("gmg_m", {"growth": "head"}, 30_412_909),
+    ("gmg_s", {"growth": "head"}, 29_228_013),
+]
+
+
+def count(model):
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+@pytest.mark.parametrize(("name", "options", "parameters"), PUBLISHED)
+def test_published_parameters(name, options, parameters):
+    with torch.device("meta"):
+        assert count(create_model(name, **options)) == parameters
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_the_entry_knows_its_parameters(name):
+    with torch.device("meta"):
+        assert count(create_model(name)) == model_entry(name).parameters
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_every_option_changes_something(name):
+    """No option is swallowed: another value of it gives another model, or an error that speaks of it."""
+    small = {"channels": 8, "num_layers": 2, "patch_size": 2, "kernel_size": 3, "image_size": (8, 8)}
+    others = {
+        "channels": 12, "num_layers": 3, "patch_size": 4, "kernel_size": 5, "image_size": (8, 10), "in_channels": 2,
+        "forget_bias": 0.25, "norm": "layer", "checkpointing": True, "attention_channels": 3, "warp_kernel_size": 5,
+        "focus": "pooled", "time_decay": "batch", "growth": "head",
+    }  # fmt: skip
+    base = create_model(name, **small)
+    others["simple_focus"] = not base.config.get("simple_focus", True)
+
+    def print_of(model):
+        torch.manual_seed(0)
+        for parameter in model.parameters():
+            torch.nn.init.normal_(parameter, std=0.3)
+        shapes = [tuple(p.shape) for p in model.parameters()]
+        frames = model(torch.rand(2, 2, model.in_channels, 8, 8), 2) if model.image_size in (None, (8, 8)) else None
+        return shapes, None if frames is None else frames.sum().item(), model.checkpointing, model.image_size
+
+    for option in base.config.keys() - {"model"}:
+        changed = small | {option: others[option]} | ({"norm": "layer"} if option == "image_size" else {})
+        if option == "focus" and base.config["simple_focus"]:
+            with pytest.raises(ValueError, match="focus"):
+                create_model(name, **changed)
+            continue
+        reference = create_model(name, **small, **({"norm": "layer"} if option == "image_size" else {}))
+        assert print_of(create_model(name, **changed)) != print_of(reference), option
+
+
+def test_misspelt_and_unknown_names():
+    with pytest.raises(TypeError, match=r"gmg_l has no option 'chanels'; did you mean channels"):
+        create_model("gmg_l", chanels=3)
+    with pytest.raises(TypeError, match="no option 'zzz'; it has in_channels"):
+        create_model("gmg_l", zzz=3)
+    with pytest.raises(ValueError, match="no model 'gmgl'; did you mean gmg_l"):
+        create_model("gmgl")
+    with pytest.raises(TypeError, match="norm must be a JSON value"):
+        create_model("predrnn", norm=torch.nn.GroupNorm)
+    for option, value in (
+        ("channels", 0),
+        ("num_layers", 0),
+        ("patch_size", -1),
+        ("norm", "batch"),
+        ("image_size", [3]),
+    ):
+        with pytest.raises(ValueError, match=option):
+            create_model("predrnn", **{option: value})
+
+
+def test_listing():
+    assert list_models("gmg*") == ["gmg_l", "gmg_m", "gmg_s"]
+    assert list_models("none*") == []
+
+
+def test_registering(monkeypatch):
+    monkeypatch.setattr(registry, "_entries", dict(registry._entries))
+
+    @register_model(paper="ours")
+    def ours(in_channels=1, image_size=(8, 8), *, width=4):
+        return create_model("convlstm", in_channels, image_size, channels=width, num_layers=1)
+
+    assert create_model("ours", width=6).config == {
+        "model": "ours",
+        "in_channels": 1,
+        "image_size": [64, 64],
+        "width": 6,
+    }
+    register_variant("ours_wide", ours, width=16)
+    assert create_model("ours_wide").config["width"] == 16
+    with pytest.raises(ValueError, match="'ours' is already registered"):
+        register_model()(ours)
+
+
+def test_entry_points_are_loaded(monkeypatch, tmp_path):
+    (tmp_path / "plug_in_models.py").write_text(
+        "from stblocks import create_model, register_model\n"
+        "@register_model()\n"
+        "def plugged(in_channels=1, image_size=(8, 8)):\n"
+        "    return create_model('convlstm', in_channels, image_size, channels=4, num_layers=1)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(registry, "_entries", dict(registry._entries))
+    monkeypatch.setattr(registry, "entry_points", lambda group: [EntryPoint("plugged", "plug_in_models", group)])
+    registry._load_plugins.cache_clear()
+    assert "plugged" in list_models()
+    registry._load_plugins.cache_clear()
+
+
+SMALL = {"channels": 4, "num_layers": 2, "patch_size": 2, "kernel_size": 3}
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_saving_and_loading(name, tmp_path):
+    model, past = create_model(name, **SMALL), torch.rand(1, 3, 1, 8, 8)
+    model.save_pretrained(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} >= {"config.json", "model.safetensors"}
+    other = Forecaster.from_pretrained(tmp_path)
+    assert other.config == model.config == json.loads((tmp_path / "config.json").read_text())
+    assert torch.equal(other(past, 2), model(past, 2))
+
+
+def test_damaged_files_are_named(tmp_path):
+    create_model("predrnn", **SMALL).save_pretrained(tmp_path)
+    weights, config = tmp_path / "model.safetensors", tmp_path / "config.json"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-100])
+    with pytest.raises(ValueError, match=r"model.safetensors is not a whole safetensors file"):
+        Forecaster.from_pretrained(tmp_path)
+    weights.write_bytes(whole)
+    config.write_text(config.read_text().replace('"channels": 4', '"channels": 8'))
+    with pytest.raises(ValueError, match=r"weights of another model: .* is \(.*\), not \("):
+        Forecaster.from_pretrained(tmp_path)
+    config.write_text(config.read_text().replace("predrnn", "motionrnn"))
+    with pytest.raises(ValueError, match=r"weights of another model: .* is missing"):
+        Forecaster.from_pretrained(tmp_path)
+    config.write_text("{")
+    with pytest.raises(ValueError, match=r"config\.json is not a whole JSON file"):
+        Forecaster.from_pretrained(tmp_path)
+    config.write_text("{}")
+    with pytest.raises(ValueError, match='must be an object with a key "model"'):
+        Forecaster.from_pretrained(tmp_path)
+    weights.unlink()
+    config.write_text('{"model": "predrnn"}')
+    with pytest.raises(ValueError, match=r"model\.safetensors is missing"):
+        Forecaster.from_pretrained(tmp_path)
+
+
+def test_a_model_made_by_hand_says_how_to_save_it(tmp_path):
+    model = create_model("predrnn", **SMALL)
+    made = type(model)(model.stem, model.stack, model.head)
+    with pytest.raises(ValueError, match="register its builder with @register_model"):
+        made.save_pretrained(tmp_path)
+
+
+def test_interop_errors():
+    with pytest.raises(ValueError, match="no kind 'gmg/samm'; did you mean gmg/sam"):
+        from_official("gmg/samm", {}, {})
+    with pytest.raises(ValueError, match="config of gmg/sam must hold 'input_dim'"):
+        from_official("gmg/sam", {}, {})
+    with pytest.raises(ValueError, match=r"state_dict must hold layer_q.weight"):
+        from_official("gmg/sam", {"input_dim": 4, "hidden_dim": 2}, {})
+    config = {"in_channel": 1, "num_hidden": 2, "filter_size": 3, "stride": 2, "layer_norm": 0}
+    with pytest.raises(ValueError, match="stride must be 1, got 2"):
+        from_official("predrnn/stlstm_cell", config, {})

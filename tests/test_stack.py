@@ -1,0 +1,154 @@
+"""Stacks: the routes of slots between layers and steps, against routing spelled out by hand."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from stblocks import (
+    DEPTH,
+    GFM,
+    SAM,
+    TIME,
+    ZIGZAG,
+    C,
+    Cell,
+    ConvLSTM,
+    DecoupledSTConvLSTM,
+    HighwayEntry,
+    M,
+    MotionHighway,
+    RecurrentStack,
+    STConvLSTM,
+    Z,
+)  # fmt: skip
+
+
+def spatiotemporal(below, *, bottom=False):
+    entry = [HighwayEntry(below, 4)] if bottom else []
+    return Cell(*entry, STConvLSTM(below, 4, kernel_size=3), MotionHighway())
+
+
+def frames(steps, seed=0, size=(5, 3)):
+    torch.manual_seed(seed)
+    return torch.randn(steps, 2, 3, *size)
+
+
+@settings(max_examples=8)
+@given(layers=st.integers(1, 3), seed=st.integers(0, 99), size=st.tuples(st.integers(1, 5), st.integers(1, 5)))
+def test_zigzag_and_depth_by_hand(layers, seed, size):
+    xs = frames(3, seed, size)
+    cells = [spatiotemporal(3 if i == 0 else 4, bottom=i == 0) for i in range(layers)]
+    stack, state = RecurrentStack(cells), None
+    own = [{name: torch.zeros(2, 4, *size) for name in "hc"} for _ in cells]
+    m = torch.zeros(2, 4, *size)
+    for x in xs:
+        y, state = stack(x, state)
+        z = None
+        for i, cell in enumerate(cells):
+            given_depth = {} if z is None else {"z": z}
+            x, slots = cell.run(x, {**own[i], "m": m, **given_depth})
+            own[i], m, z = {name: slots[name] for name in "hc"}, slots["m"], slots["z"]
+        assert torch.equal(y, x)
+        assert torch.equal(state["zigzag"]["m"], m)
+        assert all(torch.equal(state["layers"][i]["c"], own[i]["c"]) for i in range(layers))
+        assert all(set(each) == {"h", "c"} for each in state["layers"])
+
+
+def test_routes_overrule():
+    cells = [Cell(ConvLSTM(3, 4, kernel_size=3), SAM(4)), Cell(ConvLSTM(4, 4, kernel_size=3), SAM(4))]
+    own, shared = RecurrentStack(cells, routes={M: TIME}), RecurrentStack(cells)
+    x = frames(1)[0]
+    _, first = own(x)
+    assert first["zigzag"] == {}
+    assert set(first["layers"][1]) == {"h", "c", "m"}
+    _, other = shared(x)
+    assert torch.equal(first["layers"][0]["m"], Cell(*cells[0].stages)(x)[1]["m"])
+    assert not torch.equal(first["layers"][1]["m"], other["zigzag"]["m"])
+    zigzag = RecurrentStack(cells, routes={C: ZIGZAG})
+    assert set(zigzag(x)[1]["zigzag"]) == {"c", "m"}
+
+
+class HandWritten(nn.Module):
+    """A user's own cell, without our classes; its state is a plain tensor."""
+
+    def __init__(self):
+        super().__init__()
+        self.mix = nn.Conv2d(8, 4, 1)
+
+    def init_state(self, x):
+        return x.new_zeros(len(x), 4, *x.shape[2:])
+
+    def forward(self, x, state=None):
+        state = self.init_state(x) if state is None else state
+        y = torch.tanh(self.mix(torch.cat([x, state], 1)))
+        return y, 0.5 * (y + state)
+
+
+def test_takes_hand_written_cells_and_stateless_layers():
+    halve, double = nn.AvgPool2d(2), nn.Upsample(scale_factor=2)
+    stack = RecurrentStack(
+        [
+            Cell(STConvLSTM(3, 4, kernel_size=3)), halve, HandWritten(), Cell(ConvLSTM(4, 4, kernel_size=3)), double,
+            Cell(ConvLSTM(4, 4, kernel_size=3)),
+        ]
+    )  # fmt: skip
+    xs, state = frames(3, size=(4, 6)), None
+    for x in xs:
+        y, state = stack(x, state)
+    assert y.shape == (2, 4, 4, 6)
+    assert state["layers"][1] == {}
+    assert state["layers"][2].shape == state["layers"][3]["h"].shape == (2, 4, 2, 3)
+    assert state["layers"][2].any()
+
+
+def test_aux_is_averaged_over_layers():
+    adapter = nn.Conv2d(4, 4, 1)
+    cells = [Cell(DecoupledSTConvLSTM(c, 4, kernel_size=3, adapter=adapter)) for c in (3, 4)]
+    stack = RecurrentStack(cells)
+    _, state = stack(frames(1)[0])
+    aux = stack.aux(state)["decoupling"]
+    assert aux.shape == (2,)
+    torch.testing.assert_close(aux, (state["layers"][0]["decoupling"] + state["layers"][1]["decoupling"]) / 2)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: RecurrentStack([]), "layers must hold at least one layer"),
+        (
+            lambda: RecurrentStack([spatiotemporal(3, bottom=True), spatiotemporal(5)]),
+            "layer 1 takes 5 channels, but layer 0",
+        ),
+        (
+            lambda: RecurrentStack([spatiotemporal(3)]),
+            r"layer 0 reads z \(motion highway\), which no lower layer writes",
+        ),
+        (
+            lambda: RecurrentStack([Cell(ConvLSTM(3, 4))], routes={M: TIME}),
+            r"routes may send h .*got m \(spatiotemporal",
+        ),
+        (lambda: RecurrentStack([Cell(ConvLSTM(3, 4))], routes={C: "time"}), "over TIME, ZIGZAG or DEPTH, got c"),
+        (
+            lambda: RecurrentStack([Cell(STConvLSTM(3, 4)), nn.Conv2d(4, 6, 1), Cell(STConvLSTM(6, 6))]),
+            r"m \(spatiotemporal memory\) climbs from layer to layer, but has 4 channels in layer 0 and 6 in layer 2",
+        ),
+        (
+            lambda: RecurrentStack([spatiotemporal(3, bottom=True), spatiotemporal(4)], routes={Z: TIME}),
+            r"routes carries z \(motion highway\) over time, but nothing in layer 0 starts it|layer 1 starts it",
+        ),
+        (
+            lambda: RecurrentStack([Cell(STConvLSTM(3, 4))], routes={M: DEPTH}),
+            r"layer 0 reads m .*no lower layer writes",
+        ),
+    ],
+)
+def test_a_stack_that_cannot_work_says_what_to_do(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
+
+
+def test_gfm_travels_into_any_stack():
+    stack = RecurrentStack([Cell(STConvLSTM(3, 4), GFM(3, 4)), Cell(STConvLSTM(4, 4), GFM(4, 4))])
+    assert stack(frames(1)[0])[0].shape == (2, 4, 5, 3)
