@@ -123,7 +123,7 @@ class Reader(Block):
             r"Reader reads p .*which no stage starts; add a block whose `owns` holds p",
         ),
         (lambda: Cell(torch.nn.Conv2d(3, 3, 1)), r"stage 0 must be a Block .*got Conv2d"),
-        (lambda: STConvLSTM(0, 4), r"STConvLSTM: channels of x \(layer input\) must be an positive integer, got 0"),
+        (lambda: STConvLSTM(0, 4), r"STConvLSTM: channels of x \(layer input\) must be a positive integer, got 0"),
         (lambda: STConvLSTM(3, 4, kernel_size=4), r"kernel_size must be odd, .*got 4"),
         (lambda: MGM(4, warp_kernel_size=2), r"warp_kernel_size must be odd, .*got 2"),
         (lambda: MGM(4, time_decay="days"), r"time_decay must be one of 'elapsed', 'batch', got 'days'"),

@@ -4,10 +4,11 @@ import torch
 from einops import reduce
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils import parametrize
 
 from ..core.block import Block
 from ..core.slot import H, X
-from .layers import Norm, choose, conv
+from .layers import Norm, blend, choose, conv
 
 
 class GFM(Block):
@@ -53,25 +54,27 @@ class GFM(Block):
         """`h` that knows of the whole map."""
         x, h = self.take(x, h)
         pooled = reduce(torch.relu(self.local(x)), "b c h w -> b c", "mean")  # (1)
-        overall = torch.relu(self.linear(pooled))  # (2), (B, C)
-        gate = torch.sigmoid(self._gate(h, overall))  # (3)
-        overall = overall[:, :, None, None]
-        h = overall + gate * (h - overall)  # (4)
+        overall = torch.relu(self.linear(pooled))[:, :, None, None]  # (2), (B, C, 1, 1)
+        h = blend(overall, h, torch.sigmoid(self._gate(h, overall)))  # (3, 4)
         focus = self.focus(x)  # (5)
         if self.norm is not None:
             focus = self.norm(focus)
         return h * (focus.mean(dim=(2, 3), keepdim=True) if self.pooled else focus)  # (6)
 
     def _gate(self, h: Tensor, overall: Tensor) -> Tensor:
-        """`gate([h, overall])` without convolving a constant map.
+        """`gate([h, overall])` without convolving a constant map at every position.
 
-        Of a constant map a convolution sees one number per channel, times how many of its taps lie inside the map.
+        Where a 3x3 kernel sees a constant, its result differs only between the first, a middle and the last row and
+        column, so that a map of 3x3 has all values there are.
         """
         for_h, for_overall = self.gate.weight.chunk(2, dim=1)
-        local = functional.conv2d(h, for_h, self.gate.bias, padding=1)
-        per_tap = torch.einsum("oiyx,bi->boyx", for_overall, overall).flatten(2)  # (B, C, 9)
-        inside = functional.unfold(h.new_ones(1, 1, *h.shape[2:]), 3, padding=1)[0]  # (9, H W): 1 inside, 0 outside
-        return local + (per_tap @ inside.to(per_tap.dtype)).unflatten(2, h.shape[2:])
+        few = [min(side, 3) for side in h.shape[2:]]
+        constant = functional.conv2d(overall.expand(-1, -1, *few), for_overall, padding=1)
+        rows, columns = (
+            torch.cat([torch.arange(side - 1, device=h.device).clamp(max=1), torch.tensor([last - 1], device=h.device)])
+            for side, last in zip(h.shape[2:], few, strict=True)
+        )
+        return functional.conv2d(h, for_h, self.gate.bias, padding=1) + constant[:, :, rows[:, None], columns]
 
 
 class SimpleGFM(Block):
@@ -104,19 +107,30 @@ class SimpleGFM(Block):
         return h * self.focus(x)
 
 
-class MultiScaleConv(nn.Module):
-    """Sum of a 1x1, a 3x3 and a 5x5 convolution, computed as the one 5x5 convolution it is (GMG paper, Eq. 5)."""
+class MultiScaleConv(nn.Conv2d):
+    """Sum of a 1x1, a 3x3 and a 5x5 convolution, computed as the one 5x5 convolution it is (GMG paper, Eq. 5).
+
+    Its weight and bias are parametrised by those of the three, and inside `torch.nn.utils.parametrize.cached()` made
+    once, however many steps use them.
+    """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__()
-        self.one = nn.Conv2d(in_channels, out_channels, 1)
-        self.three = nn.Conv2d(in_channels, out_channels, 3, padding=1)
-        self.five = nn.Conv2d(in_channels, out_channels, 5, padding=2)
+        super().__init__(in_channels, out_channels, 5, padding=2)
+        for name in ("weight", "bias"):
+            parametrize.register_parametrization(self, name, _Sum())
+        for index, kernel in enumerate((1, 3, 5)):  # each starts as a convolution of its own would
+            for name, start in nn.Conv2d(in_channels, out_channels, kernel).named_parameters():
+                getattr(self.parametrizations, name).get_parameter(f"original{index}").data.copy_(start)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """`(B, in_channels, H, W)` to `(B, out_channels, H, W)`."""
-        weight = (
-            self.five.weight + functional.pad(self.three.weight, [1] * 4) + functional.pad(self.one.weight, [2] * 4)
-        )
-        bias = torch.stack([self.one.bias, self.three.bias, self.five.bias]).sum(0)  # type: ignore[list-item]
-        return functional.conv2d(x, weight, bias, padding=2)
+
+class _Sum(nn.Module):
+    """Sum of three kernels about their centres, or of three biases."""
+
+    def forward(self, one: Tensor, three: Tensor, five: Tensor) -> Tensor:
+        if five.ndim == 1:
+            return one + three + five
+        return five + functional.pad(three, [1] * 4) + functional.pad(one, [2] * 4)
+
+    def right_inverse(self, five: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        one, three = (five, five) if five.ndim == 1 else (five[..., 2:3, 2:3], five[..., 1:4, 1:4])
+        return torch.zeros_like(one), torch.zeros_like(three), five

@@ -52,5 +52,5 @@ class MotionHighway(Block):
 
     def forward(self, h: Tensor, o: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
         """`h, z`."""
-        h = h + (1 - o) * z
+        h = h + z - o * z
         return h, h

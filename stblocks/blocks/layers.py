@@ -39,6 +39,12 @@ def choose(argument: str, value: str, allowed: tuple[str, ...]) -> str:
     return value
 
 
+def blend(old: Tensor, new: Tensor, gate: Tensor) -> Tensor:
+    r"""$(1 - g) \circ \mathrm{old} + g \circ \mathrm{new}$, keeping nothing for backward but the three; any dtypes."""
+    dtype = torch.promote_types(torch.promote_types(old.dtype, new.dtype), gate.dtype)
+    return torch.lerp(old.to(dtype), new.to(dtype), gate.to(dtype))
+
+
 def side_by_side(*maps: Tensor) -> Tensor:
     """Concatenate feature maps by channel."""
     return torch.cat(maps, dim=1)

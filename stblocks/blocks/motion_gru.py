@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from ..core.block import Block, zeros
 from ..core.slot import D, F, H
 from ..ops.deformable import deformable_conv2d
-from .layers import check_odd, conv, side_by_side
+from .layers import blend, check_odd, conv, side_by_side
 
 
 class MotionGRU(Block):
@@ -62,7 +62,7 @@ class MotionGRU(Block):
         moved, f, d = self.motion(self.encode(h), f, d)
         moved = self.decode(moved)[..., : h.shape[2], : h.shape[3]]  # odd sizes come back one too large
         gate = torch.sigmoid(self.gate(side_by_side(moved, h)))
-        return h + gate * (moved - h), f, d
+        return blend(h, moved, gate), f, d
 
 
 class MotionUnit(nn.Module):
@@ -91,7 +91,7 @@ class MotionUnit(nn.Module):
         if self.trend is not None:
             d = self.trend(x, d)  # GMG (11-16)
         d = 0.5 * d + 0.5 * f  # (17)
-        f = f + u * (z - f) + d  # (10, 18)
+        f = blend(f, z, u) + d  # (10, 18)
         return self.warp(x, f), f, d  # (19)
 
 

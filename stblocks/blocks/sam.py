@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from ..core.block import Block
 from ..core.slot import H, M
 from ..ops.attention import attend
-from .layers import side_by_side
+from .layers import blend, side_by_side
 
 
 class SAM(Block):
@@ -54,6 +54,5 @@ class SAM(Block):
         keys, values = [self.key_h(h), self.key_m(m)], [self.value_h(h), self.value_m(m)]
         z = self.fuse(side_by_side(*attend(self.query(h), keys, values, scale=self.scale)))
         o, g, i = self.gates(side_by_side(z, h)).chunk(3, dim=1)
-        i = torch.sigmoid(i)
-        m = (1 - i) * m + i * torch.tanh(g)
+        m = blend(m, torch.tanh(g), torch.sigmoid(i))
         return torch.sigmoid(o) * m, m

@@ -17,15 +17,20 @@ def attend(query: Tensor, keys: list[Tensor], values: list[Tensor], *, scale: fl
     Returns:
         A map `(B, C, H, W)` for each pair of key and value.
     """
-    # Zero channels change neither scores nor results; with equal widths the fused kernels apply, which keep no matrix.
-    width = max(query.shape[1], values[0].shape[1])
+    # The fused kernels, which keep no matrix, need heads of one width: cut the values into heads as wide as the query.
+    width, channels = query.shape[1], values[0].shape[1]
+    heads = -(-channels // width)
 
-    def tokens(maps: list[Tensor]) -> Tensor:  # (B, len(maps), H W, width): each pair is one head
+    def tokens(maps: list[Tensor], spare: int = 0) -> Tensor:  # (B, len(maps), H W, channels + spare)
         stacked = torch.stack([each.flatten(2) for each in maps], dim=1).transpose(2, 3)
-        return functional.pad(stacked, (0, width - stacked.shape[-1]))
+        return functional.pad(stacked, (0, spare)) if spare else stacked.contiguous()
 
-    heads = functional.scaled_dot_product_attention(
-        tokens([query] * len(keys)), tokens(keys), tokens(values), scale=scale
+    cut = tokens(values, heads * width - channels).unflatten(-1, (heads, width)).transpose(2, 3).flatten(1, 2)
+    looked = functional.scaled_dot_product_attention(
+        tokens([query]).expand(-1, cut.shape[1], -1, -1),
+        tokens(keys).repeat_interleave(heads, dim=1),
+        cut,
+        scale=scale,
     )
-    maps = heads[..., : values[0].shape[1]].transpose(2, 3).unflatten(3, query.shape[2:])
-    return list(maps.unbind(dim=1))
+    together = looked.transpose(2, 3).unflatten(1, (len(values), heads)).flatten(2, 3)  # (B, len(values), C, H W)
+    return list(together[:, :, :channels].unflatten(3, query.shape[2:]).unbind(dim=1))

@@ -1,0 +1,40 @@
+"""Paired timings and peak memory."""
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+Action = Callable[[], object]
+
+
+def paired(actions: dict[str, Action], repeats: int) -> dict[str, list[float]]:
+    """Seconds of each action, run in turn after one warm-up each, so that a drifting machine hits all alike."""
+    for action in actions.values():
+        action()
+    seconds: dict[str, list[float]] = {name: [] for name in actions}
+    for _ in range(repeats):
+        for name, action in actions.items():
+            start = time.perf_counter()
+            action()
+            seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def ratio(seconds: dict[str, list[float]], one: str, other: str) -> float:
+    """Median of the ratios, pair by pair."""
+    return statistics.median(a / b for a, b in zip(seconds[one], seconds[other], strict=True))
+
+
+def peak_megabytes(module: str, *arguments: str) -> float:
+    """Peak resident memory that `python -m module arguments` reports on its last line, in MB."""
+    done = subprocess.run([sys.executable, "-m", module, *arguments], capture_output=True, text=True, check=True)
+    return float(done.stdout.split()[-1])
+
+
+def resident_megabytes() -> float:
+    """Peak resident memory of this process so far (Linux; `ru_maxrss` would count a parent's as well)."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024

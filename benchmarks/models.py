@@ -1,0 +1,105 @@
+"""Time, GFLOP/s and memory of every model, beside two limits taken in the same run.
+
+`python -m benchmarks.models [names] [--repeats N]`: CIKM shape, batch 2, 5 to 10 frames of 64x64, float32.
+The *ceiling* is the speed of one large convolution, 5x5, 128 to 896 channels, on 8x128x16x16 maps. The *floor* of a
+model is the time of its own convolutions and matrix products alone, in the plain form of `benchmarks/plain.py`.
+GB is what a training step takes above parameters, gradients and optimiser state, without and with checkpointing.
+"""
+
+import argparse
+import statistics
+
+import torch
+from torch.nn import functional
+
+from benchmarks.measure import paired, peak_megabytes, ratio, resident_megabytes
+from benchmarks.plain import Floor
+from stblocks import RecurrentForecaster, create_model
+
+MODELS = ("gmg_l", "gmg_m", "gmg_s", "motionrnn", "predrnn", "convlstm")
+PAST, HORIZON = 5, 10
+
+
+def training_step(model: RecurrentForecaster, frames: torch.Tensor) -> None:
+    """Forward, loss of L1 + L2 and backward; gradients are set to None first."""
+    model.zero_grad(set_to_none=True)
+    error = model.rollout(frames[:, :PAST], HORIZON).frames - frames[:, 1:]
+    (error.abs().mean() + error.square().mean()).backward()
+
+
+def forecast(model: RecurrentForecaster, frames: torch.Tensor) -> None:
+    """A forecast without gradients."""
+    with torch.no_grad():
+        model(frames[:, :PAST], HORIZON)
+
+
+def ceiling(repeats: int) -> float:
+    """GFLOP/s of one large convolution."""
+    x, weight = torch.randn(8, 128, 16, 16), torch.randn(896, 128, 5, 5)
+    with torch.no_grad():
+        seconds = paired({"conv": lambda: functional.conv2d(x, weight, padding=2)}, 5 * repeats)["conv"]
+    return 2 * 8 * 256 * 128 * 896 * 25 / statistics.median(seconds) / 1e9
+
+
+def row(name: str, repeats: int, top: float) -> str:
+    """One line of the table."""
+    torch.manual_seed(0)
+    model, frames = create_model(name), torch.rand(2, PAST + HORIZON, 1, 64, 64)
+    floor = Floor(name, PAST + HORIZON - 1)
+    ahead = paired({"model": lambda: forecast(model, frames), "floor": floor.forward}, repeats)
+    train = paired({"model": lambda: training_step(model, frames), "floor": floor.train}, repeats)
+    cells = [name]
+    for seconds, work in ((ahead, 2), (train, 6)):
+        median = statistics.median(seconds["model"])
+        speed = work * floor.multiply_adds / median / 1e9
+        cells += [f"{median:.2f}", f"{ratio(seconds, 'model', 'floor'):.2f}", f"{speed:.0f} ({speed / top:.2f})"]
+    idle = peak_megabytes("benchmarks.models", "--memory-of", name, "--idle")
+    for mode in ("", "--checkpointing"):
+        arguments = ["--memory-of", name, *([mode] if mode else [])]
+        cells.append(f"{(peak_megabytes('benchmarks.models', *arguments) - idle) / 1000:.2f}")
+    return "| " + " | ".join(cells) + " |"
+
+
+def memory_of(name: str, *, checkpointing: bool, idle: bool) -> float:
+    """Peak memory in MB of this process after two training steps with Adam, or of one that has what they leave.
+
+    The idle process has the parameters, the gradients and the optimiser's state, and has run one small convolution, so
+    that the difference is what the activations and the workspace of a step take.
+    """
+    model, frames = create_model(name, checkpointing=checkpointing), torch.rand(2, PAST + HORIZON, 1, 64, 64)
+    optimiser = torch.optim.Adam(model.parameters())
+    if idle:
+        for parameter in model.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        optimiser.step()
+        functional.conv2d(torch.randn(1, 1, 8, 8), torch.randn(1, 1, 3, 3))
+    else:
+        for _ in range(2):
+            training_step(model, frames)
+            optimiser.step()
+    return resident_megabytes()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", default=MODELS)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--memory-of", help=argparse.SUPPRESS)
+    parser.add_argument("--checkpointing", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--idle", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.memory_of:
+        print(memory_of(options.memory_of, checkpointing=options.checkpointing, idle=options.idle))
+        return
+    top = ceiling(options.repeats)
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; ceiling {top:.0f} GFLOP/s\n")
+    print(
+        "| model | forward s | of floor | GFLOP/s (of ceiling) | step s | of floor | GFLOP/s (of ceiling) | GB | GB checkpointed |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
+    for name in options.names:
+        print(row(name, options.repeats, top), flush=True)
+
+
+if __name__ == "__main__":
+    main()
