@@ -1,0 +1,94 @@
+"""Kernels against plain float64 formulas."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stblocks.ops.attention import attend
+from stblocks.ops.deformable import deformable_conv2d
+
+sides = st.integers(1, 6)
+
+
+def plain_deformable(x, offset, mask, weight):
+    """The definition, position by position: bilinear weights of the pixels around each moved tap, zero outside."""
+    batch, _, height, width = x.shape
+    kernel = weight.shape[-1]
+    y = x.new_zeros(batch, weight.shape[0], height, width)
+    rows, columns = torch.arange(height, dtype=x.dtype), torch.arange(width, dtype=x.dtype)
+    for tap in range(kernel**2):
+        for i in range(height):
+            for j in range(width):
+                row = i + tap // kernel - kernel // 2 + offset[:, tap, i, j]
+                column = j + tap % kernel - kernel // 2 + offset[:, kernel**2 + tap, i, j]
+                near_row = (1 - (row[:, None] - rows).abs()).clamp(min=0)
+                near_column = (1 - (column[:, None] - columns).abs()).clamp(min=0)
+                value = torch.einsum("bchw,bh,bw->bc", x, near_row, near_column)
+                y[:, :, i, j] += mask[:, tap, i, j, None] * value @ weight[:, :, tap // kernel, tap % kernel].T
+    return y
+
+
+@settings(max_examples=15)
+@given(
+    size=st.tuples(sides, sides),
+    kernel=st.sampled_from([1, 3, 5]),
+    spread=st.sampled_from([0.3, 20]),
+    seed=st.integers(0, 99),
+)
+@pytest.mark.parametrize("backend", ["grid_sample", "torchvision"])
+def test_deformable_agrees_with_its_definition(backend, size, kernel, spread, seed):
+    torch.manual_seed(seed)
+    taps, options = kernel**2, {"dtype": torch.float64, "requires_grad": True}
+    x, weight = torch.randn(2, 3, *size, **options), torch.randn(4, 3, kernel, kernel, **options)
+    offset = torch.randn(2, 2 * taps, *size, dtype=torch.float64).mul(spread).requires_grad_()
+    mask = torch.rand(2, taps, *size, **options)
+    ours, plain = deformable_conv2d(x, offset, mask, weight, backend=backend), plain_deformable(x, offset, mask, weight)
+    torch.testing.assert_close(ours, plain, rtol=1e-9, atol=1e-9)
+    probe, inputs = torch.randn_like(ours), (x, offset, mask, weight)
+    for a, b in zip(torch.autograd.grad(ours, inputs, probe), torch.autograd.grad(plain, inputs, probe), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-8, atol=1e-8)
+
+
+def test_deformable_errors():
+    x, weight = torch.zeros(1, 2, 4, 5), torch.zeros(2, 2, 3, 3)
+    offset, mask = torch.zeros(1, 18, 4, 5), torch.zeros(1, 9, 4, 5)
+    with pytest.raises(ValueError, match=r"offset must be \(1, 18, 4, 5\).*got \(1, 9, 4, 5\)"):
+        deformable_conv2d(x, mask, mask, weight)
+    with pytest.raises(ValueError, match=r"mask must be \(1, 9, 4, 5\)"):
+        deformable_conv2d(x, offset, offset, weight)
+    with pytest.raises(ValueError, match="backend must be one of auto, grid_sample, torchvision, got 'cuda'"):
+        deformable_conv2d(x, offset, mask, weight, backend="cuda")
+
+
+@settings(max_examples=20)
+@given(
+    size=st.tuples(sides, sides), width=st.integers(1, 5), channels=st.integers(1, 7), maps=st.integers(1, 3),
+    scale=st.sampled_from([1.0, 0.3]), seed=st.integers(0, 99),
+)  # fmt: skip
+def test_attention_agrees_with_its_formula(size, width, channels, maps, scale, seed):
+    torch.manual_seed(seed)
+    options = {"dtype": torch.float64, "requires_grad": True}
+    query = torch.randn(2, width, *size, **options)
+    keys = [torch.randn(2, width, *size, **options) for _ in range(maps)]
+    values = [torch.randn(2, channels, *size, **options) for _ in range(maps)]
+    ours = torch.stack(attend(query, keys, values, scale=scale))
+    plain = torch.stack(
+        [
+            (v.flatten(2) @ torch.softmax(scale * k.flatten(2).mT @ query.flatten(2), dim=1)).unflatten(2, size)
+            for k, v in zip(keys, values, strict=True)
+        ]
+    )
+    torch.testing.assert_close(ours, plain, rtol=1e-9, atol=1e-9)
+    probe, inputs = torch.randn_like(ours), (query, *keys, *values)
+    for a, b in zip(torch.autograd.grad(ours, inputs, probe), torch.autograd.grad(plain, inputs, probe), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-8, atol=1e-9)
+
+
+def test_attention_keeps_no_matrix_of_scores():
+    """Of 24x24 positions the scores would be 576 x 576; nothing near that is kept for backward."""
+    kept = []
+    query = torch.randn(1, 4, 24, 24, requires_grad=True)
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.numel()) or t, lambda t: t):
+        attend(query, [query], [query])
+    assert max(kept) <= 4 * 576
