@@ -45,9 +45,7 @@ def main() -> None:
     print(
         f"torch {torch.__version__}, {torch.get_num_threads()} threads; times of the gather form over those of ours\n"
     )
-    print(
-        "| x | gather ms, forward / both | grid_sample x faster, forward / both | torchvision x faster, forward / both |"
-    )
+    print("| x | gather ms | grid_sample x faster | torchvision x faster (each forward / forward and backward) |")
     print("|---|---|---|---|")
     for shape in SHAPES:
         torch.manual_seed(0)

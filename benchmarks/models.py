@@ -93,10 +93,10 @@ def main() -> None:
         return
     top = ceiling(options.repeats)
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; ceiling {top:.0f} GFLOP/s\n")
-    print(
-        "| model | forward s | of floor | GFLOP/s (of ceiling) | step s | of floor | GFLOP/s (of ceiling) | GB | GB checkpointed |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|")
+    both = ["s", "of floor", "GFLOP/s (of ceiling)"]
+    head = ["model", *(f"{stage} {each}" for stage in ("forward", "step") for each in both), "GB", "GB checkpointed"]
+    print("| " + " | ".join(head) + " |")
+    print("|---" * len(head) + "|")
     for name in options.names:
         print(row(name, options.repeats, top), flush=True)
 

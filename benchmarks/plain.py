@@ -99,7 +99,7 @@ def motion(batch: int, size: int, channels: int, kernel: int) -> list[Product]:
 
 
 def step_products(name: str, *, batch: int = 2, size: int = 16, channels: int = 128, kernel: int = 5) -> list[Product]:
-    """All products of one time step of a model at the papers' main setting: 4 layers, frames of 64x64 in patches of 4."""
+    """All products of a time step at the papers' main setting: 4 layers, frames of 64x64 in patches of 4."""
     products = []
     for layer in range(4):
         below = channels if layer else 16
