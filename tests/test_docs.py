@@ -1,0 +1,48 @@
+"""The snippets of the pages run, every public name has a page, and every option in the docs exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import stblocks
+from stblocks import Route, Slot
+from stblocks.core import registry
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def snippets(page):
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), flags=re.S)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/index.md", "docs/add-a-block.md"])
+def test_snippets_run(page, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(registry, "_entries", dict(registry._entries))
+    names: dict = {"__name__": "snippet"}
+    found = snippets(page)
+    assert found
+    for code in found:
+        exec(compile(code, page, "exec"), names)
+
+
+def test_every_public_name_has_a_page():
+    pages = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md"))
+    for name in stblocks.__all__:
+        if not isinstance(getattr(stblocks, name), (Slot, Route)):
+            assert f"::: stblocks.{name}\n" in pages, f"{name} has no entry in docs/"
+
+
+def test_every_page_is_in_the_navigation():
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    for path in (ROOT / "docs").glob("*.md"):
+        assert path.name in navigation
+
+
+def test_the_model_table_is_true():
+    table = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"\| `(\w+)` \| ([\d.]+) M", table))
+    assert rows.keys() == set(stblocks.list_models())
+    for name, millions in rows.items():
+        assert f"{registry.model_entry(name).parameters / 1e6:.3f}" == millions
