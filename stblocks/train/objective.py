@@ -1,0 +1,70 @@
+"""What training minimises."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from ..core import Rollout
+
+
+class Objective(nn.Module):
+    r"""Weighted L1 and L2 of a rollout against the true frames, plus its auxiliary losses.
+
+    $$L = \lambda_1 \frac{1}{N} \sum |\hat x - x| + \lambda_2 \frac{1}{N} \sum (\hat x - x)^2 + \sum_a \lambda_a L_a$$
+
+    Sums and the count $N$ go over the cells whose truth is known: NaN marks a missing cell, whose forecast has no
+    effect on the loss and gets no gradient. Where every cell is missing, both errors are 0. All frames that the rollout
+    forecasts count, those of observed time included, as in the released code of the recurrent papers.
+
+    Args:
+        l1: Weight of the mean absolute error.
+        l2: Weight of the mean squared error.
+        aux: Weights of auxiliary losses by name, such as `{"decoupling": 0.05}`; 1 for one that is not named.
+
+    Raises:
+        ValueError: If a weight is negative, or `l1` and `l2` are both 0; when called, if `aux` names a loss that the
+            rollout does not have, or the frames do not fit the rollout.
+    """
+
+    def __init__(self, l1: float = 1.0, l2: float = 1.0, aux: Mapping[str, float] | None = None) -> None:
+        super().__init__()
+        self.l1, self.l2, self.aux = l1, l2, dict(aux or {})
+        for name, weight in {"l1": l1, "l2": l2, **self.aux}.items():
+            if not weight >= 0:
+                raise ValueError(f"{name} must be a weight of at least 0, got {weight}.")
+        if l1 == l2 == 0:
+            raise ValueError("l1 and l2 must not both be 0: nothing would compare forecast and truth.")
+
+    def forward(self, rollout: Rollout, frames: Tensor) -> dict[str, Tensor]:
+        """The loss and its parts, without their weights.
+
+        Args:
+            rollout: What the model made of the sequence.
+            frames: The true frames `cat([past, future], dim=1)`, `(B, T + horizon, C, H, W)`, NaN where missing.
+
+        Returns:
+            Scalars `"loss"`, `"l1"`, `"l2"`, and each auxiliary loss under its name.
+        """
+        target = frames[:, rollout.first :]
+        if target.shape != rollout.frames.shape:
+            raise ValueError(
+                f"frames must be cat([past, future]) of shape {_expected(rollout)} for this rollout, "
+                f"got {tuple(frames.shape)}; pass as many future frames as the horizon."
+            )
+        if unknown := self.aux.keys() - rollout.aux.keys():
+            raise ValueError(
+                f"aux must name auxiliary losses of the model, which are {sorted(rollout.aux)}, got {sorted(unknown)}."
+            )
+        missing = target.isnan()
+        error = (rollout.frames - target).masked_fill(missing, 0)
+        count = (~missing).sum().clamp_min(1)
+        losses = {"l1": error.abs().sum() / count, "l2": error.square().sum() / count}
+        losses |= {name: value.mean() for name, value in rollout.aux.items()}
+        weights = {"l1": self.l1, "l2": self.l2, **self.aux}
+        return {"loss": torch.stack([weights.get(name, 1.0) * value for name, value in losses.items()]).sum(), **losses}
+
+
+def _expected(rollout: Rollout) -> tuple[int, ...]:
+    batch, length, *shape = rollout.frames.shape
+    return (batch, rollout.first + length, *shape)

@@ -1,0 +1,143 @@
+"""Scores of forecasts, added up batch by batch."""
+
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor
+
+from ..data import Scaler
+from .metrics import Metric, value_metrics
+from .table import Table
+from .verification import event_metrics, fraction_metric
+
+DEFAULT_METRICS = ("mse@pixel", "mse@frame_sum", "mae@pixel", "mae@frame_sum", "psnr@frame_mean", "ssim@uniform7")
+
+
+def persistence(past: Tensor, horizon: int) -> Tensor:
+    """The forecast that nothing changes: the last frame of `past` `(B, T, C, H, W)` as `(B, horizon, C, H, W)`."""
+    return past[:, -1:].expand(-1, horizon, -1, -1, -1)
+
+
+class Scores:
+    """Adds up forecasts and their truth batch by batch, in constant memory, and scores them.
+
+    ```python
+    scores = Scores(thresholds=(20, 30, 40), scaler=dataset.scaler)
+    for past, future in loader:
+        scores.update(model(past, future.shape[1]), future)
+    print(scores.compute().to_markdown())
+    ```
+
+    Sums are kept per lead time, so that scores of all lead times together come from sums over them, not from an average
+    of scores; and added up over processes before anything is divided. The page on metrics has the formulae.
+
+    Args:
+        thresholds: Events whose CSI, POD, FAR, HSS and frequency bias are scored: physical values of at least these.
+        scaler: From the model units of the frames to those physical units; `None` if they are the same.
+        metrics: Names of the other metrics.
+        windows: Sides of the windows of the fractions skill score, in pixels, odd; one score per window and threshold.
+
+    Raises:
+        ValueError: If a metric is unknown, a threshold or window is not as said here, or there is nothing to score.
+    """
+
+    def __init__(
+        self,
+        thresholds: Sequence[float] = (),
+        scaler: Scaler | None = None,
+        metrics: Sequence[str] = DEFAULT_METRICS,
+        windows: Sequence[int] = (),
+    ) -> None:
+        scaler = Scaler() if scaler is None else scaler
+        available = value_metrics(scaler)
+        if unknown := [name for name in metrics if name not in available]:
+            raise ValueError(f"metrics must be among {', '.join(available)}, got {', '.join(unknown)}.")
+        if windows and not thresholds:
+            raise ValueError("windows need thresholds: the fractions skill score is that of an event.")
+        if wrong := [window for window in windows if window < 1 or window % 2 == 0]:
+            raise ValueError(f"windows must be odd numbers of pixels, got {wrong}.")
+        self.metrics: dict[str, Metric] = {name: available[name] for name in metrics}
+        for threshold in thresholds:
+            self.metrics |= event_metrics(threshold, scaler)
+            for window in windows:
+                self.metrics |= fraction_metric(threshold, window, scaler)
+        if not self.metrics:
+            raise ValueError("metrics and thresholds must not both be empty: there is nothing to score.")
+        self._state: dict[str, Tensor] = {}
+
+    def update(self, prediction: Tensor, target: Tensor) -> None:
+        """Add a batch.
+
+        Args:
+            prediction: Forecast frames `(B, T, C, H, W)` in model units, finite.
+            target: True frames of the same shape, NaN where missing: such a cell has no effect on any score.
+
+        Raises:
+            ValueError: If shapes differ, from each other or in T from earlier batches, or a value is not finite.
+        """
+        if prediction.ndim != 5 or prediction.shape != target.shape:
+            raise ValueError(
+                f"prediction and target must both be (B, T, C, H, W), "
+                f"got {tuple(prediction.shape)} and {tuple(target.shape)}."
+            )
+        for name, bad in (("prediction", ~prediction.isfinite()), ("target", target.isinf())):
+            if bad.any():
+                b, t = bad.nonzero()[0, :2].tolist()
+                raise ValueError(
+                    f"{name} must be finite, got {name}[{b}, {t}] with {bad[b, t].sum()} cells that are not."
+                )
+        prediction, target = _precise(prediction), _precise(target)
+        self.merge({metric.key: metric.sums(prediction, target) for metric in self._distinct()})
+
+    def state(self) -> dict[str, Tensor]:
+        """The sums so far, `(T, n)` each by name, on the CPU; empty before the first batch."""
+        return dict(self._state)
+
+    def merge(self, state: Mapping[str, Tensor]) -> None:
+        """Add the sums of other batches, such as another process's.
+
+        Args:
+            state: From `state()` of `Scores` with the same settings.
+
+        Raises:
+            ValueError: If the settings or the number of lead times differ.
+        """
+        if not state:
+            return
+        shapes = {key: tuple(value.shape) for key, value in self._state.items()}
+        if state.keys() != {metric.key for metric in self._distinct()} or (
+            shapes and shapes != {key: tuple(value.shape) for key, value in state.items()}
+        ):
+            raise ValueError(
+                f"state must hold the sums of the same metrics and lead times as here ({shapes}), "
+                f"got { ({key: tuple(value.shape) for key, value in state.items()}) }; "
+                f"make a new Scores for another horizon."
+            )
+        self._state = {key: self._state.get(key, 0) + value.cpu() for key, value in state.items()}
+
+    def compute(self, name: str = "model") -> Table:
+        """The scores of all batches so far.
+
+        Args:
+            name: What made the forecast.
+
+        Raises:
+            ValueError: If there was no batch.
+        """
+        if not self._state:
+            raise ValueError("Scores must be given a batch first; call update(prediction, target).")
+        pooled = {key: sums.sum(dim=0) for key, sums in self._state.items()}
+        lead = {name: metric.score(self._state[metric.key]).tolist() for name, metric in self.metrics.items()}
+        return Table(
+            name,
+            {name: float(metric.score(pooled[metric.key])) for name, metric in self.metrics.items()},
+            [dict(zip(lead, scores, strict=True)) for scores in zip(*lead.values(), strict=True)],
+        )
+
+    def _distinct(self) -> list[Metric]:
+        """One metric for each of the sums."""
+        return list({metric.key: metric for metric in self.metrics.values()}.values())
+
+
+def _precise(frames: Tensor) -> Tensor:
+    """Values as single precision has them, in double precision; on the CPU where the device has none."""
+    return (frames.cpu() if frames.device.type == "mps" else frames).float().double()
