@@ -53,8 +53,7 @@ def test_streams_and_splits_anywhere(name, size, seed):
     check_cell(CELLS[name](), size=size, steps=3, seed=seed)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["gmg", "aux"])
+@pytest.mark.parametrize("name", ["convlstm", pytest.param("gmg", marks=pytest.mark.slow)])
 def test_compiles_for_real(name):
     torch.manual_seed(0)
     cell, x = CELLS[name](), torch.randn(2, 3, 6, 5)

@@ -2,8 +2,10 @@
 
 import pytest
 from golden import FOLDER, load
-from golden_recurrent import ADAPTERS
+from golden_metrics import ADAPTERS as METRICS
+from golden_recurrent import ADAPTERS as RECURRENT
 
+ADAPTERS = RECURRENT | METRICS
 CLAIMED = {name.partition("__")[0] for name in ADAPTERS}
 FILES = sorted(path for path in FOLDER.glob("*.safetensors") if path.name.partition("__")[0] in CLAIMED)
 
