@@ -103,6 +103,15 @@ def test_takes_hand_written_cells_and_stateless_layers():
     assert state["layers"][2].any()
 
 
+def test_looking_for_shapes_touches_no_buffer():
+    norm = nn.BatchNorm2d(4)
+    stack = RecurrentStack([Cell(ConvLSTM(3, 4, kernel_size=3)), norm, Cell(ConvLSTM(4, 4, kernel_size=3))]).train()
+    stack.init_state(frames(1)[0])
+    assert norm.num_batches_tracked == 0
+    stack(frames(1)[0])
+    assert norm.num_batches_tracked == 1
+
+
 def test_aux_is_averaged_over_layers():
     adapter = nn.Conv2d(4, 4, 1)
     cells = [Cell(DecoupledSTConvLSTM(c, 4, kernel_size=3, adapter=adapter)) for c in (3, 4)]

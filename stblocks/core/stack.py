@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from .block import providers, starters
 from .cell import Cell
@@ -66,8 +67,7 @@ class RecurrentStack(nn.Module):
                 state = {n: v for n, v in state.items() if self.routes[n] not in (ZIGZAG, DEPTH)}
                 x = x.new_empty(x.shape[0], layer.out_channels, *x.shape[2:])
             elif layer is not self.layers[-1]:
-                with torch.no_grad():  # only the shape of its output matters
-                    x = layer(x, state)[0] if hasattr(layer, "init_state") else layer(x)
+                x = _output_like(layer, x)
             layers.append(state)
         return {"layers": layers, "zigzag": zigzag}
 
@@ -96,6 +96,14 @@ class RecurrentStack(nn.Module):
                 if self.routes[name] is Route.AUX:
                     values.setdefault(name, []).append(own[name])
         return {name: torch.stack(each).mean(0) for name, each in values.items()}
+
+
+def _output_like(layer: nn.Module, x: Tensor) -> Tensor:
+    """A map of the shape of the layer's output, by a call on the meta device: no work, and no buffer is touched."""
+    tensors = {name: value.to("meta") for name, value in (*layer.named_parameters(), *layer.named_buffers())}
+    with torch.no_grad():
+        y = functional_call(layer, tensors, (x.to("meta"),))
+    return x.new_empty((y[0] if hasattr(layer, "init_state") else y).shape)
 
 
 def _check_chain(layers: Sequence[nn.Module] | nn.ModuleList) -> None:
