@@ -1,0 +1,89 @@
+"""The official text files of CIKM AnalytiCup 2017, indexed once and read a line at a time."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+LAYOUT = (15, 4, 101, 101)  # T, altitudes, H, W
+VALUES = 15 * 4 * 101 * 101
+
+
+@dataclass(frozen=True, slots=True)
+class TextSample:
+    """The series of codes on one line, at one altitude."""
+
+    file: Path
+    line: int  #: from 1
+    start: int  #: first byte
+    size: int  #: bytes
+    level: int  #: index of the altitude
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """`(T, H, W)`."""
+        return (LAYOUT[0], *LAYOUT[2:])
+
+    def __getitem__(self, frames: slice, /) -> np.ndarray:
+        with open(self.file, "rb") as file:
+            file.seek(self.start)
+            values = _parse(_values(file.read(self.size)), self.file, self.line)
+        return values.reshape(LAYOUT)[frames, self.level].clip(0).astype(np.uint8)  # -1 says: no measurement
+
+
+def text_samples(file: Path, level: int) -> list[TextSample]:
+    """One series for each line, `id,values` or `id,label,values`: 15 x 4 x 101 x 101 integers between blanks.
+
+    Raises:
+        ValueError: If the file is empty, or a line has too few or too many values.
+    """
+    status = file.stat()
+    places = _index(file, status.st_size, status.st_mtime_ns)
+    return [TextSample(file, line, start, size, level) for line, start, size in places]
+
+
+@lru_cache(maxsize=8)  # the files have some 20 GB: every split and altitude shares one look through
+def _index(file: Path, file_size: int, modified: int) -> tuple[tuple[int, int, int], ...]:
+    """Number, first byte and bytes of each line."""
+    places, start = [], 0
+    with open(file, "rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                _check_count(_count(_values(line)), file, number)
+                places.append((number, start, len(line)))
+            start += len(line)
+    if not places:
+        raise ValueError(f"{file} is empty; fetch it again.")
+    return tuple(places)
+
+
+def _parse(text: bytes, file: Path, line: int) -> np.ndarray:
+    try:
+        values = np.fromstring(text, dtype=np.int32, sep=" ")
+    except ValueError as error:
+        raise ValueError(f"{file}, line {line} holds something other than integers ({error}).") from error
+    _check_count(values.size, file, line)
+    if values.min() < -1 or values.max() > 255:
+        raise ValueError(
+            f"{file}, line {line} must hold values from 0 to 255, or -1, got {values.min()} to {values.max()}."
+        )
+    return values
+
+
+def _values(line: bytes) -> bytes:
+    return line.rpartition(b",")[2]
+
+
+def _count(text: bytes) -> int:
+    """Words in a text, without splitting it."""
+    blank = np.frombuffer(b" " + text, dtype=np.uint8) <= ord(" ")
+    return int(np.count_nonzero(blank[:-1] & ~blank[1:]))
+
+
+def _check_count(count: int, file: Path, line: int) -> None:
+    if count != VALUES:
+        raise ValueError(
+            f"{file}, line {line} holds {count} values, expected 15 x 4 x 101 x 101 = {VALUES} after the id and the "
+            f"label; the file may be cut short: fetch it again, or remove the line."
+        )

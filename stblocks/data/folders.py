@@ -1,0 +1,139 @@
+"""Folders of frames, one file a frame."""
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from .sequence import Scaler
+from .series import decode
+from .windows import SequenceWindows
+
+IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+MODES = ("L", "RGB", "I;16", "I", "F")
+
+
+class FrameFolders(SequenceWindows):
+    """A folder for each sequence with a file for each frame, in natural order (`img_2` before `img_10`).
+
+    Files are images, grey or RGB, or `.npy` arrays `(H, W)` or `(C, H, W)`. The whole range of 8- and 16-bit codes
+    stands for the model's [0, 1] (and so for the physical values that the scaler makes of it); floats are physical
+    values. Reading images needs `pip install 'stblocks[data]'`.
+
+    Args:
+        root: Folder that holds, at any depth, the folders of frames; or such a folder itself.
+        in_frames: Frames a forecast starts from.
+        out_frames: Frames to forecast.
+        stride: Frames from the start of a window to that of the next in the same folder.
+        size: `(H, W)` to resize frames to, bilinear; `None` leaves them.
+        scaler: From physical to model units.
+        missing: As in `SequenceWindows`.
+
+    Raises:
+        ValueError: If there are no frames, a folder has too few, or a file cannot be read or differs in shape.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        in_frames: int,
+        out_frames: int,
+        *,
+        stride: int = 1,
+        size: tuple[int, int] | None = None,
+        scaler: Scaler = Scaler(),  # noqa: B008  (frozen)
+        missing: Literal["error", "mask"] = "error",
+    ) -> None:
+        series = frame_series(Path(root), scaler, at_least=in_frames + out_frames)
+        super().__init__(series, in_frames, out_frames, stride=stride, size=size, scaler=scaler, missing=missing)
+
+
+@dataclass(frozen=True)
+class FrameFiles:
+    """A series with a file for each frame, read when it is asked for."""
+
+    files: tuple[Path, ...]
+    frame_shape: tuple[int, ...]
+    scaler: Scaler
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """`(T, C, H, W)`."""
+        return (len(self.files), *self.frame_shape)
+
+    def __getitem__(self, frames: slice, /) -> np.ndarray:
+        return np.stack([self._read(file) for file in self.files[frames]])
+
+    def _read(self, file: Path) -> np.ndarray:
+        frame = read_frame(file)
+        if frame.shape != self.frame_shape:
+            raise ValueError(
+                f"{file} has shape (C, H, W) = {frame.shape}, the first frame of the data set {self.frame_shape}; "
+                f"bring the files to one shape."
+            )
+        return decode(frame, self.scaler)
+
+
+def frame_series(root: Path, scaler: Scaler, at_least: int) -> list[FrameFiles]:
+    """One series for each folder with frames in it, `root` included, in natural order.
+
+    Raises:
+        ValueError: If there are none, or one has fewer than `at_least` frames.
+    """
+    if not root.is_dir():
+        raise ValueError(f"There is no folder {root}; name the one that holds the folders of frames.")
+    folders = {Path(folder): _frames(names) for folder, _, names in os.walk(root)}
+    folders = {folder: names for folder, names in folders.items() if names}
+    if not folders:
+        raise ValueError(f"{root} holds no frames ({', '.join(IMAGES)} or .npy files); name a folder that does.")
+    for folder, names in folders.items():
+        if len(names) < at_least:
+            raise ValueError(
+                f"{folder} has {len(names)} frames, fewer than the {at_least} of a window; "
+                f"complete it, remove it, or take fewer frames."
+            )
+    ordered = sorted(folders, key=lambda folder: [_natural(part) for part in folder.parts])
+    frame_shape = read_frame(ordered[0] / folders[ordered[0]][0]).shape
+    return [FrameFiles(tuple(folder / name for name in folders[folder]), frame_shape, scaler) for folder in ordered]
+
+
+def read_frame(file: Path) -> np.ndarray:
+    """A frame as it is stored, `(C, H, W)`.
+
+    Raises:
+        ValueError: If the file is not a whole image or array, or of another kind than grey and RGB.
+        ImportError: If it is an image and pillow is not installed.
+    """
+    try:
+        frame = np.load(file) if file.suffix.lower() == ".npy" else _read_image(file)
+    except (OSError, SyntaxError, EOFError, ValueError) as error:  # pillow has a SyntaxError for broken PNG files
+        raise ValueError(f"{file} cannot be read as a frame ({error}); fetch or write it again.") from error
+    return frame[None] if frame.ndim == 2 else frame
+
+
+def _read_image(file: Path) -> np.ndarray:
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise ImportError("Reading image files needs pillow: pip install 'stblocks[data]'.") from error
+    with Image.open(file) as image:
+        if image.mode not in MODES:
+            raise ValueError(f"its mode is {image.mode}, not grey or RGB")
+        pixels = np.asarray(image)
+    if image.mode == "I":  # how older pillows read 16-bit PNG files
+        pixels = pixels.astype(np.uint16)
+    return np.moveaxis(pixels, -1, 0) if pixels.ndim == 3 else pixels
+
+
+def _frames(names: Iterable[str]) -> list[str]:
+    suffixes = (*IMAGES, ".npy")
+    return sorted((n for n in names if n.lower().endswith(suffixes) and not n.startswith(".")), key=_natural)
+
+
+def _natural(name: str) -> list[str | int]:
+    """A sort key by which numbers in names count as numbers."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]

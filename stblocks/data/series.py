@@ -1,0 +1,55 @@
+"""Series of frames: what windows are cut from."""
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from .sequence import Scaler
+
+
+class Series(Protocol):
+    """Frames in the order of time: an array, memmap, tensor, zarr or HDF5 array, or whatever else has these."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """`(T, C, H, W)`, or `(T, H, W)` for one channel."""
+        ...
+
+    def __getitem__(self, frames: slice, /) -> Any:
+        """Some of the frames."""
+        ...
+
+
+class Coded:
+    """A series of pixel codes, read as physical values.
+
+    Args:
+        codes: A series of 8- or 16-bit codes.
+        scaler: Says what they stand for, see `decode`.
+    """
+
+    def __init__(self, codes: Series, scaler: Scaler) -> None:
+        self.codes, self.scaler = codes, scaler
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of the codes."""
+        return self.codes.shape
+
+    def __getitem__(self, frames: slice, /) -> np.ndarray:
+        return decode(self.codes[frames], self.scaler)
+
+
+def decode(frames: np.ndarray, scaler: Scaler) -> np.ndarray:
+    """Physical values: 8- and 16-bit codes span the model's [0, 1] with their whole range, floats are physical already.
+
+    Raises:
+        ValueError: If the type is another.
+    """
+    if frames.dtype.kind == "f":
+        return frames
+    if frames.dtype not in (np.uint8, np.uint16):
+        raise ValueError(
+            f"Frames must be uint8 or uint16 codes, or floats in physical units, got {frames.dtype}; convert them."
+        )
+    return scaler.to_physical(frames.astype(np.float32) / np.iinfo(frames.dtype).max)

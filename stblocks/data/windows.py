@@ -1,0 +1,212 @@
+"""Windows of frames as samples: the data set for anyone's arrays, and the base of all the others."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+from torch.utils.data import Dataset
+
+from .sequence import Scaler, Sequence
+from .series import Series
+
+
+class SequenceWindows(Dataset[Sequence]):
+    """Every window of `in_frames + out_frames` consecutive frames, read when it is asked for.
+
+    Args:
+        frames: Physical values, as one series, `(T, C, H, W)` or `(T, H, W)`: an array, memmap, tensor, or whatever has
+            `.shape` and can be sliced (zarr, HDF5); or a list of such series, and no window reaches from one into
+            another; or a function that makes window `i` of `length`, `(in_frames + out_frames, C, H, W)`.
+        in_frames: Frames a forecast starts from.
+        out_frames: Frames to forecast.
+        stride: Frames from the start of a window to that of the next.
+        length: Number of windows that the function makes; only for a function.
+        size: `(H, W)` to resize frames to, bilinear with half-pixel centres and no antialiasing; `None` leaves them.
+        scaler: From physical to model units.
+        missing: `"error"` refuses windows with NaN, at once if the series is in memory, else when they are read.
+            `"mask"` takes NaN for missing cells: in `past` they become 0 (the scaler's offset, in physical units), in
+            `future` they stay NaN. Masked entries of masked arrays count as NaN.
+
+    Raises:
+        ValueError: If an argument is not as said here, a series is shorter than one window, frames differ in shape, or
+            values are not finite.
+    """
+
+    def __init__(
+        self,
+        frames: Series | list[Any] | tuple[Any, ...] | Callable[[int], Any],
+        in_frames: int,
+        out_frames: int,
+        *,
+        stride: int = 1,
+        length: int | None = None,
+        size: tuple[int, int] | None = None,
+        scaler: Scaler = Scaler(),  # noqa: B008  (frozen)
+        missing: Literal["error", "mask"] = "error",
+    ) -> None:
+        check_at_least_one(in_frames=in_frames, out_frames=out_frames, stride=stride)
+        if size is not None:
+            height, width = size
+            check_at_least_one(height=height, width=width)
+        if missing not in ("error", "mask"):
+            raise ValueError(f"missing must be 'error' or 'mask', got {missing!r}.")
+        self.in_frames, self.out_frames = in_frames, out_frames
+        self.size, self.scaler, self.missing = size, scaler, missing
+        self._windows: _Made | _Cut
+        if callable(frames):
+            if length is None or stride != 1:
+                raise ValueError(
+                    f"A function of frames makes one window for each index: it needs length=, and no stride; "
+                    f"got length={length}, stride={stride}."
+                )
+            check_at_least_one(length=length)
+            self._windows = _Made(frames, length, in_frames + out_frames)
+        else:
+            if length is not None:
+                raise ValueError(f"length is for a function of frames, got length={length}; cut the series instead.")
+            series = list(frames) if isinstance(frames, list | tuple) else [frames]
+            self._windows = _Cut(series, in_frames + out_frames, stride, any_size=size is not None)
+        channels, *own_size = self._windows.frame_shape
+        self.frame_shape = (channels, *(size or own_size))  #: `(C, H, W)` of every frame
+        if missing == "error" and self._windows.has_known_gaps():
+            for index in range(len(self)):
+                self[index]  # the window with the gap says so
+
+    def __len__(self) -> int:
+        return len(self._windows)
+
+    def __getitem__(self, index: int) -> Sequence:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"index must be below {len(self)}, the number of windows, got {index}.")
+        index %= len(self)
+        physical = _to_tensor(self._windows[index])
+        self._check_values(physical, index)
+        frames = self.scaler.to_model(physical)
+        if self.size is not None and frames.shape[-2:] != self.size:
+            frames = interpolate(frames, size=self.size, mode="bilinear", align_corners=False)
+        past, future = frames.split([self.in_frames, self.out_frames])
+        return Sequence(past.nan_to_num(nan=0.0), future)
+
+    def _check_values(self, frames: Tensor, index: int) -> None:
+        broken = frames.isinf() if self.missing == "mask" else ~frames.isfinite()
+        if broken.any():
+            way_out = (
+                "replace infinities with NaN, which marks missing cells"
+                if self.missing == "mask"
+                else "fill them, or pass missing='mask' to leave NaN out of the loss and the scores"
+            )
+            raise ValueError(
+                f"{self._windows.name(index)} has {int(broken.sum())} values that are NaN or infinite; {way_out}."
+            )
+
+
+class _Cut:
+    """Windows cut out of series."""
+
+    def __init__(self, series: list[Series], frames: int, stride: int, *, any_size: bool) -> None:
+        if not series:
+            raise ValueError("frames must hold at least one series, got an empty list.")
+        self.series, self.frames, self.stride = series, frames, stride
+        shapes = [tuple(one.shape) for one in series]
+        self.frame_shape = _frame_shape(shapes[0])
+        compared = 1 if any_size else 3
+        counts = []
+        for number, shape in enumerate(shapes):
+            if len(shape) not in (3, 4):
+                raise ValueError(
+                    f"Series {number} must be (T, C, H, W) or (T, H, W), got {shape}; give a list of series, "
+                    f"or one array of frames stacked along time."
+                )
+            if _frame_shape(shape)[:compared] != self.frame_shape[:compared]:
+                raise ValueError(
+                    f"Series {number} has frames of shape (C, H, W) = {_frame_shape(shape)}, series 0 has "
+                    f"{self.frame_shape}; pass size=(H, W) to resize them all, or make one data set for each shape."
+                )
+            if shape[0] < frames:
+                raise ValueError(
+                    f"Series {number} has {shape[0]} frames, fewer than in_frames + out_frames = {frames}; "
+                    f"leave it out, or take fewer frames."
+                )
+            counts.append((shape[0] - frames) // stride + 1)
+        self.ends = np.cumsum(counts)
+
+    def __len__(self) -> int:
+        return int(self.ends[-1])
+
+    def __getitem__(self, index: int) -> Any:
+        number, first = self._place(index)
+        return self.series[number][first : first + self.frames]
+
+    def name(self, index: int) -> str:
+        number, first = self._place(index)
+        return f"Window {index} (series {number}, frames {first} to {first + self.frames - 1})"
+
+    def has_known_gaps(self) -> bool:
+        return any(_has_gaps(series) for series in self.series)
+
+    def _place(self, index: int) -> tuple[int, int]:
+        """The number of a window's series, and its first frame there."""
+        number = int(np.searchsorted(self.ends, index, side="right"))
+        before = int(self.ends[number - 1]) if number else 0
+        return number, (index - before) * self.stride
+
+
+class _Made:
+    """Windows made by a function."""
+
+    def __init__(self, make: Callable[[int], Any], length: int, frames: int) -> None:
+        self.make, self.length, self.frames = make, length, frames
+        self.frame_shape = _frame_shape(self[0].shape)
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> Any:
+        window = self.make(index)
+        if len(window.shape) not in (3, 4) or window.shape[0] != self.frames:
+            raise ValueError(
+                f"The function of frames must return (in_frames + out_frames, C, H, W) = ({self.frames}, C, H, W), "
+                f"got {tuple(window.shape)} for index {index}."
+            )
+        return window
+
+    def name(self, index: int) -> str:
+        return f"Window {index}"
+
+    def has_known_gaps(self) -> bool:
+        return False
+
+
+def check_at_least_one(**counts: int) -> None:
+    """Raise a `ValueError` that names the first count below 1."""
+    for name, count in counts.items():
+        if count < 1:
+            raise ValueError(f"{name} must be at least 1, got {count}.")
+
+
+def _frame_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """`(C, H, W)`."""
+    return (1, *shape[1:]) if len(shape) == 3 else tuple(shape[1:])
+
+
+def _has_gaps(series: Series) -> bool:
+    """Does it hold NaN or infinities? Looks only at what is in memory."""
+    if isinstance(series, np.memmap):
+        return False
+    if isinstance(series, np.ndarray) and series.dtype.kind == "f":
+        return not np.isfinite([series.min(), series.max()]).all()  # both are NaN if anything is
+    if isinstance(series, Tensor) and series.is_floating_point():
+        return not torch.stack(series.aminmax()).isfinite().all()
+    return False
+
+
+def _to_tensor(frames: Any) -> Tensor:
+    """`(T, C, H, W)` in float32."""
+    if np.ma.isMaskedArray(frames):
+        frames = np.ma.filled(frames.astype(np.float32), np.nan)
+    if not isinstance(frames, Tensor):
+        frames = torch.from_numpy(np.array(frames, dtype=np.float32, order="C"))
+    return (frames.unsqueeze(1) if frames.ndim == 3 else frames).to(torch.float32)
