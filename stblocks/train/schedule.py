@@ -104,7 +104,9 @@ class ReverseScheduledSampling(Sampling):
         r"""$\eta$ at a training step: for frames beyond the observed ones."""
         if step >= self.stop_step:
             return 0.0
-        return 0.5 - 0.5 * max(step - self.start_step, 0.0) / (self.stop_step - self.start_step)
+        if step <= self.start_step:
+            return 0.5
+        return 0.5 * (self.stop_step - step) / (self.stop_step - self.start_step)
 
     def probabilities(self, step: int, in_frames: int, out_frames: int) -> Tensor:
         """See `Sampling`."""
@@ -173,7 +175,7 @@ def _linear(step: int, rise: float) -> float:
 
 
 def _cosine(step: int, rise: float, total: int) -> float:
-    fallen = max(0.0, min(1.0, (step - rise) / (total - rise)))
+    fallen = max(0.0, min(1.0, (step + 1 - rise) / (total + 1 - rise)))
     return _linear(step, rise) * 0.5 * (1.0 + math.cos(math.pi * fallen))
 
 

@@ -1,0 +1,291 @@
+import csv
+import math
+from itertools import product
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stblocks.data import Scaler
+from stblocks.train.metrics import value_metrics
+from stblocks.train.scores import Scores, persistence
+
+DBZ = Scaler(offset=-10.0, scale=95.0, unit="dBZ")
+THRESHOLDS = (20, 37.5)
+VALUES = tuple(value_metrics(DBZ))
+
+
+@st.composite
+def cases(draw, largest=9, missing=True):
+    """A forecast and its truth, in steps of 0.5 dBZ so that some values lie on a threshold, with missing cells."""
+    torch.manual_seed(draw(st.integers(0, 10**6)))
+    shape = [
+        draw(st.integers(1, 3)),
+        draw(st.integers(1, 3)),
+        draw(st.integers(1, 2)),
+        *(draw(st.integers(7, largest)) for _ in range(2)),
+    ]
+    prediction, target = DBZ.to_model(torch.randint(20, 100, (2, *shape)) / 2)
+    if missing:
+        target[torch.rand(shape) < draw(st.sampled_from([0.0, 0.02, 0.3]))] = torch.nan
+    return prediction, target
+
+
+def new_scores():
+    return Scores(THRESHOLDS, DBZ, VALUES, windows=(1, 5))
+
+
+def scored(*pairs):
+    scores = new_scores()
+    for pair in pairs:
+        scores.update(*pair)
+    return scores.compute()
+
+
+def same(a, b):
+    rows, others = ([list(row.values()) for row in (table.pooled, *table.lead)] for table in (a, b))
+    return a.pooled.keys() == b.pooled.keys() and torch.allclose(*map(torch.tensor, (rows, others)), equal_nan=True)
+
+
+def ratio(a, b):
+    return a / b if b else math.nan
+
+
+def brute_force(prediction, target):
+    """Scores of errors and events, cell by cell."""
+    cells = zip(prediction.flatten().tolist(), target.flatten().tolist(), strict=True)
+    frames, known = prediction.shape[0] * prediction.shape[1], [pair for pair in cells if not math.isnan(pair[1])]
+    size = prediction.numel() / frames
+    mae = ratio(sum(abs(p - t) for p, t in known), len(known))
+    mse = ratio(sum((p - t) ** 2 for p, t in known), len(known))
+    found = {
+        "mse@pixel": mse,
+        "mse@frame_sum": mse * size,
+        "mae@pixel": mae,
+        "mae@frame_sum": mae * size,
+        "rmse@pixel": math.sqrt(mse),
+        "rmse@frame_sum": math.sqrt(mse * size),
+        "mae@physical": mae * 95,
+        "rmse@physical": math.sqrt(mse) * 95,
+    }
+    for threshold in THRESHOLDS:
+        counts = {(f, o): 0 for f in (True, False) for o in (True, False)}
+        for p, t in known:  # rounded, since values are multiples of 0.5 dBZ
+            counts[round(p * 95 - 10, 3) >= threshold, round(t * 95 - 10, 3) >= threshold] += 1
+        hits, alarms, misses, negatives = (counts[key] for key in product((True, False), (True, False)))
+        found |= {
+            f"csi@{threshold}": ratio(hits, hits + misses + alarms),
+            f"pod@{threshold}": ratio(hits, hits + misses),
+            f"far@{threshold}": ratio(alarms, hits + alarms),
+            f"bias@{threshold}": ratio(hits + alarms, hits + misses),
+            f"hss@{threshold}": ratio(
+                2 * (hits * negatives - misses * alarms),
+                (hits + misses) * (misses + negatives) + (hits + alarms) * (alarms + negatives),
+            ),
+        }
+    return found
+
+
+@settings(max_examples=40)
+@given(cases(largest=8))
+def test_agrees_with_counting_cell_by_cell(case):
+    table = scored(case)
+    for found, expected in [
+        (table.pooled, brute_force(*case)),
+        *((row, brute_force(*(each[:, [t]] for each in case))) for t, row in enumerate(table.lead)),
+    ]:
+        for name, value in expected.items():
+            assert found[name] == pytest.approx(value, rel=1e-6, nan_ok=True), name
+
+
+@given(cases(), st.data())
+def test_streaming_and_merging_equal_the_whole(case, data):
+    whole = scored(case)
+    cut = data.draw(st.integers(0, len(case[0])))
+    parts = [pair for pair in ([each[:cut] for each in case], [each[cut:] for each in case]) if len(pair[0])]
+    assert same(scored(*parts), whole)
+    ranks = [new_scores() for _ in range(3)]  # the last one had no batch
+    for rank, part in zip(ranks, parts, strict=False):
+        rank.update(*part)
+    total = new_scores()
+    for rank in ranks:
+        total.merge(rank.state())
+    assert same(total.compute(), whole)
+    assert all(value.is_floating_point() != key.startswith("counts") for key, value in total.state().items())
+
+
+@given(cases())
+def test_forecasts_of_missing_cells_change_nothing(case):
+    prediction, target = case
+    assert same(scored((torch.where(target.isnan(), torch.rand(target.shape), prediction), target)), scored(case))
+
+
+@given(cases())
+def test_samples_may_come_in_any_order(case):
+    assert same(scored([each.flip(0) for each in case]), scored(case))
+
+
+@given(cases(missing=False))
+def test_a_perfect_forecast(case):
+    pooled = scored((case[1].clamp(0, 1), case[1])).pooled
+    assert all(pooled[name] == 0 for name in pooled if name.startswith(("mse", "mae", "rmse")))
+    assert all(pooled[name] == math.inf for name in pooled if name.startswith(("psnr", "snr")))
+    best = {
+        name: value for name, value in pooled.items() if name.startswith(("ssim", "csi", "pod", "hss", "bias", "fss"))
+    }
+    assert all(value == pytest.approx(1) or math.isnan(value) for value in best.values())
+    assert all(pooled[f"far@{threshold}"] in (0, pytest.approx(math.nan, nan_ok=True)) for threshold in THRESHOLDS)
+
+
+def test_scores_of_nothing_are_nan_and_others_are_not():
+    wet, dry = torch.ones(1, 1, 1, 4, 4), torch.zeros(1, 1, 1, 4, 4)
+
+    def of(prediction, target):
+        scores = Scores((20,), DBZ, metrics=())
+        scores.update(prediction, target)
+        return list(scores.compute().pooled.values())
+
+    nan = math.nan
+    for pair, expected in [  # csi, pod, far, hss, bias
+        ((dry, dry), [nan, nan, nan, nan, nan]),
+        ((wet, wet), [1, 1, 0, nan, 1]),
+        ((wet, dry), [0, nan, 1, 0, nan]),
+        ((dry, wet), [0, 0, nan, 0, 0]),
+    ]:
+        assert of(*pair) == pytest.approx(expected, nan_ok=True)
+
+
+def test_lead_times_without_truth_are_nan_and_leave_the_rest_alone():
+    prediction, target = torch.rand(2, 2, 3, 1, 8, 8).unbind(0)
+    target[:, 1] = torch.nan
+    whole, rest = scored((prediction, target)), scored((prediction[:, ::2], target[:, ::2]))
+    assert all(map(math.isnan, whole.lead[1].values()))
+    assert whole.pooled == pytest.approx(rest.pooled, nan_ok=True)
+
+
+@given(cases(), st.sampled_from(["ssim@uniform7", "ssim@uniform7_range2"]))
+def test_ssim_window_by_window(case, name):
+    prediction, target = (each.double() for each in case)
+    span, per_frame = {"ssim@uniform7": 1, "ssim@uniform7_range2": 2}[name], []
+    for x, y in zip(prediction.clamp(0, 1).flatten(0, 1), target.flatten(0, 1), strict=True):
+        windows = []
+        for channel, i, j in product(range(len(x)), range(x.shape[1] - 6), range(x.shape[2] - 6)):
+            pair = torch.stack([each[channel, i : i + 7, j : j + 7].flatten() for each in (x, y)])
+            if not pair.isnan().any():
+                (mx, my), ((vx, vxy), (_, vy)) = pair.mean(1).tolist(), pair.cov().tolist()
+                c1, c2 = (0.01 * span) ** 2, (0.03 * span) ** 2
+                windows.append((2 * mx * my + c1) * (2 * vxy + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2)))
+        if windows:
+            per_frame.append(sum(windows) / len(windows))
+    expected = sum(per_frame) / len(per_frame) if per_frame else math.nan
+    assert scored(case).pooled[name] == pytest.approx(expected, rel=1e-9, nan_ok=True)
+
+
+@given(cases())
+def test_psnr_frame_by_frame(case):
+    prediction, target = (each.double() for each in case)
+    per_frame = []
+    for p, t in zip(prediction.clamp(0, 1).flatten(0, 1), target.flatten(0, 1), strict=True):
+        known = ~t.isnan()
+        per_frame.append(-10 * math.log10((p - t)[known].square().mean()))
+    assert scored(case).pooled["psnr@frame_mean"] == pytest.approx(sum(per_frame) / len(per_frame))
+
+
+@settings(max_examples=20)
+@given(cases(largest=7))
+def test_fractions_skill_score_window_by_window(case):
+    prediction, target = case
+    table, known = scored(case), ~case[1].isnan()
+    for threshold, window in product(THRESHOLDS, (1, 5)):
+        difference = total = 0.0
+        for b, t, c, i, j in known.nonzero().tolist():
+            rows, columns = (slice(max(k - window // 2, 0), k + window // 2 + 1) for k in (i, j))
+            inside = known[b, t, c, rows, columns]
+            f, o = (
+                (each[b, t, c, rows, columns][inside] * 95 - 10 >= threshold - 1e-3).double().mean().item()
+                for each in (prediction, target)
+            )
+            difference, total = difference + (f - o) ** 2, total + f**2 + o**2
+        expected = 1 - ratio(difference, total)
+        assert table.pooled[f"fss{window}@{threshold}"] == pytest.approx(expected, nan_ok=True)
+
+
+@given(st.floats(-30, 70), st.sampled_from([0.37, -3.0, 95.0]), st.floats(-40, 40))
+def test_a_value_equal_to_the_threshold_is_an_event(threshold, scale, offset):
+    scaler = Scaler(offset, scale)
+    cell = scaler.to_model(torch.full((1, 1, 1, 1, 1), threshold, dtype=torch.float32))
+    scores = Scores((threshold,), scaler, metrics=())
+    scores.update(cell, cell)
+    assert scores.compute().pooled[f"csi@{threshold:g}"] == 1
+
+
+def test_persistence_repeats_the_last_frame():
+    past = torch.rand(2, 3, 1, 4, 5)
+    forecast = persistence(past, 4)
+    assert forecast.shape == (2, 4, 1, 4, 5)
+    assert all(torch.equal(frame, past[:, -1]) for frame in forecast.unbind(1))
+
+
+def test_persistence_stands_beside_the_model_in_the_table(tmp_path):
+    past, future = torch.rand(2, 3, 1, 8, 8), torch.rand(2, 2, 1, 8, 8)
+    model, still = new_scores(), new_scores()
+    model.update(future * 0.9, future)
+    still.update(persistence(past, 2), future)
+    model, still = model.compute(), still.compute("persistence")
+    lines = model.to_markdown(still, columns=["mse@pixel", "csi@20"]).splitlines()
+    assert lines[0].replace(" ", "") == "|forecast|lead|mse@pixel|csi@20|"
+    assert [line.split("|")[1].strip() for line in lines[2:]] == ["model", "persistence"] * 3
+    assert [line.split("|")[2].strip() for line in lines[2:]] == ["all", "all", "1", "1", "2", "2"]
+    assert len({len(line) for line in lines}) == 1
+    model.to_csv(tmp_path / "deep" / "scores.csv", still)
+    with open(tmp_path / "deep" / "scores.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["forecast"], row["lead"]) for row in rows[:3]] == [
+        ("model", "all"),
+        ("persistence", "all"),
+        ("model", "1"),
+    ]
+    for row, values in zip(rows, [model.pooled, still.pooled, model.lead[0]], strict=False):
+        assert {name: float(row[name] or "nan") for name in values} == pytest.approx(values, nan_ok=True, rel=0)
+
+
+def test_errors_say_what_to_do(tmp_path):
+    frames = torch.rand(2, 3, 1, 8, 8)
+    scores = new_scores()
+    with pytest.raises(ValueError, match=r"call update\(prediction, target\)"):
+        scores.compute()
+    with pytest.raises(ValueError, match=r"must both be \(B, T, C, H, W\), got \(2, 3, 1, 8, 8\) and \(3, 1, 8, 8\)"):
+        scores.update(frames, frames[0])
+    bad = frames.clone()
+    bad[1, 2, 0, 3, 4] = torch.nan
+    with pytest.raises(ValueError, match=r"prediction must be finite, got prediction\[1, 2\] with 1 cells"):
+        scores.update(bad, frames)
+    with pytest.raises(ValueError, match=r"target must be finite"):
+        scores.update(frames, frames / 0)
+    assert not scores.state(), "a refused batch leaves no trace"
+    scores.update(frames, frames)
+    with pytest.raises(ValueError, match=r"state must hold .* make a new Scores for another horizon"):
+        scores.update(frames[:, :2], frames[:, :2])
+    with pytest.raises(ValueError, match=r"state must hold"):
+        scores.merge(Scores().state() | {"error": torch.zeros(3, 5)})
+    with pytest.raises(ValueError, match=r"at least 7 x 7 pixels, got \(6, 8\); leave it out of metrics="):
+        Scores().update(frames[..., :6, :], frames[..., :6, :])
+    with pytest.raises(ValueError, match=r"metrics must be among mse@pixel, .*, got mse"):
+        Scores(metrics=["mse"])
+    with pytest.raises(ValueError, match=r"windows must be odd numbers of pixels, got \[4\]"):
+        Scores((20,), windows=(3, 4))
+    with pytest.raises(ValueError, match=r"windows need thresholds"):
+        Scores(windows=(3,))
+    with pytest.raises(ValueError, match=r"nothing to score"):
+        Scores(metrics=())
+    table = scores.compute()
+    with pytest.raises(ValueError, match=r"columns must be metrics of the table, .*; got \['csi'\]"):
+        table.to_markdown(columns=["csi"])
+    other = Scores()
+    other.update(frames, frames)
+    with pytest.raises(ValueError, match=r"which 'persistence' has not"):
+        table.to_markdown(other.compute("persistence"))
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match=r"path must be a file that can be written.*name another directory"):
+        table.to_csv(tmp_path / "file" / "scores.csv")

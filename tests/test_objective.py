@@ -1,0 +1,82 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stblocks import Rollout
+from stblocks.train.objective import Objective
+
+
+@st.composite
+def cases(draw):
+    """A rollout from frame `first` on, true frames with some missing, and which are missing."""
+    torch.manual_seed(draw(st.integers(0, 10**6)))
+    batch, first, steps, channels, side = (draw(st.integers(1, 3)) for _ in range(5))
+    frames = torch.rand(batch, first + steps, channels, side, side + 1, dtype=torch.float64)
+    missing = torch.rand_like(frames) < draw(st.sampled_from([0.0, 0.3, 1.0]))
+    rollout = Rollout(torch.randn_like(frames[:, first:]).requires_grad_(), first, {}, None)
+    return rollout, frames.masked_fill(missing, torch.nan), missing[:, first:]
+
+
+@given(cases(), st.floats(0, 3), st.floats(0.1, 3))
+def test_is_the_mean_over_known_cells(case, l1, l2):
+    rollout, frames, missing = case
+    losses = Objective(l1, l2)(rollout, frames)
+    errors = [
+        f - t
+        for f, t, gone in zip(
+            rollout.frames.flatten().tolist(),
+            frames[:, rollout.first :].flatten().tolist(),
+            missing.flatten().tolist(),
+            strict=True,
+        )
+        if not gone
+    ]
+    count = max(len(errors), 1)
+    mae, mse = math.fsum(map(abs, errors)) / count, math.fsum(e * e for e in errors) / count
+    found = {name: value.item() for name, value in losses.items()}
+    assert found == pytest.approx({"loss": l1 * mae + l2 * mse, "l1": mae, "l2": mse})
+
+
+@given(cases())
+def test_missing_cells_have_no_effect_and_no_gradient(case):
+    rollout, frames, missing = case
+    losses = Objective()(rollout, frames)
+    losses["loss"].backward()
+    assert rollout.frames.grad[missing].eq(0).all()
+    assert rollout.frames.grad[~missing].ne(0).all()
+    moved = rollout._replace(frames=torch.where(missing, 1e9, rollout.frames.detach()))
+    assert torch.equal(Objective()(moved, frames)["loss"], losses["loss"])
+
+
+def test_a_perfect_rollout_costs_nothing():
+    frames = torch.rand(2, 5, 1, 4, 4)
+    assert Objective()(Rollout(frames[:, 1:], 1, {}, None), frames)["loss"] == 0
+
+
+def test_auxiliary_losses_are_weighted_by_name():
+    frames = torch.rand(2, 3, 1, 4, 4)
+    aux = {"decoupling": torch.tensor([1.0, 3.0]), "other": torch.tensor(5.0)}
+    losses = Objective(aux={"decoupling": 0.5})(Rollout(frames[:, 1:], 1, aux, None), frames)
+    assert (losses["decoupling"], losses["other"], losses["loss"]) == (2, 5, 0.5 * 2 + 5)
+
+
+def test_half_precision_forecasts_are_summed_in_single():
+    frames = torch.rand(4, 3, 1, 64, 64)
+    losses = Objective()(Rollout(frames[:, 1:].to(torch.bfloat16), 1, {}, None), frames)
+    assert all(value.dtype == torch.float32 for value in losses.values())
+
+
+def test_errors_say_what_to_do():
+    frames = torch.rand(2, 5, 1, 4, 4)
+    rollout = Rollout(frames[:, 1:], 1, {"decoupling": torch.zeros(2)}, None)
+    with pytest.raises(ValueError, match=r"l2 must be a weight of at least 0, got -1"):
+        Objective(l2=-1)
+    with pytest.raises(ValueError, match=r"l1 and l2 must not both be 0"):
+        Objective(0, 0)
+    with pytest.raises(ValueError, match=r"aux must name .* which are \['decoupling'\], got \['decouple'\]"):
+        Objective(aux={"decouple": 1.0})(rollout, frames)
+    with pytest.raises(ValueError, match=r"shape \(2, 5, 1, 4, 4\) for this rollout, got \(2, 4, 1, 4, 4\)"):
+        Objective()(rollout, frames[:, 1:])
