@@ -49,6 +49,6 @@ def load(path: Path) -> Case:
 
 
 def close(ours: Tensor, theirs: Tensor, what: str, rtol: float = 1e-9) -> None:
-    """Equal to `rtol` of the largest entry, which is what entries near zero were summed from; tiny gradients to 1e-12."""
+    """Equal to `rtol` of the largest entry, that near-zero ones were summed from; tiny ones to 1e-12."""
     scale = theirs.abs().max().clamp_min(1e-3)
     torch.testing.assert_close(ours / scale, theirs / scale, rtol=0, atol=rtol, msg=lambda m: f"{what}: {m}")

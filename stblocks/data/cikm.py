@@ -16,9 +16,7 @@ from .windows import SequenceWindows
 
 FRAMES = 15
 ALTITUDES = (0.5, 1.5, 2.5, 3.5)  # km
-CIKM_DBZ = Scaler(
-    offset=-10.0, scale=95.0, unit="dBZ"
-)  #: pixel p of 0 to 255 is p * 95 / 255 - 10 dBZ; p / 255 to models
+CIKM_DBZ = Scaler(offset=-10.0, scale=95.0, unit="dBZ")  # pixel p of 0 to 255 is p / 255 to models
 
 
 class CIKM2017(SequenceWindows):
@@ -76,7 +74,7 @@ class CIKM2017(SequenceWindows):
             width = samples[0].shape[-1]
             train, validation = hold_out(len(samples), validation_fraction, left, width)
             samples = [samples[i] for i in (train if split == "train" else validation)]
-        # A window as long as its stride: one window for each sample, which starts at its first frame.
+        # With this stride there is one window in each sample, from its first frame on.
         super().__init__(samples, in_frames, out_frames, stride=FRAMES, size=size, scaler=CIKM_DBZ)
 
 

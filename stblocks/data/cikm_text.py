@@ -38,7 +38,7 @@ def text_samples(file: Path, level: int) -> list[TextSample]:
     Raises:
         ValueError: If the file is empty, or a line has too few or too many values.
     """
-    status = file.stat()
+    file, status = file.resolve(), file.stat()
     places = _index(file, status.st_size, status.st_mtime_ns)
     return [TextSample(file, line, start, size, level) for line, start, size in places]
 

@@ -14,10 +14,14 @@ class Sequence(NamedTuple):
     """One sample: frames seen and frames to forecast, float32, in model units.
 
     torch's default collation keeps the type and puts a batch axis in front.
+
+    Attributes:
+        past: `(in_frames, C, H, W)`, finite.
+        future: `(out_frames, C, H, W)`; NaN marks missing cells, in data sets told to let them through.
     """
 
-    past: Tensor  #: `(in_frames, C, H, W)`, finite
-    future: Tensor  #: `(out_frames, C, H, W)`; NaN marks missing cells, in data sets told to let them through
+    past: Tensor
+    future: Tensor
 
 
 @dataclass(frozen=True)

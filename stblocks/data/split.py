@@ -30,7 +30,8 @@ def find_part(root: Path, split: Split) -> list[Path]:
     parts = _parts(root, split)
     if not parts:
         raise ValueError(
-            f"{root} has no {split} part; name the folder that holds it as a file or folder called '{split}...'."
+            f"{root} has no {split} part: no file or folder is called '{split}...' there; choose another split, or "
+            f"name the folder that holds all parts."
         )
     return parts
 

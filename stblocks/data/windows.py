@@ -30,6 +30,9 @@ class SequenceWindows(Dataset[Sequence]):
             `"mask"` takes NaN for missing cells: in `past` they become 0 (the scaler's offset, in physical units), in
             `future` they stay NaN. Masked entries of masked arrays count as NaN.
 
+    Attributes:
+        frame_shape: `(C, H, W)` of all frames.
+
     Raises:
         ValueError: If an argument is not as said here, a series is shorter than one window, frames differ in shape, or
             values are not finite.
@@ -63,17 +66,18 @@ class SequenceWindows(Dataset[Sequence]):
                     f"got length={length}, stride={stride}."
                 )
             check_at_least_one(length=length)
-            self._windows = _Made(frames, length, in_frames + out_frames)
+            self._windows = _Made(frames, length)
         else:
             if length is not None:
                 raise ValueError(f"length is for a function of frames, got length={length}; cut the series instead.")
             series = list(frames) if isinstance(frames, list | tuple) else [frames]
             self._windows = _Cut(series, in_frames + out_frames, stride, any_size=size is not None)
-        channels, *own_size = self._windows.frame_shape
-        self.frame_shape = (channels, *(size or own_size))  #: `(C, H, W)` of every frame
+        self.frame_shape = self._windows.frame_shape if size is None else (self._windows.frame_shape[0], *size)
         if missing == "error" and self._windows.has_known_gaps():
             for index in range(len(self)):
                 self[index]  # the window with the gap says so
+        if callable(frames):
+            self[0]  # a function that makes something else is found out now
 
     def __len__(self) -> int:
         return len(self._windows)
@@ -82,11 +86,16 @@ class SequenceWindows(Dataset[Sequence]):
         if not -len(self) <= index < len(self):
             raise IndexError(f"index must be below {len(self)}, the number of windows, got {index}.")
         index %= len(self)
-        physical = _to_tensor(self._windows[index])
-        self._check_values(physical, index)
-        frames = self.scaler.to_model(physical)
-        if self.size is not None and frames.shape[-2:] != self.size:
+        frames = self.scaler.to_model(_to_tensor(self._windows[index]))
+        self._check_values(frames, index)
+        if self.size is not None and frames.ndim == 4 and frames.shape[2:] != self.size:
             frames = interpolate(frames, size=self.size, mode="bilinear", align_corners=False)
+        shape = (self.in_frames + self.out_frames, *self.frame_shape)
+        if frames.shape != shape:
+            raise ValueError(
+                f"{self._windows.name(index)} must be (in_frames + out_frames, C, H, W) = {shape} as the data set is, "
+                f"got {tuple(frames.shape)}; make all windows of one shape."
+            )
         past, future = frames.split([self.in_frames, self.out_frames])
         return Sequence(past.nan_to_num(nan=0.0), future)
 
@@ -110,15 +119,15 @@ class _Cut:
         if not series:
             raise ValueError("frames must hold at least one series, got an empty list.")
         self.series, self.frames, self.stride = series, frames, stride
-        shapes = [tuple(one.shape) for one in series]
+        shapes = [tuple(getattr(one, "shape", ())) for one in series]
         self.frame_shape = _frame_shape(shapes[0])
         compared = 1 if any_size else 3
         counts = []
         for number, shape in enumerate(shapes):
-            if len(shape) not in (3, 4):
+            if len(shape) not in (3, 4) or 0 in shape:
                 raise ValueError(
-                    f"Series {number} must be (T, C, H, W) or (T, H, W), got {shape}; give a list of series, "
-                    f"or one array of frames stacked along time."
+                    f"Series {number} must be (T, C, H, W) or (T, H, W), got {type(series[number]).__name__} of shape "
+                    f"{shape}; give an array of frames stacked along time, or a list of such arrays."
                 )
             if _frame_shape(shape)[:compared] != self.frame_shape[:compared]:
                 raise ValueError(
@@ -157,21 +166,15 @@ class _Cut:
 class _Made:
     """Windows made by a function."""
 
-    def __init__(self, make: Callable[[int], Any], length: int, frames: int) -> None:
-        self.make, self.length, self.frames = make, length, frames
-        self.frame_shape = _frame_shape(self[0].shape)
+    def __init__(self, make: Callable[[int], Any], length: int) -> None:
+        self.make, self.length = make, length
+        self.frame_shape = _frame_shape(tuple(make(0).shape))
 
     def __len__(self) -> int:
         return self.length
 
     def __getitem__(self, index: int) -> Any:
-        window = self.make(index)
-        if len(window.shape) not in (3, 4) or window.shape[0] != self.frames:
-            raise ValueError(
-                f"The function of frames must return (in_frames + out_frames, C, H, W) = ({self.frames}, C, H, W), "
-                f"got {tuple(window.shape)} for index {index}."
-            )
-        return window
+        return self.make(index)
 
     def name(self, index: int) -> str:
         return f"Window {index}"
@@ -196,6 +199,8 @@ def _has_gaps(series: Series) -> bool:
     """Does it hold NaN or infinities? Looks only at what is in memory."""
     if isinstance(series, np.memmap):
         return False
+    if np.ma.is_masked(series):
+        return True
     if isinstance(series, np.ndarray) and series.dtype.kind == "f":
         return not np.isfinite([series.min(), series.max()]).all()  # both are NaN if anything is
     if isinstance(series, Tensor) and series.is_floating_point():
