@@ -1,0 +1,1 @@
+"""Training and scoring: any forecaster, any data set."""

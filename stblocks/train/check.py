@@ -1,0 +1,64 @@
+"""What can be known to go wrong before the first batch."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from .config import TrainConfig
+
+
+def check_run(
+    config: TrainConfig, model: nn.Module, train_data: Any, validation_data: Any, processes: int, device: torch.device
+) -> None:
+    """Look at settings, model, data and machine together.
+
+    Raises:
+        ValueError: Naming every problem found.
+    """
+    problems = config.problems()
+    if not problems:
+        problems += batch_problems(config, len(train_data), processes)
+        if config.precision == "fp16" and device.type == "cpu":
+            problems.append("precision='fp16' needs a GPU, got a CPU; take 'bf16' or 'no'")
+    if not callable(getattr(model, "rollout", None)):
+        problems.append(f"model must have a method rollout(past, horizon, ...), got {type(model).__name__}")
+    if 0 < len(validation_data) < processes:
+        problems.append(f"validation_data must hold a sequence for each of {processes} processes")
+    for name, data in (("train_data", train_data), ("validation_data", validation_data)):
+        problems += [f"{name} {problem}" for problem in data_problems(data, model)]
+    if problems:
+        raise ValueError("This run cannot start: " + "; ".join(problems) + ".")
+
+
+def batch_problems(config: TrainConfig, sequences: int, processes: int) -> list[str]:
+    """Does the batch fit the data and divide into its parts?"""
+    problems = []
+    if config.batch_size % (config.accumulate * processes):
+        problems.append(
+            f"batch_size must be divisible by accumulate={config.accumulate} times {processes} process(es), "
+            f"got {config.batch_size}"
+        )
+    if sequences < config.batch_size:
+        problems.append(f"batch_size must be at most the {sequences} training sequences, got {config.batch_size}")
+    return problems
+
+
+def data_problems(data: Any, model: nn.Module) -> list[str]:
+    """Is the first sample of the data a sequence that fits the model?"""
+    if not len(data):
+        return ["must hold at least one sequence, got none"]
+    past, future = data[0]
+    for name, frames in (("past", past), ("future", future)):
+        if frames.ndim != 4 or not len(frames) or not frames.is_floating_point():
+            return [f"must yield {name} as floats (T, C, H, W) with T >= 1, got {frames.dtype} {tuple(frames.shape)}"]
+    problems = []
+    if past.shape[1:] != future.shape[1:]:
+        problems.append(f"must have past and future frames of one shape, got {past.shape[1:]} and {future.shape[1:]}")
+    if not past.isfinite().all():
+        problems.append("has NaN or infinite values in its first past; fill them")
+    for name, own in (("in_channels", past.shape[1]), ("image_size", past.shape[2:]), ("in_frames", past.shape[0])):
+        expected = getattr(model, name, None)
+        if expected is not None and expected != own and tuple(expected) != tuple(own):
+            problems.append(f"must fit the model's {name}={expected}, got {own}")
+    return problems

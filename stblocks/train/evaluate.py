@@ -1,0 +1,66 @@
+"""Scoring a model beside persistence."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import reduce
+from torch import nn
+from torch.utils.data import DataLoader, Dataset, Subset
+
+from ..data import Sequence as Sample
+from .scores import Scores, persistence
+from .table import Table
+
+Tables = dict[str, Table]
+
+
+@torch.no_grad()
+def evaluate(
+    model: nn.Module,
+    data: Dataset[Sample],
+    *,
+    thresholds: Sequence[float] = (),
+    batch_size: int = 16,
+    num_workers: int = 0,
+) -> Tables:
+    """Score forecasts of a whole data set, and those of persistence beside them.
+
+    Runs on the model's device. With several processes, each scores its share and all return the scores of the whole.
+
+    Args:
+        model: A forecaster; it is switched to `eval()` meanwhile.
+        data: Sequences.
+        thresholds: Where CSI and the like cut, in the units of `data.scaler`.
+        batch_size: Sequences at a time; it changes memory and speed, not the scores.
+        num_workers: Processes that load data; 0 loads in this one.
+
+    Returns:
+        The tables `"model"` and `"persistence"`.
+
+    Raises:
+        ValueError: If a forecast is not finite.
+    """
+    process = PartialState()
+    share = Subset(data, range(process.process_index, len(data), process.num_processes))  # type: ignore[arg-type]
+    empty = partial(Scores, thresholds, getattr(data, "scaler", None))
+    scores = {"model": empty(), "persistence": empty()}
+    device = next((parameter.device for parameter in model.parameters()), process.device)
+    training = model.training
+    model.eval()
+    for past, future in DataLoader(share, batch_size=batch_size, num_workers=num_workers):
+        past, future, horizon = past.to(device), future.to(device), future.shape[1]
+        scores["model"].update(model(past, horizon), future)
+        scores["persistence"].update(persistence(past, horizon), future)
+    model.train(training)
+    return {name: add_processes(part, empty()).compute(name) for name, part in scores.items()}
+
+
+def add_processes(part: Scores, whole: Scores) -> Scores:
+    """Add what each process has scored; `whole` must be new, and is returned."""
+    process = PartialState()
+    if process.num_processes == 1:
+        return part
+    whole.merge({key: reduce(sums.to(process.device), "sum") for key, sums in part.state().items()})
+    return whole

@@ -1,0 +1,103 @@
+"""Command-line flags from a dataclass of settings: one per field, its type, default and help taken from the class."""
+
+import argparse
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from .config import TrainConfig
+
+Settings = TypeVar("Settings", bound=TrainConfig)
+
+
+class Command(NamedTuple):
+    """What a recipe was asked to do."""
+
+    settings: Any  #: of the class of the presets
+    out: Path  #: the run's directory
+    resume: bool  #: go on with the run that is there
+
+
+def read_flags(
+    name: str,
+    default: TrainConfig,
+    presets: Mapping[str, TrainConfig],
+    argv: Sequence[str] | None = None,
+    description: str | None = None,
+) -> Command:
+    """Read a recipe's command line.
+
+    Every field of the settings is a flag (`--batch_size 8`; `none` where that is allowed), beside `--out`, `--resume`
+    and one flag per preset.
+
+    Args:
+        name: Of the recipe; without `--out`, runs go to `runs/<name>-1`, `-2` and so on.
+        default: The settings that flags change.
+        presets: Flag to the settings it starts from instead, such as `{"paper": Settings(...)}`.
+        argv: The arguments; by default the process's.
+        description: For `--help`.
+
+    Raises:
+        SystemExit: If a flag is unknown or its value cannot be read.
+    """
+    parser = argparse.ArgumentParser(
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
+    )
+    parser.add_argument("--out", type=Path, default=None, help=f"the run's directory (a new one, runs/{name}-<number>)")
+    parser.add_argument("--resume", action="store_true", default=False, help="go on with the run in --out (the newest)")
+    starts = parser.add_mutually_exclusive_group()
+    for preset in presets:
+        starts.add_argument(
+            f"--{preset}", dest="preset", action="store_const", const=preset, help=f"the {preset}'s settings"
+        )
+    helps, hints = field_docs(type(default)), get_type_hints(type(default))
+    for field in fields(default):
+        text = f"{helps.get(field.name, '')} ({getattr(default, field.name)})".replace("%", "%%").strip()
+        parser.add_argument(f"--{field.name}", help=text, **_reader(hints[field.name]))
+    given = vars(parser.parse_args(argv))
+    out, resume, preset = given.pop("out"), given.pop("resume"), given.pop("preset", None)
+    settings = replace(default if preset is None else presets[preset], **given)
+    return Command(settings, run_directory(name, resume) if out is None else out, resume)
+
+
+def run_directory(name: str, resume: bool) -> Path:
+    """The next free one of `runs/<name>-1`, `-2`, ...; the newest there is, to resume."""
+    numbers = [
+        int(path.name.rpartition("-")[2])
+        for path in Path("runs").glob(f"{name}-*")
+        if path.name[len(name) + 1 :].isdigit()
+    ]
+    return Path("runs") / f"{name}-{max(numbers, default=0) + (0 if resume and numbers else 1)}"
+
+
+def field_docs(settings: type) -> dict[str, str]:
+    """What the `Args:` sections of a dataclass and its bases say about each field."""
+    docs: dict[str, str] = {}
+    for cls in reversed(settings.__mro__):
+        section = re.split(r"\n\s*Args:\n", cls.__doc__ or "")[-1]
+        for entry in re.findall(r"^ {8}(\w+): (.+(?:\n {9,}.+)*)", section, flags=re.MULTILINE):
+            docs[entry[0]] = " ".join(entry[1].split())
+    return docs
+
+
+def _reader(hint: Any) -> dict[str, Any]:
+    """The options of `add_argument` that read a value of a type."""
+    if get_origin(hint) in (Union, UnionType):
+        (inner,) = (option for option in get_args(hint) if option is not NoneType)
+        read = _reader(inner)["type"]
+        return {
+            "type": lambda text: None if text == "none" else read(text),
+            "metavar": f"{inner.__name__.upper()}|none",
+        }
+    if hint is bool:
+        return {"action": argparse.BooleanOptionalAction}
+    if get_origin(hint) is Literal:
+        return {"type": str, "choices": get_args(hint)}
+    if get_origin(hint) is tuple:
+        return {"type": get_args(hint)[0], "nargs": "*"}
+    return {"type": hint}

@@ -1,0 +1,85 @@
+"""The records of a run: `metrics.jsonl`, and TensorBoard where it is installed."""
+
+import json
+import math
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from ..files import write_atomically
+
+Record = dict[str, Any]
+METRICS = "metrics.jsonl"
+
+
+class Log:
+    """The records of a run, one JSON object a line, each with the `"step"` it was made after.
+
+    Args:
+        directory: The run's.
+        step: Where the run stands: later records, of steps that were lost, are dropped.
+        active: Does this process write? The others only pass by.
+    """
+
+    def __init__(self, directory: Path, step: int, active: bool) -> None:
+        self.path, self.active = directory / METRICS, active
+        self.records: list[Record] = []
+        self._board: Any = None
+        if not active:
+            return
+        self.records = [record for record in read_records(self.path) if record["step"] <= step]
+        lines = "".join(map(_line, self.records)).encode()
+        write_atomically(self.path, lambda file: file.write(lines))
+        if find_spec("tensorboard") is not None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._board = SummaryWriter(directory / "tensorboard", purge_step=step + 1)
+
+    def write(self, record: Record) -> None:
+        """Add a record."""
+        if not self.active:
+            return
+        self.records.append(record)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(_line(record))
+        if self._board is not None:
+            for name, value in _scalars(record):
+                self._board.add_scalar(name, value, record["step"])
+
+    def mean_loss(self, epoch: int) -> float:
+        """Mean training loss of an epoch so far, from 1; NaN where nothing is recorded."""
+        losses = [record["loss"] for record in self.records if record["epoch"] == epoch and "loss" in record]
+        return sum(losses) / len(losses) if losses else math.nan
+
+    def close(self) -> None:
+        """Flush what is not written yet."""
+        if self._board is not None:
+            self._board.close()
+
+
+def read_records(path: Path) -> list[Record]:
+    """The records of a run so far; a last line that was cut short is left out."""
+    if not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+def _line(record: Record) -> str:
+    """JSON has no NaN: it becomes null."""
+    return json.dumps(_finite(record)) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _scalars(record: Record, prefix: str = "") -> Iterator[tuple[str, float]]:
+    for name, value in record.items():
+        if isinstance(value, dict):
+            yield from _scalars(value, f"{prefix}{name}/")
+        elif isinstance(value, float):
+            yield prefix + name, value

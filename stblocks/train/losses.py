@@ -1,0 +1,32 @@
+"""Model and objective as one module."""
+
+import torch
+from torch import Tensor, nn
+
+
+class Losses(nn.Module):
+    """A forecaster and its objective; what is prepared for devices, so that gradients are synchronised on `forward`.
+
+    Args:
+        model: A forecaster.
+        objective: From a `Rollout` and the true frames to a dict of scalars, `"loss"` among them.
+    """
+
+    def __init__(self, model: nn.Module, objective: nn.Module) -> None:
+        super().__init__()
+        self.model, self.objective = model, objective
+
+    def forward(self, past: Tensor, future: Tensor, teacher_mask: Tensor | None = None) -> dict[str, Tensor]:
+        """The losses of a batch.
+
+        Args:
+            past: `(B, T, C, H, W)`.
+            future: `(B, horizon, C, H, W)`, NaN where it is missing.
+            teacher_mask: `(B, T + horizon - 1)`, see `Forecaster.rollout`; a frame with missing cells is never fed.
+        """
+        truth = torch.cat([past, future], dim=1)
+        rollout = self.model.rollout  # a method: the wrapper of this module has no such attribute to call past forward
+        if teacher_mask is None:
+            return self.objective(rollout(past, future.shape[1]), truth)
+        whole = truth[:, :-1].flatten(2).isfinite().all(dim=2)
+        return self.objective(rollout(past, future.shape[1], future, teacher_mask & whole), truth)

@@ -1,0 +1,177 @@
+"""The moving parts of a run, and one step of it."""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from accelerate.utils import gather_object
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader, Dataset
+
+from ..core.pretrained import load_weights, weights
+from ..data import Sequence
+from .checkpoint import State
+from .config import TrainConfig
+from .losses import Losses
+from .nan_guard import first_non_finite
+from .order import DataOrder, Drawn, Share
+from .schedule import learning_rate, sampling
+from .seeding import derive_seed, seed_everything
+from .signals import leave_signals_to_the_parent
+
+
+class Training:
+    """A run between two steps; `state()` is its checkpoint.
+
+    Random numbers are drawn from the seed and the step alone, so that no generator's state is part of it.
+
+    Args:
+        model: A forecaster; it is moved to the device of the process.
+        data: What to train on.
+        config: Settings, checked.
+        objective: Makes the objective from the weights `l1` and `l2`.
+    """
+
+    def __init__(
+        self, model: nn.Module, data: Dataset[Sequence], config: TrainConfig, objective: Callable[..., nn.Module]
+    ) -> None:
+        AcceleratorState._reset_state()  # an earlier run of this process may have had another precision
+        self.accelerator = Accelerator(mixed_precision=config.precision)
+        self.model, self.data, self.config, self.step = model, data, config, 0
+        self.order = DataOrder(len(data), config.batch_size, config.seed)  # type: ignore[arg-type]
+        self.total_steps = config.epochs * self.order.steps_per_epoch
+        losses = Losses(model, objective(l1=config.l1, l2=config.l2))
+        optimizer = torch.optim.AdamW(losses.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+        self.schedule = learning_rate(config.schedule, optimizer, self.total_steps, warmup=config.warmup)
+        self.losses, self.optimizer = self.accelerator.prepare(losses, optimizer)
+        self.ema: AveragedModel | None = None
+        if config.ema_decay is not None:
+            self.ema = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay))
+
+    @property
+    def forecaster(self) -> nn.Module:
+        """The model that the run is judged by: the average, if there is one."""
+        return self.model if self.ema is None else self.ema.module
+
+    def state(self) -> State:
+        """What it takes to go on from here."""
+        scaler = self.accelerator.scaler
+        return {
+            "step": self.step,
+            "model": weights(self.model),
+            "ema": None if self.ema is None else weights(self.ema),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "scaler": None if scaler is None else scaler.state_dict(),
+        }
+
+    def restore(self, state: State, source: str) -> None:
+        """Go on from a state; `source` is what errors call it.
+
+        Raises:
+            ValueError: If it is that of another model.
+        """
+        load_weights(self.model, state["model"], source)
+        if self.ema is not None:
+            load_weights(self.ema, state["ema"], source)
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        if self.accelerator.scaler is not None:
+            self.accelerator.scaler.load_state_dict(state["scaler"])
+        self.step = state["step"]
+
+    def batches(self) -> Iterator[list[Sequence]]:
+        """This process's share of each batch from here to the end, in the parts it is computed in."""
+        config, device = self.config, self.accelerator.device
+        share = self._share()
+        parts = iter(
+            DataLoader(
+                Drawn(self.data, config.augment, config.seed),
+                batch_sampler=share,
+                num_workers=config.num_workers,
+                worker_init_fn=leave_signals_to_the_parent,
+                pin_memory=device.type == "cuda",
+                generator=torch.Generator().manual_seed(derive_seed(config.seed, "workers", self.step)),
+            )
+        )
+        for _ in share.steps:
+            samples = [next(parts) for _ in range(config.accumulate)]
+            yield [Sequence(*(frames.to(device, non_blocking=True) for frames in sample)) for sample in samples]
+
+    def train(self, batch: list[Sequence], stop: bool = False) -> tuple[dict[str, float], bool]:
+        """One step.
+
+        Args:
+            batch: The next of `batches`.
+            stop: Was this process told to stop?
+
+        Returns:
+            Losses, learning rate and norm of the gradient; and whether any process was told to stop.
+
+        Raises:
+            FloatingPointError: If the loss or its gradient is not finite. Weights are as before this step.
+        """
+        masks = self._teacher_masks(batch)
+        self._seed()
+        self.losses.train()
+        self.optimizer.zero_grad()
+        totals: dict[str, Tensor] = {}
+        for part, (sample, mask) in enumerate(zip(batch, masks, strict=True), start=1):
+            with nullcontext() if part == len(batch) else self.accelerator.no_sync(self.losses):
+                losses = self.losses(*sample, mask)
+                self.accelerator.backward(losses["loss"] / len(batch))
+            for name, value in losses.items():
+                totals[name] = totals.get(name, 0) + value.detach() / len(batch)
+        told = torch.tensor(float(stop), device=self.accelerator.device)
+        *means, told = self.accelerator.reduce(torch.stack([*totals.values(), told]), "mean").tolist()
+        largest = math.inf if self.config.grad_clip is None else self.config.grad_clip
+        norm = float(self.accelerator.clip_grad_norm_(self.losses.parameters(), largest))
+        record = dict(zip(totals, means, strict=True)) | {"lr": self.schedule.get_last_lr()[0], "grad_norm": norm}
+        # float16 may overflow in a gradient: the scaler then leaves out this step and scales the next loss less.
+        overflow = math.isinf(norm) or math.isnan(norm)
+        if not math.isfinite(sum(means)) or (overflow and self.accelerator.scaler is None):
+            raise FloatingPointError(self._explain(batch, masks, record))
+        self.optimizer.step()
+        self.schedule.step()
+        if self.ema is not None:
+            self.ema.update_parameters(self.model)
+        self.step += 1
+        return record, told > 0
+
+    def _share(self) -> Share:
+        process = self.accelerator
+        steps = range(self.step, self.total_steps)
+        return Share(self.order, steps, self.config.accumulate, process.process_index, process.num_processes)
+
+    def _seed(self) -> None:
+        seed_everything(derive_seed(self.config.seed, "step", self.step, self.accelerator.process_index))
+
+    def _teacher_masks(self, batch: list[Sequence]) -> list[Tensor | None]:
+        """One for each part, cut from what is drawn for the whole batch; none for models that take none."""
+        if self.config.sampling == "none":
+            return [None] * len(batch)
+        draw = sampling(self.config.sampling, self.total_steps)
+        generator = torch.Generator().manual_seed(derive_seed(self.config.seed, "sampling", self.step))
+        lengths = batch[0].past.shape[1], batch[0].future.shape[1]
+        mask = draw(self.step, self.config.batch_size, *lengths, generator).to(self.accelerator.device)
+        return [mask[part] for part in self._share().slices()]
+
+    def _explain(self, batch: list[Sequence], masks: list[Tensor | None], record: dict[str, float]) -> str:
+        """What is known about a loss or gradient that is not finite: where, on what, and from which module on."""
+        draws = self.order.batch(self.step)
+        found = []
+        self._seed()
+        for part, sample, mask in zip(self._share().slices(), batch, masks, strict=True):
+            broken = ~sample.past.flatten(1).isfinite().all(dim=1)
+            found += [f"the past of sequence {draws[part][i][1]}" for i in broken.nonzero().flatten().tolist()]
+            found.append(first_non_finite(self.accelerator.unwrap_model(self.losses), *sample, mask))
+        first = next(filter(None, gather_object(found)), "a gradient")
+        return (
+            f"Step {self.step + 1} has loss {record['loss']} and a gradient of norm {record['grad_norm']}; first to be "
+            f"not finite: {first}. Its batch: sequences {[index for _, index in draws]} of epoch {draws[0][0] + 1}. "
+            f"Weights and checkpoint are as before it: look at these sequences, or start anew with a lower lr."
+        )
