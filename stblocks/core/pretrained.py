@@ -7,9 +7,10 @@ from typing import Any
 
 from huggingface_hub import ModelHubMixin, constants, hf_hub_download
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from ..files import write_atomically
 from .registry import create_model
 
 #: The file with the weights, beside `config.json`.
@@ -42,7 +43,7 @@ class Pretrained(ModelHubMixin, nn.Module, library_name="stblocks"):
                 "save_pretrained needs a model built by create_model, which remembers how; this one was made by hand: "
                 "register its builder with @register_model, or save model.state_dict()."
             )
-        save_file({name: value.contiguous() for name, value in weights(self).items()}, save_directory / WEIGHTS)
+        save_weights(self, save_directory / WEIGHTS)
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **options: Any) -> "Pretrained":
@@ -101,13 +102,7 @@ def load_pretrained(config_path: Path, weights_path: Path) -> nn.Module:
     """
     config = read_config(config_path)
     model = create_model(config.pop("model"), **config)
-    try:
-        given = load_file(weights_path)
-    except SafetensorError as error:
-        raise ValueError(
-            f"{weights_path} is not a whole safetensors file ({error}); save or download it again."
-        ) from error
-    load_weights(model, given, str(weights_path))
+    read_weights(model, weights_path)
     return model
 
 
@@ -130,6 +125,25 @@ def weights(model: nn.Module) -> dict[str, Tensor]:
     """The state dict without second names of tensors that modules share."""
     own = {name for name, _ in (*model.named_parameters(), *model.named_buffers())}
     return {name: value for name, value in model.state_dict().items() if name in own}
+
+
+def save_weights(model: nn.Module, path: Path) -> None:
+    """Write a model's `weights` to a safetensors file, atomically."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in weights(model).items()}
+    write_atomically(path, lambda file: file.write(save(tensors)))
+
+
+def read_weights(model: nn.Module, path: Path) -> None:
+    """Give a model the weights of a safetensors file.
+
+    Raises:
+        ValueError: If the file is damaged, or the weights are those of another model.
+    """
+    try:
+        given = load_file(path)
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a whole safetensors file ({error}); save or download it again.") from error
+    load_weights(model, given, str(path))
 
 
 def load_weights(model: nn.Module, given: Mapping[str, Tensor], source: str) -> None:

@@ -1,1 +1,44 @@
-"""Training and scoring: any forecaster, any data set."""
+"""Training and scoring: any forecaster, any data set. Needs the extra `train`."""
+
+from .checkpoint import load_checkpoint, save_checkpoint
+from .config import TrainConfig
+from .evaluate import evaluate
+from .flags import Command, read_flags, run_recipe
+from .objective import Objective
+from .report import report
+from .schedule import (
+    NoSampling,
+    ReverseScheduledSampling,
+    Sampling,
+    ScheduledSampling,
+    learning_rate,
+    sampling,
+)
+from .scores import Scores, persistence
+from .seeding import seed_everything
+from .table import Table
+from .trainer import TrainResult, fit
+
+__all__ = [
+    "Command",
+    "NoSampling",
+    "Objective",
+    "ReverseScheduledSampling",
+    "Sampling",
+    "ScheduledSampling",
+    "Scores",
+    "Table",
+    "TrainConfig",
+    "TrainResult",
+    "evaluate",
+    "fit",
+    "learning_rate",
+    "load_checkpoint",
+    "persistence",
+    "read_flags",
+    "report",
+    "run_recipe",
+    "sampling",
+    "save_checkpoint",
+    "seed_everything",
+]

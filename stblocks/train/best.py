@@ -3,11 +3,9 @@
 import math
 from pathlib import Path
 
-from safetensors.torch import load_file, save
 from torch import nn
 
-from ..core.pretrained import load_weights, weights
-from ..files import write_atomically
+from ..core.pretrained import read_weights, save_weights
 from .checkpoint import State
 
 
@@ -43,8 +41,7 @@ class Best:
 
     def save(self, model: nn.Module, step: int) -> None:
         """Write the weights of a step."""
-        tensors = {name: value.detach().cpu().contiguous() for name, value in weights(model).items()}
-        write_atomically(self.path(step), lambda file: file.write(save(tensors)))
+        save_weights(model, self.path(step))
 
     def prune(self) -> None:
         """Delete what is no longer ranked. Save the ranking first, so that no checkpoint names a file that is gone."""
@@ -56,7 +53,7 @@ class Best:
     def load(self, model: nn.Module) -> int:
         """Give a model the best weights, and return their step."""
         step = self.ranking[0][1]
-        load_weights(model, load_file(self.path(step)), str(self.path(step)))
+        read_weights(model, self.path(step))
         return step
 
     def state(self) -> State:

@@ -2,7 +2,8 @@
 
 import argparse
 import re
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from types import NoneType, UnionType
@@ -63,6 +64,21 @@ def read_flags(
     out, resume, preset = given.pop("out"), given.pop("resume"), given.pop("preset", None)
     settings = replace(default if preset is None else presets[preset], **given)
     return Command(settings, run_directory(name, resume) if out is None else out, resume)
+
+
+def run_recipe(main: Callable[[], object]) -> None:
+    """Run a recipe's `main`: a mistake of its user ends it with a message in place of a traceback, and so does Ctrl-C.
+
+    Raises:
+        SystemExit: With status 1 after a `ValueError` or `FloatingPointError`, 130 after Ctrl-C or SIGTERM.
+    """
+    try:
+        main()
+    except (ValueError, FloatingPointError) as error:
+        raise SystemExit(f"{type(error).__name__}: {error}") from error
+    except KeyboardInterrupt as stop:
+        print(f"Interrupted: {stop}" if stop.args else "Interrupted.", file=sys.stderr)
+        raise SystemExit(130) from stop
 
 
 def run_directory(name: str, resume: bool) -> Path:

@@ -1,7 +1,11 @@
 """Model and objective as one module."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
+
+from ..core import Rollout
 
 
 class Losses(nn.Module):
@@ -25,7 +29,8 @@ class Losses(nn.Module):
             teacher_mask: `(B, T + horizon - 1)`, see `Forecaster.rollout`; a frame with missing cells is never fed.
         """
         truth = torch.cat([past, future], dim=1)
-        rollout = self.model.rollout  # a method: the wrapper of this module has no such attribute to call past forward
+        # A method, not `forward`; what wraps this module to synchronise gradients has none to be called by mistake.
+        rollout: Callable[..., Rollout] = self.model.rollout  # type: ignore[assignment]
         if teacher_mask is None:
             return self.objective(rollout(past, future.shape[1]), truth)
         whole = truth[:, :-1].flatten(2).isfinite().all(dim=2)

@@ -4,8 +4,10 @@ from tqdm import tqdm
 
 from .table import Table
 
-#: The metrics shown, by how their names begin; `metrics.jsonl` has all.
-SHOWN = ("mse@pixel", "mae@pixel", "psnr@", "ssim@", "csi@")
+
+def main_scores(table: Table) -> list[str]:
+    """The metrics that fit on a screen; files have all."""
+    return [name for name in table.pooled if name.startswith(("mse@pixel", "mae@pixel", "psnr@", "ssim@", "csi@"))]
 
 
 class Screen:
@@ -31,7 +33,7 @@ class Screen:
     def validation(self, epoch: int, loss: float, tables: dict[str, Table]) -> None:
         """Add a row; the first comes with the header, and with persistence, whose scores stay the same."""
         if not self._columns:
-            self._columns = [name for name in tables["model"].pooled if name.startswith(SHOWN)]
+            self._columns = main_scores(tables["model"])
             self._row("epoch", "train loss", self._columns)
             self._row("persistence", "", self._scores(tables["persistence"]))
         self._row(str(epoch), f"{loss:.4g}", self._scores(tables["model"]))

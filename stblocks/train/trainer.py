@@ -76,7 +76,7 @@ def fit(
         config: Settings.
         out_dir: The run's directory, made if need be; see the page on training for what is in it.
         objective: Called as `objective(l1=config.l1, l2=config.l2)`, makes the module that turns a `Rollout` and the
-            true frames into a dict of losses, `"loss"` among them. `partial(Objective, aux={"decoupling": 0.1})` is one.
+            true frames into a dict of losses, `"loss"` among them; `partial(Objective, aux={"decoupling": 0.1})`, say.
         resume: Go on with the run in `out_dir`.
 
     Raises:

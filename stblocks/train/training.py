@@ -163,7 +163,7 @@ class Training:
     def _explain(self, batch: list[Sequence], masks: list[Tensor | None], record: dict[str, float]) -> str:
         """What is known about a loss or gradient that is not finite: where, on what, and from which module on."""
         draws = self.order.batch(self.step)
-        found = []
+        found: list[str | None] = []
         self._seed()
         for part, sample, mask in zip(self._share().slices(), batch, masks, strict=True):
             broken = ~sample.past.flatten(1).isfinite().all(dim=1)

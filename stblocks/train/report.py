@@ -1,0 +1,71 @@
+"""What a run ends with: scores, pictures, and the model."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from accelerate import PartialState
+from torch import nn
+from torch.utils.data import Dataset
+
+from ..data import Sequence as Sample
+from ..files import write_atomically
+from ..viz import forecast_gif, forecast_strip, skill_by_lead_time
+from .evaluate import Tables, evaluate
+from .screen import main_scores
+
+
+def report(
+    model: nn.Module,
+    data: Dataset[Sample],
+    out_dir: str | Path,
+    *,
+    thresholds: Sequence[float] = (),
+    batch_size: int = 16,
+    num_workers: int = 0,
+    sample: int = 0,
+) -> Tables:
+    """Score a model on a data set, print the main scores, and leave what shows them in a directory.
+
+    Writes `scores.md` and `scores.csv` (with a row for persistence beside each of the model's), `skill.png` (scores by
+    lead time), `forecast.png` and `forecast.gif` (one forecast), and the folder `model` for `from_pretrained`.
+
+    Args:
+        model: A forecaster made by `create_model`.
+        data: Sequences that it was not trained on.
+        out_dir: The directory.
+        thresholds, batch_size, num_workers: See `evaluate`.
+        sample: The sequence whose forecast is drawn.
+
+    Returns:
+        The tables `"model"` and `"persistence"`.
+
+    Raises:
+        ValueError: If a forecast is not finite, or a file cannot be written.
+    """
+    out = Path(out_dir)
+    tables = evaluate(model, data, thresholds=thresholds, batch_size=batch_size, num_workers=num_workers)
+    if not PartialState().is_main_process:
+        return tables
+    ours, persistence = tables.values()
+    text = ours.to_markdown(persistence) + "\n"
+    write_atomically(out / "scores.md", lambda file: file.write(text.encode()))
+    ours.to_csv(out / "scores.csv", persistence)
+    print(ours.to_markdown(persistence, columns=main_scores(ours)))
+    skill_by_lead_time([ours, persistence], out / "skill.png")
+    past, future = data[sample]
+    forecast = _forecast(model, past, len(future))
+    scaler = getattr(data, "scaler", None)
+    forecast_strip(past, future, forecast, out / "forecast.png", scaler)
+    forecast_gif(past, future, forecast, out / "forecast.gif", scaler)
+    model.save_pretrained(out / "model")  # type: ignore[operator]
+    return tables
+
+
+@torch.no_grad()
+def _forecast(model: nn.Module, past: torch.Tensor, horizon: int) -> torch.Tensor:
+    training, device = model.training, next(model.parameters()).device
+    model.eval()
+    forecast = model(past[None].to(device), horizon)[0]
+    model.train(training)
+    return forecast.cpu()
