@@ -16,7 +16,7 @@ def snippets(page):
     return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), flags=re.S)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/index.md", "docs/add-a-block.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/index.md", "docs/add-a-block.md", "docs/training.md", "docs/metrics.md"])
 def test_snippets_run(page, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(registry, "_entries", dict(registry._entries))
