@@ -6,6 +6,8 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
+from numpy.lib.format import open_memmap
+from numpy.lib.npyio import NpzFile
 
 from .cikm_text import text_samples
 from .folders import frame_series
@@ -125,13 +127,12 @@ def _array_samples(path: Path, array: np.ndarray, altitude: float | None) -> lis
 def _load(path: Path, part: str = "") -> tuple[np.ndarray, np.ndarray | None]:
     """The array of an `.npy` file, as a memmap; of an `.npz` file, the part and its columns."""
     try:
-        loaded = np.load(path, mmap_mode="r")
-        if isinstance(loaded, np.ndarray):
-            return loaded, None
-        with loaded:
-            if part in loaded:
-                return loaded[part], loaded.get(f"{part}_x")
-            names = ", ".join(loaded)
+        if path.suffix == ".npy":
+            return open_memmap(path, mode="r"), None
+        with open(path, "rb") as file, NpzFile(file) as arrays:  # np.load does not close a broken file
+            if part in arrays:
+                return arrays[part], arrays.get(f"{part}_x")
+            names = ", ".join(arrays)
     except (OSError, ValueError, EOFError, BadZipFile, LZMAError, zlib.error) as error:
         raise ValueError(f"{path} is not a whole NumPy file ({error}); fetch it again.") from error
     raise ValueError(f"{path} has no array '{part}', only {names}; choose another split.")

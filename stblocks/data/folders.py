@@ -125,6 +125,8 @@ def _read_image(file: Path) -> np.ndarray:
             raise ValueError(f"its mode is {image.mode}, not grey or RGB")
         pixels = np.asarray(image)
     if image.mode == "I":  # how older pillows read 16-bit PNG files
+        if pixels.min() < 0 or pixels.max() > 65535:
+            raise ValueError(f"its pixels are {pixels.min()} to {pixels.max()}, not 16-bit codes")
         pixels = pixels.astype(np.uint16)
     return np.moveaxis(pixels, -1, 0) if pixels.ndim == 3 else pixels
 
@@ -136,4 +138,4 @@ def _frames(names: Iterable[str]) -> list[str]:
 
 def _natural(name: str) -> list[str | int]:
     """A sort key by which numbers in names count as numbers."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]

@@ -35,4 +35,10 @@ class Shanghai2020(SequenceWindows):
         scaler: Scaler = Scaler(offset=0.0, scale=70.0, unit="dBZ"),  # noqa: B008  (frozen)
     ) -> None:
         series = [one for part in find_part(Path(root), split) for one in frame_series(part, scaler, at_least=FRAMES)]
+        for one in series:
+            if one.shape[0] != FRAMES:
+                raise ValueError(
+                    f"{one.files[0].parent} must hold the {FRAMES} frames of one sample, got {one.shape[0]}; "
+                    f"read longer series with FrameFolders."
+                )
         super().__init__(series, FRAMES // 2, FRAMES // 2, size=size, scaler=scaler)

@@ -72,6 +72,7 @@ def hold_out(count: int, fraction: float, left: np.ndarray | None, width: int) -
     if left is None:
         train, validation = np.arange(first), np.arange(first, count)
     else:
+        left = left.astype(np.int64)  # left + width may not fit in the type it is stored in
         border = np.sort(left)[first]
         train, validation = np.flatnonzero(left + width <= border), np.flatnonzero(left >= border)
     if not train.size:

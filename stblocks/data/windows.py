@@ -168,7 +168,13 @@ class _Made:
 
     def __init__(self, make: Callable[[int], Any], length: int) -> None:
         self.make, self.length = make, length
-        self.frame_shape = _frame_shape(tuple(make(0).shape))
+        shape = np.shape(make(0))
+        if len(shape) not in (3, 4):
+            raise ValueError(
+                f"{self.name(0)} must be (in_frames + out_frames, C, H, W) or (in_frames + out_frames, H, W), "
+                f"got shape {shape}; let the function stack its frames along time."
+            )
+        self.frame_shape = _frame_shape(shape)
 
     def __len__(self) -> int:
         return self.length
