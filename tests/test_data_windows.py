@@ -165,6 +165,16 @@ def test_gaps_in_memory_are_found_at_once_and_only_where_there_are_windows(kind)
     assert len(SequenceWindows(GAPS[kind](array[:3]), 2, 1)) == 1
 
 
+@pytest.mark.parametrize("kind", ["lazy", "memmap"])
+def test_nobody_reads_a_whole_file_to_look_for_gaps(kind):
+    array = radar(7, 2, 2)
+    array[3, 0, 0] = np.nan
+    data = SequenceWindows(GAPS[kind](array), 2, 1)
+    assert data[0].past.isfinite().all()
+    with pytest.raises(ValueError, match=r"Window 1 .* has 1 values"):
+        data[1]
+
+
 def bilinear(frame, size):
     """Half-pixel centres, no antialiasing, edges repeated, by its definition."""
     for axis, new in enumerate(size):
