@@ -64,6 +64,8 @@ def skill_by_lead_time(
     Raises:
         ValueError: If a metric is not in a table, or the file cannot be written.
     """
+    if not tables or (metrics is not None and not metrics):
+        raise ValueError("tables and metrics must not be empty: there is nothing to draw.")
     names = list(tables[0].pooled if metrics is None else metrics)
     if unknown := [name for name in names for table in tables if name not in table.pooled]:
         raise ValueError(
@@ -203,7 +205,8 @@ def _physical(
 
 def _span(*frames: np.ndarray) -> Normalize:
     """One scale of colours for all."""
-    return Normalize(min(float(np.nanmin(each)) for each in frames), max(float(np.nanmax(each)) for each in frames))
+    values = np.concatenate([each.ravel() for each in frames])
+    return Normalize(float(np.nanmin(values)), float(np.nanmax(values)))
 
 
 def _map(name: str) -> Colormap:

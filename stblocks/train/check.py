@@ -7,6 +7,9 @@ from torch import nn
 
 from .config import TrainConfig
 
+#: Side of the windows that validation scores SSIM in.
+SSIM_WINDOW = 7
+
 
 def check_run(
     config: TrainConfig, model: nn.Module, train_data: Any, validation_data: Any, processes: int, device: torch.device
@@ -54,11 +57,16 @@ def data_problems(data: Any, model: nn.Module) -> list[str]:
             return [f"must yield {name} as floats (T, C, H, W) with T >= 1, got {frames.dtype} {tuple(frames.shape)}"]
     problems = []
     if past.shape[1:] != future.shape[1:]:
-        problems.append(f"must have past and future frames of one shape, got {past.shape[1:]} and {future.shape[1:]}")
+        problems.append(
+            f"must have past and future frames of one shape, got {[*past.shape[1:]]} and {[*future.shape[1:]]}"
+        )
     if not past.isfinite().all():
         problems.append("has NaN or infinite values in its first past; fill them")
-    for name, own in (("in_channels", past.shape[1]), ("image_size", past.shape[2:]), ("in_frames", past.shape[0])):
+    if min(past.shape[2:]) < SSIM_WINDOW:
+        problems.append(f"must have frames of at least {SSIM_WINDOW} x {SSIM_WINDOW}, the window of SSIM")
+    for name, own in (("in_channels", past.shape[1]), ("image_size", list(past.shape[2:])), ("in_frames", len(past))):
         expected = getattr(model, name, None)
-        if expected is not None and expected != own and tuple(expected) != tuple(own):
+        expected = list(expected) if isinstance(expected, tuple) else expected
+        if expected not in (None, own):
             problems.append(f"must fit the model's {name}={expected}, got {own}")
     return problems

@@ -1,5 +1,6 @@
 """Checkpoints: one dict of tensors, numbers and strings in one file that is either whole or not there."""
 
+import io
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +24,9 @@ def save_checkpoint(state: State, path: str | Path) -> None:
     Raises:
         ValueError: If it cannot be written there.
     """
-    write_atomically(path, lambda file: torch.save(state, file))
+    content = io.BytesIO()  # torch.save hides why a file cannot be written, such as a full disk
+    torch.save(state, content)
+    write_atomically(path, lambda file: file.write(content.getbuffer()))
 
 
 def load_checkpoint(path: str | Path) -> State:

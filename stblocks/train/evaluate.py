@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset, Subset
 
 from ..data import Sequence as Sample
 from .scores import Scores, persistence
+from .signals import leave_signals_to_the_parent
 from .table import Table
 
 Tables = dict[str, Table]
@@ -49,7 +50,8 @@ def evaluate(
     device = next((parameter.device for parameter in model.parameters()), process.device)
     training = model.training
     model.eval()
-    for past, future in DataLoader(share, batch_size=batch_size, num_workers=num_workers):
+    loader = DataLoader(share, batch_size, num_workers=num_workers, worker_init_fn=leave_signals_to_the_parent)
+    for past, future in loader:
         past, future, horizon = past.to(device), future.to(device), future.shape[1]
         scores["model"].update(model(past, horizon), future)
         scores["persistence"].update(persistence(past, horizon), future)

@@ -48,6 +48,7 @@ def read_flags(
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
     )
     parser.add_argument("--out", type=Path, default=None, help=f"the run's directory (a new one, runs/{name}-<number>)")
     parser.add_argument("--resume", action="store_true", default=False, help="go on with the run in --out (the newest)")
@@ -105,11 +106,12 @@ def _reader(hint: Any) -> dict[str, Any]:
     """The options of `add_argument` that read a value of a type."""
     if get_origin(hint) in (Union, UnionType):
         (inner,) = (option for option in get_args(hint) if option is not NoneType)
-        read = _reader(inner)["type"]
-        return {
-            "type": lambda text: None if text == "none" else read(text),
-            "metavar": f"{inner.__name__.upper()}|none",
-        }
+
+        def read(text: str) -> Any:
+            return None if text == "none" else inner(text)
+
+        read.__name__ = inner.__name__  # what argparse calls it in errors
+        return {"type": read, "metavar": f"{inner.__name__.upper()}|none"}
     if hint is bool:
         return {"action": argparse.BooleanOptionalAction}
     if get_origin(hint) is Literal:

@@ -26,12 +26,14 @@ class Losses(nn.Module):
         Args:
             past: `(B, T, C, H, W)`.
             future: `(B, horizon, C, H, W)`, NaN where it is missing.
-            teacher_mask: `(B, T + horizon - 1)`, see `Forecaster.rollout`; a frame with missing cells is never fed.
+            teacher_mask: `(B, T + horizon - 1)`, see `Forecaster.rollout`; a future frame with missing cells is not
+                fed all the same.
         """
         truth = torch.cat([past, future], dim=1)
         # A method, not `forward`; what wraps this module to synchronise gradients has none to be called by mistake.
         rollout: Callable[..., Rollout] = self.model.rollout  # type: ignore[assignment]
         if teacher_mask is None:
             return self.objective(rollout(past, future.shape[1]), truth)
-        whole = truth[:, :-1].flatten(2).isfinite().all(dim=2)
-        return self.objective(rollout(past, future.shape[1], future, teacher_mask & whole), truth)
+        missing = future[:, :-1].isnan().flatten(2).any(dim=2)
+        mask = teacher_mask & ~nn.functional.pad(missing, (past.shape[1], 0))
+        return self.objective(rollout(past, future.shape[1], future, mask), truth)

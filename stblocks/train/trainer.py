@@ -63,8 +63,8 @@ def fit(
     """Train a forecaster.
 
     A run is a function of its settings, data, and the model it was given: on a CPU, one that was interrupted and
-    resumed ends bit for bit where an unbroken one does. Ctrl-C and SIGTERM end it after the step it is in, with a
-    checkpoint; a second one ends it at once.
+    resumed ends bit for bit where an unbroken one does. Ctrl-C and SIGTERM end it after the next step at the latest,
+    with a checkpoint; a second one ends it at once.
 
     Under `accelerate launch` the batch is divided among the processes. Options of Accelerate that are not in
     `TrainConfig` are read from its environment, such as `ACCELERATE_USE_CPU=1`.

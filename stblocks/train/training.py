@@ -44,7 +44,8 @@ class Training:
         self.model, self.data, self.config, self.step = model, data, config, 0
         self.order = DataOrder(len(data), config.batch_size, config.seed)  # type: ignore[arg-type]
         self.total_steps = config.epochs * self.order.steps_per_epoch
-        losses = Losses(model, objective(l1=config.l1, l2=config.l2))
+        self.objective = objective(l1=config.l1, l2=config.l2)
+        losses = Losses(model, self.objective)
         optimizer = torch.optim.AdamW(losses.parameters(), lr=config.lr, weight_decay=config.weight_decay)
         self.schedule = learning_rate(config.schedule, optimizer, self.total_steps, warmup=config.warmup)
         self.losses, self.optimizer = self.accelerator.prepare(losses, optimizer)
@@ -63,6 +64,7 @@ class Training:
         return {
             "step": self.step,
             "model": weights(self.model),
+            "objective": weights(self.objective),
             "ema": None if self.ema is None else weights(self.ema),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
@@ -76,6 +78,7 @@ class Training:
             ValueError: If it is that of another model.
         """
         load_weights(self.model, state["model"], source)
+        load_weights(self.objective, state["objective"], source)
         if self.ema is not None:
             load_weights(self.ema, state["ema"], source)
         self.optimizer.load_state_dict(state["optimizer"])

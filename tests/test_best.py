@@ -1,0 +1,65 @@
+"""The weights of lowest validation MSE are kept, a run ends with them, and stops when it gets no better."""
+
+import pytest
+import torch
+
+from stblocks.train import Table, TrainConfig, evaluate, load_checkpoint, trainer
+from stblocks.train.training import Training
+from tests.tiny import SMALL, Drifting, same_weights, tiny, train
+
+
+@pytest.fixture
+def scores(monkeypatch):
+    """Validation scores, to be set by the test."""
+    script = []
+
+    def validate(*_):
+        table = Table("model", {"mse@pixel": script.pop(0)}, [])
+        return {"model": table, "persistence": table}
+
+    monkeypatch.setattr(trainer, "_validate", validate)
+    monkeypatch.setattr(trainer, "loss_curve", lambda *_: None)
+    return script
+
+
+def kept(out):
+    return sorted(path.name for path in (out / "best").iterdir())
+
+
+def test_a_run_ends_with_its_best_weights(scores, tmp_path):
+    constant = {"schedule": "constant", "warmup": 0.0}  # so that a shorter run begins as a longer one
+    scores[:] = 3.0, 1.0, 2.0
+    result = train(tmp_path / "longer", epochs=3, **constant)
+    assert (result.best_step, result.step) == (4, 6)
+    assert kept(tmp_path / "longer") == ["step-00000004.safetensors"]
+    last = load_checkpoint(tmp_path / "longer" / "checkpoint.pt")["training"]["model"]
+    assert not torch.equal(last["gain"], result.model.gain)
+    scores[:] = 3.0, 1.0
+    assert same_weights(train(tmp_path / "shorter", epochs=2, **constant).model, result.model)
+
+
+def test_the_lowest_scores_are_kept_and_nan_is_none_of_them(scores, tmp_path):
+    scores[:] = torch.nan, 2.0, 3.0, 1.0, torch.nan
+    assert train(tmp_path, epochs=5, keep_best=3).best_step == 8
+    assert kept(tmp_path) == [f"step-0000000{step}.safetensors" for step in (4, 6, 8)]
+
+
+@pytest.mark.parametrize(("patience", "steps"), [(1, 6), (2, 14), (None, 14)])
+def test_patience_counts_scores_in_a_row_that_are_no_new_lowest(patience, steps, scores, tmp_path):
+    scores[:] = 3.0, 2.0, 2.5, 1.0, 1.0, 0.5, 2.0
+    assert train(tmp_path, epochs=7, patience=patience).step == steps
+
+
+def test_the_average_of_weights_is_an_average_and_is_what_is_validated(tmp_path):
+    training = Training(tiny(), Drifting(), TrainConfig(**SMALL, ema_decay=0.75), trainer.Objective)
+    batches, average = training.batches(), None
+    for _ in range(3):
+        training.train(next(batches))
+        gain = training.model.gain.detach().clone()
+        average = gain if average is None else 0.75 * average + 0.25 * gain
+    torch.testing.assert_close(training.forecaster.gain, average)
+    result = train(tmp_path, ema_decay=0.75)
+    validations = {record["step"]: record["model"] for record in result.records if "model" in record}
+    ours = evaluate(result.model, Drifting(5, seed=1), batch_size=4)["model"]
+    assert ours.pooled["mse@pixel"] == validations[result.best_step]["mse@pixel"]
+    assert not torch.equal(result.model.gain, load_checkpoint(tmp_path / "checkpoint.pt")["training"]["model"]["gain"])

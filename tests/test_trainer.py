@@ -1,0 +1,200 @@
+"""Every setting has an effect, every problem is named before the first batch, and records are whole."""
+
+import json
+from dataclasses import fields
+
+import pytest
+import torch
+from torch.utils.data import get_worker_info
+
+from stblocks.train import TrainConfig, trainer
+from stblocks.train.config import RULES
+from stblocks.train.order import DataOrder
+from tests.tiny import SMALL, Drifting, tiny, train
+
+#: Another value of a setting, and what of a run it changes.
+CHANGES = {
+    "epochs": (3, "weights"),
+    "batch_size": (3, "weights"),
+    "accumulate": (2, "weights"),  # dropout is drawn part by part
+    "lr": (0.1, "weights"),
+    "weight_decay": (0.5, "weights"),
+    "schedule": ("cosine", "weights"),
+    "warmup": (0.9, "weights"),
+    "sampling": ("reverse", "weights"),
+    "l1": (0.0, "weights"),
+    "l2": (0.0, "weights"),
+    "grad_clip": (0.01, "weights"),
+    "ema_decay": (0.5, "weights"),
+    "precision": ("bf16", "weights"),
+    "augment": (True, "weights"),
+    "seed": (1, "weights"),
+    "thresholds": ((0.5,), "records"),
+    "validate_every": (2, "records"),
+    "keep_best": (2, "files"),
+}
+#: Settings with a test of their own, below.
+ALONE = {"num_workers", "checkpoint_every", "patience"}
+
+
+def traces(out, **settings):
+    """What a run leaves behind."""
+    result = train(out, **settings)
+    return {
+        "weights": torch.cat([value.flatten() for value in result.model.state_dict().values()]).tolist(),
+        "records": (out / "metrics.jsonl").read_text(),
+        "files": sorted(path.name for path in out.rglob("*")),
+    }
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory):
+    return traces(tmp_path_factory.mktemp("usual"))
+
+
+def test_every_setting_is_tried_and_has_a_rule():
+    names = {field.name for field in fields(TrainConfig)}
+    assert CHANGES.keys() | ALONE == names
+    assert RULES.keys() == names
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_setting_changes_the_run(name, usual, tmp_path):
+    value, what = CHANGES[name]
+    assert traces(tmp_path, **{name: value})[what] != usual[what]
+
+
+def test_the_same_settings_give_the_same_run(usual, tmp_path):
+    assert traces(tmp_path, checkpoint_every=3) == usual
+
+
+def test_workers_load_the_data_and_change_nothing(usual, tmp_path):
+    class ByWorkers(Drifting):
+        def __getitem__(self, index):
+            if index:  # the check of the settings looks at the first
+                assert get_worker_info() is not None
+            return super().__getitem__(index)
+
+    data = {"data": ByWorkers(), "validation": ByWorkers(5, seed=1)}
+    assert traces(tmp_path, num_workers=1, **data) == usual
+
+
+def test_parts_of_a_batch_change_nothing_but_memory(tmp_path):
+    whole = train(tmp_path / "whole", model=tiny(dropout=0))
+    model = tiny(dropout=0)
+    sizes = set()
+    model.blur.register_forward_pre_hook(lambda _, inputs: sizes.add(len(inputs[0])) if model.training else None)
+    parts = train(tmp_path / "parts", model=model, accumulate=2)
+    assert sizes == {2}
+    for one, other in zip(whole.model.parameters(), parts.model.parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize(("every", "steps"), [(1, [0, 1, 2, 3, 4]), (3, [0, 2, 3, 4])])
+def test_checkpoints_are_written_as_often_as_asked(every, steps, tmp_path, monkeypatch):
+    saved = []
+    monkeypatch.setattr(trainer, "save_checkpoint", lambda state, path: saved.append(state["training"]["step"]))
+    train(tmp_path, checkpoint_every=every)
+    assert saved == steps
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(
+            (name, wrong)
+            for name in ("epochs", "batch_size", "validate_every", "keep_best")
+            for wrong in (0, 1.0, None)
+        ),
+        *((name, 0) for name in ("accumulate", "checkpoint_every", "patience", "grad_clip", "lr")),
+        *((name, -1) for name in ("num_workers", "seed", "weight_decay", "l1", "l2", "warmup", "ema_decay")),
+        *((name, "none") for name in ("schedule", "precision", "grad_clip", "augment", "thresholds", "lr")),
+        *((name, float("nan")) for name in ("lr", "l1", "warmup", "sampling")),
+        *((name, 1.0) for name in ("warmup", "ema_decay")),
+        ("schedule", "linear"),
+        ("augment", 1),
+        ("thresholds", [20.0]),
+    ],
+)
+def test_a_wrong_setting_is_named(name, value):
+    settings = {**SMALL, "precision": "no", name: value}
+    if (name, value) == ("precision", "none"):
+        settings["precision"] = "half"
+    (problem,) = TrainConfig(**settings).problems()
+    assert problem.startswith(f"{name} must be ")
+    assert problem.endswith(repr(settings[name]))
+
+
+def test_all_problems_are_reported_at_once_before_anything_is_written(tmp_path):
+    model, data, validation = tiny(), Drifting(), Drifting()
+    model.in_channels, model.image_size = 2, (9, 9)
+    data.frames = data.frames.double().round().int()
+    validation.frames[0, 0, 0, 0, 0] = torch.nan
+    with pytest.raises(ValueError, match="This run cannot start") as error:
+        train(tmp_path / "run", model=model, data=data, validation=validation, lr=-1.0, epochs=0, l1=None)
+    for problem in (
+        "epochs must be an integer >= 1, got 0",
+        "lr must be a number > 0, got -1.0",
+        "l1 must be a number >= 0, got None",
+        "train_data must yield past as floats",
+        "validation_data has NaN or infinite values in its first past",
+        "validation_data must fit the model's in_channels=2, got 1",
+        "validation_data must fit the model's image_size=[9, 9], got [8, 8]",
+    ):
+        assert problem in str(error.value)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"l1": 0, "l2": 0.0}, "l1 and l2 must not both be 0"),
+        ({"accumulate": 3}, r"batch_size must be divisible by accumulate=3 times 1 process\(es\), got 4"),
+        ({"batch_size": 10}, "batch_size must be at most the 9 training sequences, got 10"),
+        ({"precision": "fp16"}, "precision='fp16' needs a GPU"),
+        ({"model": torch.nn.Linear(1, 1)}, r"model must have a method rollout\(past, horizon, ...\), got Linear"),
+        ({"data": Drifting(0)}, "train_data must hold at least one sequence"),
+    ],
+)
+def test_settings_model_and_data_must_fit(options, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        train(tmp_path, **options)
+
+
+def test_frames_must_be_large_enough_to_score(tmp_path):
+    data = Drifting()
+    data.frames = data.frames[..., :6]
+    with pytest.raises(ValueError, match="train_data must have frames of at least 7 x 7"):
+        train(tmp_path, data=data)
+
+
+def test_records_hold_every_step_and_every_validation(tmp_path):
+    result = train(tmp_path, thresholds=(0.5,))
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [(record["step"], record["epoch"], "loss" in record) for record in lines] == [
+        (1, 1, True),
+        (2, 1, True),
+        (2, 1, False),
+        (3, 2, True),
+        (4, 2, True),
+        (4, 2, False),
+    ]
+    assert lines == result.records
+    assert lines[0].keys() == {"step", "epoch", "loss", "l1", "l2", "lr", "grad_norm"}
+    assert lines[2]["model"].keys() == lines[2]["persistence"].keys() >= {"mse@pixel", "csi@0.5"}
+    assert json.loads((tmp_path / "config.json").read_text())["lr"] == SMALL["lr"]
+    assert (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_batches_are_those_of_the_order(tmp_path):
+    class Noting(Drifting):
+        drawn: list[int] = []  # noqa: RUF012
+
+        def __getitem__(self, index):
+            self.drawn.append(index)
+            return super().__getitem__(index)
+
+    train(tmp_path, data=Noting())
+    order = DataOrder(9, 4, seed=0)
+    expected = [index for step in range(4) for _, index in order.batch(step)]
+    assert Noting.drawn[-len(expected) :] == expected
