@@ -18,7 +18,6 @@ def scores(monkeypatch):
         return {"model": table, "persistence": table}
 
     monkeypatch.setattr(trainer, "_validate", validate)
-    monkeypatch.setattr(trainer, "loss_curve", lambda *_: None)
     return script
 
 

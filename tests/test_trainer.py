@@ -169,7 +169,7 @@ def test_frames_must_be_large_enough_to_score(tmp_path):
 
 
 def test_records_hold_every_step_and_every_validation(tmp_path):
-    result = train(tmp_path, thresholds=(0.5,))
+    result = train(tmp_path, thresholds=(0.5,), draw=True)
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [(record["step"], record["epoch"], "loss" in record) for record in lines] == [
         (1, 1, True),

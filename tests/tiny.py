@@ -1,7 +1,10 @@
 """A forecaster of 11 weights and data it can learn, so that whole runs take a fraction of a second."""
 
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +12,7 @@ from torch.utils.data import Dataset
 
 from stblocks.core import Rollout
 from stblocks.data import Scaler, Sequence
-from stblocks.train import TrainConfig, TrainResult, fit
+from stblocks.train import Objective, TrainConfig, TrainResult, fit, trainer
 
 
 class Tiny(nn.Module):
@@ -72,18 +75,22 @@ def train(
     model: nn.Module | None = None,
     data: Dataset[Sequence] | None = None,
     validation: Dataset[Sequence] | None = None,
+    objective: Callable[..., nn.Module] = Objective,
     resume: bool = False,
+    draw: bool = False,
     **settings: Any,
 ) -> TrainResult:
-    """A run with the `SMALL` settings and those given."""
-    return fit(
-        tiny() if model is None else model,
-        Drifting() if data is None else data,
-        Drifting(5, seed=1) if validation is None else validation,
-        TrainConfig(**{**SMALL, **settings}),
-        out,
-        resume=resume,
-    )
+    """A run with the `SMALL` settings and those given, and without its picture, which would take most of the time."""
+    with nullcontext() if draw else patch.object(trainer, "loss_curve"):
+        return fit(
+            tiny() if model is None else model,
+            Drifting() if data is None else data,
+            Drifting(5, seed=1) if validation is None else validation,
+            TrainConfig(**{**SMALL, **settings}),
+            out,
+            objective=objective,
+            resume=resume,
+        )
 
 
 def same_weights(one: nn.Module, other: nn.Module) -> bool:

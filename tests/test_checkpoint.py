@@ -1,0 +1,197 @@
+"""Files are whole or not there, and a checkpoint that is not this run's is refused with the reason."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import stblocks.files
+from stblocks.files import write_atomically
+from stblocks.train import load_checkpoint, save_checkpoint
+from tests.tiny import Drifting, Tiny, tiny, train
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    out = tmp_path_factory.mktemp("finished")
+    train(out)
+    return out
+
+
+def test_a_file_is_flushed_to_the_disk_before_it_takes_its_name(tmp_path, monkeypatch):
+    path, calls = tmp_path / "new" / "file", []
+
+    def fsync(descriptor):
+        calls.append(("fsync", os.fstat(descriptor).st_size))
+
+    def replace(source, target):
+        calls.append(("replace", Path(source).parent, target))
+        os.rename(source, target)
+
+    monkeypatch.setattr(stblocks.files.os, "fsync", fsync)
+    monkeypatch.setattr(stblocks.files.os, "replace", replace)
+    write_atomically(path, lambda file: file.write(b"whole"))
+    assert calls == [("fsync", 5), ("replace", path.parent, path)]
+    assert path.read_bytes() == b"whole"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("place", ["fsync", "replace"])
+def test_a_crash_while_writing_leaves_the_old_checkpoint(place, tmp_path, monkeypatch):
+    path = tmp_path / "checkpoint.pt"
+    save_checkpoint({"step": 1}, path)
+
+    def crash(*_):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stblocks.files.os, place, crash)
+        with pytest.raises(Killed):
+            save_checkpoint({"step": 2}, path)
+    assert load_checkpoint(path) == {"step": 1}
+    save_checkpoint({"step": 2}, path)
+    assert load_checkpoint(path) == {"step": 2}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_sigkill_while_writing_leaves_the_old_file(tmp_path):
+    path = tmp_path / "file"
+    write_atomically(path, lambda file: file.write(b"old"))
+    script = """
+import runpy, sys, time
+def write(file):
+    file.write(b"n"); file.flush(); print("half", flush=True); time.sleep(60)
+runpy.run_path(sys.argv[1])["write_atomically"](sys.argv[2], write)
+"""
+    command = [sys.executable, "-S", "-c", script, stblocks.files.__file__, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"half\n"
+        process.kill()
+    assert path.read_bytes() == b"old"
+    write_atomically(path, lambda file: file.write(b"new"))
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("write", range(1, 10))
+def test_a_run_killed_at_any_write_resumes(write, finished, tmp_path, monkeypatch):
+    replace, left = os.replace, [write]
+
+    def crash(source, target):
+        left[0] -= 1
+        if left[0] == 0:
+            raise Killed
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stblocks.files.os, "replace", crash)
+        with pytest.raises(Killed):
+            train(tmp_path, checkpoint_every=1)
+    train(tmp_path, resume=(tmp_path / "checkpoint.pt").exists(), checkpoint_every=1)
+    assert (tmp_path / "metrics.jsonl").read_text() == (finished / "metrics.jsonl").read_text()
+    best = [{path.name: path.read_bytes() for path in (out / "best").iterdir()} for out in (tmp_path, finished)]
+    assert best[0] == best[1]
+
+
+def copy(finished, out):
+    (out / "best").mkdir(parents=True)
+    for name in ("checkpoint.pt", *(f"best/{path.name}" for path in (finished / "best").iterdir())):
+        (out / name).write_bytes((finished / name).read_bytes())
+    return out / "checkpoint.pt"
+
+
+class Wider(Tiny):
+    def __init__(self):
+        super().__init__()
+        self.blur = torch.nn.Conv2d(1, 1, 5, padding=2)
+        self.bias = torch.nn.Parameter(torch.zeros(1))
+
+
+def named(config):
+    model = tiny()
+    model.config = config
+    return model
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"model": Wider()}, r"another model: bias is missing; blur.weight is \(1, 1, 3, 3\), not \(1, 1, 5, 5\)"),
+        ({"model": named({"model": "gmg_l"})}, "another model: model was None, is 'gmg_l'; resume it with the same"),
+        ({"lr": 0.1, "seed": 3}, "another settings: lr was 0.05, is 0.1; seed was 0, is 3; resume it with the same"),
+        ({"data": Drifting(8)}, "another training data: sequences was 9, is 8"),
+    ],
+)
+def test_another_run_is_refused(options, message, finished, tmp_path):
+    before = copy(finished, tmp_path).read_bytes()
+    with pytest.raises(ValueError, match=message):
+        train(tmp_path, resume=True, **options)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+    assert not (tmp_path / "config.json").exists()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.1, 0.5, 0.9, 0.999])
+def test_a_checkpoint_cut_short_is_refused(share, finished, tmp_path):
+    path = copy(finished, tmp_path)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ValueError, match=r"checkpoint.pt is not a whole checkpoint .* delete it and start without"):
+        train(tmp_path, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (lambda path: path.write_text("hello"), "is not a whole checkpoint"),
+        (lambda path: path.write_bytes(bytes(range(256)) * 9), "is not a whole checkpoint"),
+        (lambda path: torch.save(tiny(), path), "is not a whole checkpoint"),  # would run code
+        (lambda path: torch.save([1], path), "must hold a dict, got list"),
+        (lambda path: torch.save(tiny().state_dict(), path), "is no checkpoint of a run: it holds gain, blur.weight"),
+        (lambda path: path.unlink(), "There is no checkpoint .* start without resume"),
+    ],
+)
+def test_what_is_no_checkpoint_is_refused(write, message, finished, tmp_path):
+    write(copy(finished, tmp_path))
+    with pytest.raises(ValueError, match=message):
+        train(tmp_path, resume=True)
+
+
+def test_weights_that_are_gone_are_named(finished, tmp_path):
+    copy(finished, tmp_path)
+    (tmp_path / "best" / "step-00000004.safetensors").unlink()
+    with pytest.raises(ValueError, match=r"step-00000004.safetensors is missing, which the checkpoint ranks"):
+        train(tmp_path, resume=True)
+
+
+def test_a_run_is_not_overwritten(finished, tmp_path):
+    before = copy(finished, tmp_path).read_bytes()
+    with pytest.raises(ValueError, match="holds a run already; pass resume=True to go on with it, or another dir"):
+        train(tmp_path)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+
+
+def test_a_directory_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match=r"must be a file that can be written, got .*file/run/config.json"):
+        train(tmp_path / "file" / "run")
+
+
+def test_a_file_that_finds_no_room_is_named_and_leaves_the_old_checkpoint(tmp_path):
+    resource = pytest.importorskip("resource")
+    path, limits = tmp_path / "checkpoint.pt", resource.getrlimit(resource.RLIMIT_FSIZE)
+    save_checkpoint({"step": 1}, path)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(ValueError, match=r"must be a file that can be written, got .*\(File too large\)"):
+            save_checkpoint({"step": 2}, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert load_checkpoint(path) == {"step": 1}
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,174 @@
+"""A run that was interrupted anywhere and resumed ends bit for bit where an unbroken one does."""
+
+import json
+import signal
+from functools import partial
+
+import pytest
+import torch
+from torch import nn
+from torch.utils._pytree import tree_flatten
+from torch.utils.data import Dataset
+
+from stblocks.train import Objective, load_checkpoint
+from tests.tiny import Drifting, same_weights, train
+
+PLAIN = {"epochs": 3}
+#: All that draws random numbers or remembers something from step to step.
+ALL = {
+    "epochs": 3,
+    "accumulate": 2,
+    "augment": True,
+    "sampling": "scheduled",
+    "ema_decay": 0.6,
+    "weight_decay": 0.1,
+    "schedule": "onecycle",
+    "keep_best": 2,
+    "patience": 9,
+    "thresholds": (0.5,),
+}
+
+
+class Killed(BaseException):
+    """The process is gone: nothing that handles errors sees it."""
+
+
+def kill():
+    raise Killed
+
+
+class Breaking(Dataset):
+    """Does something when a sequence is read for the n-th time."""
+
+    def __init__(self, data, draw, action):
+        self.data, self.left, self.action = data, draw, action
+
+    def __len__(self):
+        return len(self.data)
+
+    def __getitem__(self, index):
+        if self.left == 0:
+            self.action()
+        self.left -= 1
+        return self.data[index]
+
+
+def interrupt():
+    signal.raise_signal(signal.SIGINT)
+
+
+def read(out):
+    """All that a run leaves and reads again."""
+    checkpoint = load_checkpoint(out / "checkpoint.pt")
+    weights = {path.name: path.read_bytes() for path in (out / "best").iterdir()}
+    return checkpoint, (out / "metrics.jsonl").read_text(), weights
+
+
+def assert_same(out, result, unbroken):
+    whole, expected = unbroken
+    (left, shape), (right, expected_shape) = tree_flatten(read(out)), tree_flatten(read(whole))
+    assert shape == expected_shape
+    for one, other in zip(left, right, strict=True):
+        assert torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
+    assert same_weights(result.model, expected.model)
+    assert (result.step, result.best_step, result.records) == (expected.step, expected.best_step, expected.records)
+
+
+@pytest.fixture(scope="module", params=["plain", "all"])
+def unbroken(request, tmp_path_factory):
+    settings = PLAIN if request.param == "plain" else ALL
+    out = tmp_path_factory.mktemp("unbroken")
+    return settings, (out, train(out, **settings))
+
+
+@pytest.mark.parametrize("step", range(1, 6))
+def test_after_ctrl_c_at_any_step(step, unbroken, tmp_path):
+    settings, whole = unbroken
+    draw = 4 * step - 2  # in the middle of a batch; the check of the settings has read one sequence, too
+    with pytest.raises(KeyboardInterrupt, match=f"stopped after step {step}; resume=True goes on"):
+        train(tmp_path, data=Breaking(Drifting(), draw, interrupt), checkpoint_every=99, **settings)
+    assert load_checkpoint(tmp_path / "checkpoint.pt")["training"]["step"] == step
+    assert_same(tmp_path, train(tmp_path, resume=True, checkpoint_every=99, **settings), whole)
+
+
+@pytest.mark.parametrize(
+    ("draw", "every", "kept"), [(3, 1, 0), (7, 1, 1), (11, 1, 2), (15, 3, 3), (15, 9, 2), (24, 4, 4)]
+)
+def test_after_the_process_was_killed(draw, every, kept, unbroken, tmp_path):
+    settings, whole = unbroken
+    with pytest.raises(Killed):
+        train(tmp_path, data=Breaking(Drifting(), draw, kill), checkpoint_every=every, **settings)
+    assert load_checkpoint(tmp_path / "checkpoint.pt")["training"]["step"] == kept
+    assert_same(tmp_path, train(tmp_path, resume=True, checkpoint_every=every, **settings), whole)
+
+
+@pytest.mark.parametrize("draw", [2, 8])
+def test_after_a_kill_within_a_validation(draw, unbroken, tmp_path):
+    settings, whole = unbroken
+    with pytest.raises(Killed):
+        train(tmp_path, validation=Breaking(Drifting(5, seed=1), draw, kill), **settings)
+    assert_same(tmp_path, train(tmp_path, resume=True, **settings), whole)
+
+
+def test_after_several_interruptions_and_a_line_cut_short(unbroken, tmp_path):
+    settings, whole = unbroken
+    for resume in (False, True, True):
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path, data=Breaking(Drifting(), 2, interrupt), resume=resume, **settings)
+        with (tmp_path / "metrics.jsonl").open("a") as file:
+            file.write('{"step": 99, "epo')
+    assert_same(tmp_path, train(tmp_path, resume=True, **settings), whole)
+
+
+def test_a_finished_run_resumes_to_the_same_end(unbroken, tmp_path):
+    settings, (out, expected) = unbroken
+    assert_same(out, train(out, resume=True, **settings), (out, expected))
+
+
+def test_sigterm_is_heard_too_and_a_second_signal_interrupts_at_once(tmp_path):
+    with pytest.raises(KeyboardInterrupt, match="stopped after step 1"):
+        train(tmp_path / "one", data=Breaking(Drifting(), 2, partial(signal.raise_signal, signal.SIGTERM)))
+
+    def twice():
+        interrupt()
+        interrupt()
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "two", data=Breaking(Drifting(), 6, twice), checkpoint_every=1)
+    assert load_checkpoint(tmp_path / "two" / "checkpoint.pt")["training"]["step"] == 1
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_an_early_stop_stays_stopped(tmp_path):
+    settings = {"lr": 3.0, "schedule": "constant", "warmup": 0.0, "epochs": 9, "patience": 1}
+    stopped = train(tmp_path, **settings)
+    assert stopped.step < 18
+    assert train(tmp_path, resume=True, **settings).step == stopped.step
+
+
+class Weighed(Objective):
+    """An objective that learns."""
+
+    def __init__(self, **weights):
+        super().__init__(**weights)
+        self.share = nn.Parameter(torch.zeros(()))
+
+    def forward(self, rollout, frames):
+        losses = super().forward(rollout, frames)
+        return losses | {"loss": self.share.sigmoid() * losses["l1"] + losses["l2"] - 0.1 * self.share}
+
+
+def test_an_objective_with_weights_goes_on_too(tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    unbroken = train(whole, objective=Weighed)
+    with pytest.raises(KeyboardInterrupt):
+        train(broken, data=Breaking(Drifting(), 6, interrupt), objective=Weighed)
+    assert_same(broken, train(broken, objective=Weighed, resume=True), (whole, unbroken))
+
+
+def test_what_changes_no_number_may_change(tmp_path):
+    train(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    train(tmp_path, resume=True, num_workers=1, checkpoint_every=1)
+    assert json.loads((tmp_path / "config.json").read_text()) == {**config, "num_workers": 1, "checkpoint_every": 1}
