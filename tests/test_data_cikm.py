@@ -190,6 +190,18 @@ def test_folders_of_images(tmp_path):
         CIKM2017(tmp_path, "test")
 
 
+PARTS = {"CIKM_train": "train", "Valid": "validation", "val": "validation", "testB": "test", "contest": "train"}
+
+
+@pytest.mark.parametrize(("name", "split"), PARTS.items())
+def test_parts_are_known_by_name(tmp_path, name, split):
+    np.save(tmp_path / f"{name}.npy", codes(1))
+    assert len(CIKM2017(tmp_path / f"{name}.npy", split)) == 1
+    for other in {"train", "validation", "test"} - {split}:
+        with pytest.raises(ValueError, match=f"{name}.npy has no {other} part"):
+            CIKM2017(tmp_path / f"{name}.npy", other)
+
+
 def save(path, **arrays):
     np.savez(path, **arrays) if path.suffix == ".npz" else np.save(path, arrays["train"])
 
