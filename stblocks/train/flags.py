@@ -63,6 +63,7 @@ def read_flags(
         parser.add_argument(f"--{field.name}", help=text, **_reader(hints[field.name]))
     given = vars(parser.parse_args(argv))
     out, resume, preset = given.pop("out"), given.pop("resume"), given.pop("preset", None)
+    given = {field: tuple(value) if isinstance(value, list) else value for field, value in given.items()}
     settings = replace(default if preset is None else presets[preset], **given)
     return Command(settings, run_directory(name, resume) if out is None else out, resume)
 

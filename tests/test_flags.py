@@ -1,0 +1,173 @@
+"""Every setting of a recipe is a flag, and a mistake on the command line is a message."""
+
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from stblocks.train import TrainConfig, read_flags, run_recipe
+from stblocks.train.flags import field_docs, run_directory
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(TrainConfig):
+    """Those of a recipe.
+
+    Args:
+        data: Where the data are; 100% of
+            them.
+        size: Side of the frames.
+        kind: Which one.
+    """
+
+    data: str | None = None
+    size: int = 64
+    kind: Literal["a", "b"] = "a"
+    lr: float = 1e-3
+
+
+BIG = Settings(size=128, epochs=100)
+#: A value that is no default, and how it is written.
+OTHERS = {
+    "epochs": (3, "3"),
+    "batch_size": (8, "8"),
+    "accumulate": (2, "2"),
+    "lr": (0.5, "0.5"),
+    "weight_decay": (0.01, "1e-2"),
+    "schedule": ("cosine", "cosine"),
+    "warmup": (0.5, ".5"),
+    "sampling": ("reverse", "reverse"),
+    "l1": (0.0, "0"),
+    "l2": (2.0, "2"),
+    "grad_clip": (None, "none"),
+    "ema_decay": (0.9, "0.9"),
+    "precision": ("bf16", "bf16"),
+    "augment": (True, None),
+    "seed": (7, "7"),
+    "num_workers": (2, "2"),
+    "thresholds": ((20.0, 30.5), "20 30.5"),
+    "checkpoint_every": (9, "9"),
+    "validate_every": (2, "2"),
+    "patience": (3, "3"),
+    "keep_best": (4, "4"),
+    "data": ("CIKM2017/", "CIKM2017/"),
+    "size": (32, "32"),
+    "kind": ("b", "b"),
+}
+
+
+def read(text=""):
+    return read_flags("demo", Settings(), {"big": BIG}, text.split(), "A demo.")
+
+
+def test_without_flags_it_is_the_default():
+    command = read()
+    assert command.settings == Settings()
+    assert (command.out, command.resume) == (Path("runs/demo-1"), False)
+
+
+def test_every_field_is_a_flag():
+    assert OTHERS.keys() == {field.name for field in fields(Settings)}
+    text = " ".join(f"--{name} {'' if written is None else written}" for name, (_, written) in OTHERS.items())
+    expected = Settings(**{name: value for name, (value, _) in OTHERS.items()})
+    assert read(text).settings == expected
+    assert all(type(getattr(expected, name)) is type(getattr(read(text).settings, name)) for name in OTHERS)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_flag_changes_its_field_alone(name):
+    value, written = OTHERS[name]
+    text = f"--{name} {'' if written is None else written}"
+    assert read(text).settings == replace(Settings(), **{name: value})
+
+
+def test_none_tuples_and_switches_can_be_taken_back():
+    default = replace(Settings(), augment=True, thresholds=(1.0,), ema_decay=0.5, data="x")
+    command = read_flags("demo", default, {}, ["--no-augment", "--thresholds", "--ema_decay", "none", "--data", "none"])
+    assert command.settings == Settings()
+
+
+def test_a_preset_is_where_other_flags_start():
+    assert read("--big").settings == BIG
+    assert read("--epochs 2 --big --seed 5").settings == replace(BIG, epochs=2, seed=5)
+    assert isinstance(read("--big").settings, Settings)
+
+
+def test_out_and_resume_are_no_settings(tmp_path):
+    command = read(f"--out {tmp_path} --resume")
+    assert (command.settings, command.out, command.resume) == (Settings(), tmp_path, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("--learning_rate 1", "unrecognized arguments: --learning_rate 1"),
+        ("--epoch 3", "unrecognized arguments: --epoch 3"),  # no abbreviations: a new field would break them
+        ("--epochs three", "argument --epochs: invalid int value: 'three'"),
+        ("--epochs none", "argument --epochs: invalid int value: 'none'"),
+        ("--grad_clip x", "argument --grad_clip: invalid float value: 'x'"),
+        ("--thresholds 20,30", "argument --thresholds: invalid float value: '20,30'"),
+        ("--schedule linear", "argument --schedule: invalid choice: 'linear'"),
+        ("--kind", "argument --kind: expected one argument"),
+    ],
+)
+def test_a_flag_that_cannot_be_read_ends_with_its_name(text, message, capsys):
+    with pytest.raises(SystemExit) as stop:
+        read(text)
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_help_says_what_every_field_is_and_what_it_is_by_default(capsys):
+    with pytest.raises(SystemExit) as stop:
+        read("--help")
+    assert stop.value.code == 0
+    text = " ".join(capsys.readouterr().out.split())
+    for part in ("A demo.", "100% of them. (None)", "Side of the frames. (64)", "Highest learning rate. (0.001)"):
+        assert part in text
+    assert field_docs(Settings).keys() == OTHERS.keys()
+    assert field_docs(Settings)["data"] == "Where the data are; 100% of them."
+
+
+@pytest.mark.parametrize("error", [ValueError("size must be odd."), FloatingPointError("Step 3 has loss nan.")])
+def test_a_mistake_ends_a_recipe_with_its_message(error):
+    def main():
+        raise error
+
+    with pytest.raises(SystemExit) as stop:
+        run_recipe(main)
+    assert stop.value.code == f"{type(error).__name__}: {error}"
+
+
+@pytest.mark.parametrize(
+    ("stop", "message"),
+    [
+        (KeyboardInterrupt("stopped after step 5"), "Interrupted: stopped after step 5\n"),
+        (KeyboardInterrupt(), "Interrupted.\n"),
+    ],
+)
+def test_ctrl_c_ends_a_recipe_with_status_130(stop, message, capsys):
+    def main():
+        raise stop
+
+    with pytest.raises(SystemExit) as end:
+        run_recipe(main)
+    assert end.value.code == 130
+    assert capsys.readouterr().err == message
+
+
+def test_a_bug_keeps_its_traceback():
+    with pytest.raises(ZeroDivisionError):
+        run_recipe(lambda: 1 / 0)
+    run_recipe(lambda: None)
+
+
+def test_runs_are_counted_up_and_the_newest_is_resumed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run_directory("demo", resume=True) == Path("runs/demo-1")
+    for name in ("demo-2", "demo-10", "demo-x", "demo-big-77", "demon-50"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+    assert run_directory("demo", resume=False) == Path("runs/demo-11")
+    assert run_directory("demo", resume=True) == Path("runs/demo-10")
+    assert run_directory("demo-big", resume=False) == Path("runs/demo-big-78")
