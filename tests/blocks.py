@@ -31,7 +31,23 @@ BLOCKS: dict[str, Callable[[], st.Block]] = {
     "mgm-head": lambda: st.MGM(5, kernel_size=3, growth="head"),
     "highway_entry": lambda: st.HighwayEntry(3, 4),
     "motion_highway": lambda: st.MotionHighway(),
+    "ce": lambda: st.CE(3, 4, kernel_size=3),
+    "ce-once": lambda: st.CE(3, 4, kernel_size=1, iterations=1, scale=1.0),
+    "ce-norm": lambda: st.CE(3, 4, kernel_size=3, iterations=2, norm=group),
+    "se": lambda: st.SE(4, kernel_size=3, scales=(1,)),
+    "se-norm": lambda: st.SE(4, kernel_size=1, scales=(1, 2), norm=group),
+    "causal_lstm": lambda: st.CausalLSTM(3, 4, kernel_size=3),
+    "causal_lstm-norm": lambda: st.CausalLSTM(3, 4, kernel_size=1, forget_bias=0.0, norm=group),
+    "gradient_highway": lambda: st.GradientHighway(3, 4, kernel_size=3),
+    "gradient_highway-norm": lambda: st.GradientHighway(3, 4, kernel_size=1, norm=group),
+    "mimn": lambda: st.MIMN(3, 4, kernel_size=3),
+    "mimn-upper": lambda: st.MIMN(4, 4, first=False, kernel_size=1, norm=group),
+    "mim": lambda: st.MIM(3, 4, kernel_size=3),
+    "mim-norm": lambda: st.MIM(3, 4, kernel_size=1, forget_bias=0.0, norm=group),
 }
+
+#: Smallest side of a map, where it is not 1.
+SMALLEST = {"se-norm": 2}
 
 #: Endings of parameter names whose gradient is zero: a key's bias adds one number to all scores of a softmax.
 EXEMPT = ("key_h.bias", "key_m.bias")

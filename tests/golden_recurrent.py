@@ -6,8 +6,10 @@ import torch
 from einops import rearrange
 from golden import Case, close
 from torch import Tensor, nn
+from torch.nn import functional
 
-from stblocks.interop import KINDS, from_official
+from stblocks import MIM
+from stblocks.interop import KINDS, cms_lstm, from_official
 
 Outputs = dict[str, Tensor]
 
@@ -56,6 +58,66 @@ def increments(case: Case) -> None:
     _check(case, module, inputs, {"h_new": h, "c_new": c, "m_new": m, "delta_c": delta_c, "delta_m": delta_m})
 
 
+def differences(case: Case) -> None:
+    """MIM-N, whose state says that there was a step before."""
+    module, inputs = from_official(case.kind, case.config, case.weight), _inputs(case)
+    x, started = inputs["x"], torch.ones_like(inputs["x"][:, :1])
+    _, h, c, *_ = module(x, torch.zeros_like(x), inputs.get("h_t"), inputs.get("c_t"), started)
+    _check(case, module, inputs, {"h_new": h, "c_new": c})
+
+
+def cut_memory(module: nn.Module) -> None:
+    """As released, no gradient passes through the memory of MIM-S; nothing else differs."""
+    for part in module.modules():
+        if isinstance(part, MIM):
+            part.register_forward_pre_hook(
+                lambda _, given: (*given[:-1], None if given[-1] is None else given[-1].detach())
+            )
+
+
+def memory_in_memory(case: Case) -> None:
+    """The cell of MIM after its MIM-N."""
+    module, inputs = from_official(case.kind, case.config, case.weight), _inputs(case)
+    cut_memory(module)
+    n = inputs.get("diff_h", torch.zeros_like(inputs["x"]))
+    h, c, m, s, _ = module(inputs["x"], n, inputs["h"], inputs["c"], inputs["m"], inputs.get("convlstm_c"))
+    _check(case, module, inputs, {"new_h": h, "new_c": c, "new_m": m, "convlstm_c": s})
+
+
+def cms_cell(case: Case) -> None:
+    """A cell of CMS-LSTM, from a given state or from zeros."""
+    module, inputs = from_official(case.kind, case.config, case.weight), _inputs(case)
+    state = {"h": inputs["h"], "c": inputs["c"]} if "h" in inputs else None
+    _, state = module(inputs["x"], state)
+    _check(case, module, inputs, {"next_h": state["h"], "next_c": state["c"]})
+
+
+def cms_model(case: Case) -> None:
+    """CMS-LSTM step by step, on patches."""
+    module, inputs, state = from_official(case.kind, case.config, case.weight), _inputs(case), None
+    outputs = {}
+    for step in range(case.config["steps"]):
+        outputs[f"y{step}"], state = module.step(inputs[f"x{step}"], state)
+    _check(case, module, inputs, outputs)
+
+
+def expression(case: Case) -> None:
+    """SE, and the maps that its attention makes."""
+    module, inputs = from_official(case.kind, case.config, case.weight), _inputs(case)
+    maps = []
+    module.fuse.register_forward_pre_hook(lambda _, given: maps.append(given[0]))
+    h, c = module(inputs["h_cur"], inputs["m_cur"])
+    z_h, z_m = maps[0].chunk(2, dim=1)
+    _check(case, module, inputs, {"h_next": h, "m_next": c, "z_h": z_h, "z_m": z_m})
+
+
+def patches(case: Case) -> None:
+    """Frames cut into patches, in the order of channels that interop permutes."""
+    p, order = case.config["patch_size"], cms_lstm.patch_order(case.input["images"].shape[1], case.config["patch_size"])
+    close(functional.pixel_unshuffle(case.input["images"], p), case.output["patches"][:, order], "patches")
+    close(functional.pixel_shuffle(case.output["patches"][:, order], p), case.output["back"], "back")
+
+
 def cell(case: Case) -> None:
     """A case of one cell with the motion highway."""
     module, inputs = from_official(case.kind, case.config, case.weight), _inputs(case)
@@ -81,6 +143,7 @@ def teacher_mask(mask: Tensor, length: int, settings: dict) -> Tensor:
 def model(case: Case) -> None:
     """A case of a whole model on frames cut into patches."""
     module, inputs, settings = from_official(case.kind, case.config, case.weight), _inputs(case), case.config["configs"]
+    cut_memory(module)
     p, known = settings["patch_size"], settings["pre_seq_length"]
     patches = inputs["frames_tensor"]
     frames = rearrange(patches, "b t h w (r s c) -> b t c (h r) (w s)", r=p, s=p)
@@ -110,4 +173,16 @@ ADAPTERS: dict[str, Callable[[Case], None]] = {
     "predrnn__v2_model": model,
     "convlstm__cell": block("x_t", "h_t", "c_t", to=("h_new", "c_new")),
     "convlstm__model": model,
+    "predrnnpp__causal_cell": block("x_t", "h_t", "c_t", "m_t", to=("h_new", "c_new", "m_new")),
+    "predrnnpp__ghu": block("x", "z", to=("z_new",)),
+    "predrnnpp__model": model,
+    "mim__mimn": differences,
+    "mim__mimblock": memory_in_memory,
+    "mim__model": model,
+    "cmslstm__ceblock": block("xt", "ht", to=("xt", "ht")),
+    "cmslstm__msam": block("inputs", to=("out",)),
+    "cmslstm__seblock": expression,
+    "cmslstm__cell": cms_cell,
+    "cmslstm__model": cms_model,
+    "cmslstm__reshape_patch": patches,
 }

@@ -4,14 +4,40 @@ from .block import Block
 from .cell import Cell
 from .forecaster import Forecaster, RecurrentForecaster, Rollout
 from .registry import ModelEntry, create_model, list_models, model_entry, register_model, register_variant
-from .slot import AUX, DECOUPLING, DEPTH, LOCAL, TIME, ZIGZAG, C, D, F, H, M, O, Route, Slot, X, Z
+from .slot import (
+    AUX,
+    DECOUPLING,
+    DEPTH,
+    DIFF,
+    LOCAL,
+    PREVIOUS,
+    STARTED,
+    TIME,
+    ZIGZAG,
+    C,
+    D,
+    F,
+    H,
+    K,
+    M,
+    N,
+    O,
+    Route,
+    S,
+    Slot,
+    X,
+    Z,
+)
 from .stack import RecurrentStack
 
 __all__ = [
     "AUX",
     "DECOUPLING",
     "DEPTH",
+    "DIFF",
     "LOCAL",
+    "PREVIOUS",
+    "STARTED",
     "TIME",
     "ZIGZAG",
     "Block",
@@ -21,13 +47,16 @@ __all__ = [
     "F",
     "Forecaster",
     "H",
+    "K",
     "M",
     "ModelEntry",
+    "N",
     "O",
     "RecurrentForecaster",
     "RecurrentStack",
     "Rollout",
     "Route",
+    "S",
     "Slot",
     "X",
     "Z",

@@ -7,12 +7,34 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from ..blocks import GFM, SAM, ConvLSTM, HighwayEntry, MotionGRU, SimpleGFM, STConvLSTM
+from ..blocks import (
+    GFM,
+    MIM,
+    MIMN,
+    SAM,
+    CausalLSTM,
+    ConvLSTM,
+    GradientHighway,
+    HighwayEntry,
+    MotionGRU,
+    SimpleGFM,
+    STConvLSTM,
+)
 from ..blocks.motion_gru import MotionUnit, Warp
 from ..core import Cell
 from ..core.pretrained import load_weights, weights
 
 Rules = tuple[tuple[str, str], ...]
+
+
+def layer_rules(**renamed: str) -> Rules:
+    """Rules for convolutions, ours = theirs, which there stand in a sequence even if no norm follows."""
+    rules: list[tuple[str, str]] = []
+    for ours, theirs in renamed.items():
+        ours = ours.replace("__", r"\.")
+        rules += [(rf"{ours}\.(weight|bias)", rf"{theirs}.0.\1"), (rf"{ours}\.(\d\..*)", rf"{theirs}.\1")]
+    return tuple(rules)
+
 
 #: For each block, our names to the released ones, as regular expressions; the first that matches a whole name counts.
 #: `{i}` is the index of the layer; `a+b` stands for two tensors there that are one here, stacked.
@@ -63,6 +85,20 @@ RULES: dict[type[nn.Module], Rules] = {
         ),
     ),
     HighwayEntry: ((r"conv\.(.*)", r"conv_first_v.\1"),),
+    CausalLSTM: (*layer_rules(conv_c_new="conv_c2m", conv_m_new="conv_om"), *_LSTM),
+    GradientHighway: layer_rules(conv_x="x_concat", conv_h="z_concat"),
+    MIMN: (
+        *layer_rules(lstm__conv_e="conv_x_concat", lstm__conv_n="conv_h_concat"),
+        (r"lstm\.peephole", "ct_weight"),
+        (r"lstm\.peephole_o", "oc_weight"),
+    ),
+    MIM: (
+        *layer_rules(conv_x="conv_x_cc", conv_h="conv_t_cc", conv_m="conv_s_cc"),
+        *layer_rules(stationary__conv_e="conv_x_concat", stationary__conv_n="conv_h_concat"),
+        (r"stationary\.peephole", "ct_weight"),
+        (r"stationary\.peephole_o", "oc_weight"),
+        (r"conv_last\.(.*)", r"conv_last.\1"),
+    ),
 }
 
 
@@ -76,7 +112,8 @@ class Plan:
         unused: Regular expression of released names that never take part.
         patch_inputs: Our parameters whose input channels are a patch of a frame.
         patch_outputs: Those whose output channels are.
-        patch: Channels of a frame and side of a patch.
+        patch_order: Released channel of each of ours, in a patch.
+        halves: Our parameters for two maps stacked by channel, which lie side by side along the width there.
     """
 
     module: nn.Module
@@ -84,7 +121,8 @@ class Plan:
     unused: str = r"(?!)"
     patch_inputs: list[str] = field(default_factory=list)
     patch_outputs: list[str] = field(default_factory=list)
-    patch: tuple[int, int] = (1, 1)
+    patch_order: Tensor | None = None
+    halves: list[str] = field(default_factory=list)
 
     def load(self, official: Mapping[str, Tensor]) -> nn.Module:
         """Give the module its weights, strictly."""
@@ -99,22 +137,29 @@ class Plan:
             if missing:
                 raise ValueError(f"state_dict must hold {missing[0]}; it holds {', '.join(sorted(official))[:300]}.")
             left.difference_update(parts)
-            ours[name] = torch.cat([official[part] for part in parts]) if len(parts) > 1 else official[parts[0]]
+            value = torch.cat([official[part] for part in parts]) if len(parts) > 1 else official[parts[0]]
+            ours[name] = value.flatten(1) if value.shape[2:] == (1, 1) and own[name].ndim == 2 else value
         if left:
             raise ValueError(
                 f"state_dict holds {', '.join(sorted(left))}, unknown to this kind; is the config its own?"
             )
-        order = _patch_order(*self.patch)
-        ours |= {name: ours[name][:, order] for name in self.patch_inputs}
-        ours |= {name: ours[name][order] for name in self.patch_outputs}
+        ours |= {name: torch.cat(ours[name].chunk(2, dim=-1)) for name in self.halves}
+        ours |= {name: ours[name][:, self.patch_order] for name in self.patch_inputs}
+        ours |= {name: ours[name][self.patch_order] for name in self.patch_outputs}
         self.module.to(next(iter(ours.values())).dtype)
         load_weights(self.module, ours, "state_dict")
         return self.module
 
 
-def block_names(block: nn.Module, ours: str = "", theirs: str = "", layer: int = 0) -> dict[str, str]:
+def block_names(
+    block: nn.Module,
+    ours: str = "",
+    theirs: str = "",
+    layer: int = 0,
+    table: Mapping[type[nn.Module], Rules] = RULES,
+) -> dict[str, str]:
     """Our names under the prefix `ours` to released ones under `theirs`, for one block."""
-    rules = next(rules for kind, rules in RULES.items() if isinstance(block, kind))
+    rules = next(rules for kind, rules in table.items() if isinstance(block, kind))
 
     def there(name: str) -> str:
         for pattern, replacement in rules:
@@ -132,13 +177,20 @@ def cell_names(cell: Cell, ours: str = "", theirs: str = "", layer: int = 0) -> 
     for index, stage in enumerate(cell.stages):
         if next(stage.parameters(), None) is None:
             continue
-        beside = isinstance(stage, (HighwayEntry, MotionGRU))
-        inner = "attention_layer." if isinstance(stage, SAM) else ""
-        found = block_names(stage, f"{ours}stages.{index}.", "" if beside else theirs + inner, layer)
+        found = block_names(stage, f"{ours}stages.{index}.", _prefix(stage, theirs, layer), layer)
         names |= {
             name: there.replace(f"{theirs}adapter", "adapter") for name, there in found.items()
         }  # one for all layers
     return names
+
+
+def _prefix(stage: nn.Module, cell: str, layer: int) -> str:
+    """How the released names of a stage begin: some stand beside the cell."""
+    if isinstance(stage, (HighwayEntry, MotionGRU)):
+        return ""
+    if isinstance(stage, MIMN):
+        return f"stlstm_layer_diff.{layer - 1}."
+    return f"{cell}attention_layer." if isinstance(stage, SAM) else cell
 
 
 def first_convolutions(cell: Cell, prefix: str) -> Iterator[str]:
@@ -146,6 +198,7 @@ def first_convolutions(cell: Cell, prefix: str) -> Iterator[str]:
     reads_x = {
         STConvLSTM: ("conv_x",),
         ConvLSTM: ("conv_x",),
+        CausalLSTM: ("conv_x",),
         GFM: ("local", "focus"),
         SimpleGFM: ("focus",),
         HighwayEntry: ("conv",),
@@ -157,6 +210,6 @@ def first_convolutions(cell: Cell, prefix: str) -> Iterator[str]:
                     yield f"{prefix}stages.{index}.{part}.{name}"
 
 
-def _patch_order(channels: int, patch: int) -> Tensor:
+def patch_order(channels: int, patch: int) -> Tensor:
     """Released channel of each of ours: (row, column, channel) there, (channel, row, column) here."""
     return torch.arange(patch * patch * channels).view(patch, patch, channels).permute(2, 0, 1).flatten()

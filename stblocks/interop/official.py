@@ -6,11 +6,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from . import gmg, predrnn
+from . import cms_lstm, gmg, predrnn
 from .names import Plan
 
 #: What can be read: `<family>/<block>` to a function from the released configuration to our module and its names there.
-KINDS: dict[str, Callable[[Mapping[str, Any]], Plan]] = {**gmg.KINDS, **predrnn.KINDS}
+KINDS: dict[str, Callable[[Mapping[str, Any]], Plan]] = {**gmg.KINDS, **predrnn.KINDS, **cms_lstm.KINDS}
 
 
 def from_official(kind: str, config: Mapping[str, Any], state_dict: Mapping[str, Tensor]) -> nn.Module:

@@ -1,15 +1,15 @@
-"""Released ConvLSTM, PredRNN and MotionRNN: their arguments as ours, for the recurrent models of OpenSTL."""
+"""Released ConvLSTM, PredRNN, PredRNN++, MIM, MotionRNN: their arguments as ours, for OpenSTL's recurrent models."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import nn
 
-from ..blocks import ConvLSTM, MotionHighway, STConvLSTM
+from ..blocks import MIM, MIMN, CausalLSTM, ConvLSTM, GradientHighway, MotionHighway, STConvLSTM
 from ..blocks.layers import Norm
 from ..blocks.motion_gru import MotionUnit, Warp
 from ..core import Cell, RecurrentForecaster, create_model
-from .names import Plan, block_names, cell_names, first_convolutions
+from .names import Plan, block_names, cell_names, first_convolutions, patch_order
 
 Config = Mapping[str, Any]
 
@@ -46,10 +46,22 @@ def model_plan(name: str, config: Config, *, unused: str = r"(?!)", **options: A
         **options,
     )
     names = {"head.0.weight": "conv_last.weight"}
-    for index, layer in enumerate(model.stack.layers):
-        names |= cell_names(layer, f"stack.layers.{index}.", f"cell_list.{index}.", index)  # type: ignore[arg-type]
-    first = list(first_convolutions(model.stack.layers[0], "stack.layers.0."))  # type: ignore[arg-type]
-    return Plan(model, names, unused, first, ["head.0.weight"], (channels, settings["patch_size"]))
+    cells: list[Cell] = list(model.stack.layers)  # type: ignore[arg-type]
+    for index, (cell, there) in enumerate(zip(cells, _prefixes(cells), strict=True)):
+        names |= cell_names(cell, f"stack.layers.{index}.", there, index)
+    first = list(first_convolutions(cells[0], "stack.layers.0."))
+    return Plan(model, names, unused, first, ["head.0.weight"], patch_order(channels, settings["patch_size"]))
+
+
+def _prefixes(cells: list[Cell]) -> list[str]:
+    """How the released names of the layers begin: a gradient highway stands beside the numbered ones."""
+    if any(isinstance(stage, MIM) for cell in cells for stage in cell.stages):
+        return [f"stlstm_layer.{index}." for index in range(len(cells))]
+    prefixes, number = [], iter(range(len(cells)))
+    for cell in cells:
+        highway = isinstance(cell.stages[0], GradientHighway)
+        prefixes.append("gradient_highway." if highway else f"cell_list.{next(number)}.")
+    return prefixes
 
 
 def block_plan(block: nn.Module, unused: str = r"(?!)") -> Plan:
@@ -74,6 +86,10 @@ def _lstm_sizes(config: Config) -> tuple[int, int]:
     return config["in_channel"], config["num_hidden"]
 
 
+def _mim_options(config: Config) -> dict[str, Any]:
+    return {"peephole_size": (config["height"], config["width"]), **lstm_options(config)}
+
+
 def _convlstm_model(config: Config) -> Plan:
     # the last layer of the model is called as the dead one of each cell
     return model_plan("convlstm", config, unused=r"cell_list\.\d+\.conv_(o\.\d|last)\.(weight|bias)")
@@ -88,6 +104,14 @@ KINDS: dict[str, Callable[[Config], Plan]] = {
     "predrnn/model": lambda c: model_plan("predrnn", c),
     "predrnn/v2_cell": lambda c: block_plan(STConvLSTM(*_lstm_sizes(c), **lstm_options(c))),
     "predrnn/v2_model": lambda c: model_plan("predrnnv2", c),
+    "predrnnpp/causal_cell": lambda c: block_plan(
+        CausalLSTM(*_lstm_sizes(c), **lstm_options(c)), r"conv_o\.\d\.(weight|bias)"
+    ),
+    "predrnnpp/ghu": lambda c: block_plan(GradientHighway(*_lstm_sizes(c), **lstm_options(c))),
+    "predrnnpp/model": lambda c: model_plan("predrnnpp", c, unused=r"cell_list\.\d+\.conv_o\.\d\.(weight|bias)"),
+    "mim/mimn": lambda c: block_plan(MIMN(*_lstm_sizes(c), **_mim_options(c)), r"conv_last\.weight"),
+    "mim/mimblock": lambda c: block_plan(MIM(*_lstm_sizes(c), **_mim_options(c))),
+    "mim/model": lambda c: model_plan("mim", c, unused=r"stlstm_layer_diff\.\d+\.conv_last\.weight"),
     "motionrnn/warp": lambda c: block_plan(Warp(c["inc"], c["outc"], c["neighbour"])),
     "motionrnn/motiongru": lambda c: block_plan(MotionUnit(c["in_channel"], c["neighbour"])),
     "motionrnn/highway_cell": lambda c: cell_plan(STConvLSTM(*_lstm_sizes(c), **lstm_options(c)), MotionHighway()),

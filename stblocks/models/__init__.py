@@ -1,5 +1,5 @@
 """Registered models, one family a file."""
 
-from . import gmg, predrnn
+from . import convlstm, gmg, predrnn
 
-__all__ = ["gmg", "predrnn"]
+__all__ = ["convlstm", "gmg", "predrnn"]

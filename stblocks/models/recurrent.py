@@ -1,13 +1,13 @@
 """What the recurrent models share: frames cut into patches, a stack of cells, a 1x1 convolution back to patches."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from torch import nn
 
 from ..blocks.layers import Norm, choose
-from ..core import Cell, RecurrentForecaster, RecurrentStack
+from ..core import Cell, RecurrentForecaster, RecurrentStack, Route, Slot
 
 
 @dataclass(frozen=True)
@@ -50,19 +50,42 @@ class PatchRNN:
         """The norm for the blocks."""
         if self.norm != "layer":
             return None if self.norm is None else partial(nn.GroupNorm, 1)
-        height, width = (-(-side // self.patch_size) for side in self.image_size)
-        return lambda channels: nn.LayerNorm([channels, height, width])
+        return lambda channels: nn.LayerNorm([channels, *self.feature_size()])
 
-    def build(self, cell: Callable[[int, int], Cell]) -> RecurrentForecaster:
-        """The forecaster whose layers, bottom to top, are `cell(layer, in_channels of that layer)`."""
+    def feature_size(self) -> tuple[int, int]:
+        """`(H, W)` of the feature maps for frames of `image_size`."""
+        height, width = (-(-side // self.patch_size) for side in self.image_size)
+        return height, width
+
+    def build(
+        self,
+        cell: Callable[[int, int], Cell],
+        *,
+        embed: bool = False,
+        above_bottom: Sequence[nn.Module] = (),
+        bound: bool = False,
+        routes: Mapping[Slot, Route] | None = None,
+    ) -> RecurrentForecaster:
+        """The forecaster.
+
+        Args:
+            cell: The layers, bottom to top: `cell(layer, in_channels of that layer)`.
+            embed: Widen the patches to `channels` by a 1x1 convolution below the bottom layer; it and the head then
+                have biases.
+            above_bottom: More layers, between the bottom one and the next.
+            bound: Do weights depend on `image_size`, whatever the norm?
+            routes: See `RecurrentStack`.
+        """
         patch = self.in_channels * self.patch_size**2
-        layers = [cell(layer, self.channels if layer else patch) for layer in range(self.num_layers)]
+        lowest = self.channels if embed else patch
+        layers = [cell(layer, self.channels if layer else lowest) for layer in range(self.num_layers)]
+        stem: nn.Module = nn.PixelUnshuffle(self.patch_size)
         return RecurrentForecaster(
-            nn.PixelUnshuffle(self.patch_size),
-            RecurrentStack(layers),
-            nn.Sequential(nn.Conv2d(self.channels, patch, 1, bias=False), nn.PixelShuffle(self.patch_size)),
+            nn.Sequential(stem, nn.Conv2d(patch, self.channels, 1)) if embed else stem,
+            RecurrentStack([layers[0], *above_bottom, *layers[1:]], routes),
+            nn.Sequential(nn.Conv2d(self.channels, patch, 1, bias=embed), nn.PixelShuffle(self.patch_size)),
             size_multiple=self.patch_size,
             checkpointing=self.checkpointing,
             in_channels=self.in_channels,
-            image_size=(self.image_size[0], self.image_size[1]) if self.norm == "layer" else None,
+            image_size=(self.image_size[0], self.image_size[1]) if bound or self.norm == "layer" else None,
         )

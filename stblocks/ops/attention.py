@@ -1,6 +1,7 @@
-"""Attention over the positions of a feature map, without keeping the matrix of scores."""
+"""Attention over the positions of a feature map or of its windows, without keeping the matrix of scores."""
 
 import torch
+from einops import rearrange
 from torch import Tensor
 from torch.nn import functional
 
@@ -34,3 +35,35 @@ def attend(query: Tensor, keys: list[Tensor], values: list[Tensor], *, scale: fl
     )
     together = looked.transpose(2, 3).unflatten(1, (len(values), heads)).flatten(2, 3)  # (B, len(values), C, H W)
     return list(together[:, :, :channels].unflatten(3, query.shape[2:]).unbind(dim=1))
+
+
+def attend_in_windows(query: Tensor, key: Tensor, value: Tensor, side: tuple[int, int]) -> Tensor:
+    r"""Attention within windows: $\mathrm{softmax}(Q K^\top) V$ over all tokens of a window, on any H and W.
+
+    Windows at the bottom and the right that reach over the border attend to what they have inside it.
+
+    Args:
+        query: `(B, H, W, S, C)`: S tokens at each position.
+        key, value: The same.
+        side: `(height, width)` of a window.
+
+    Returns:
+        `(B, H, W, S, C)`.
+    """
+    height, width, tokens = query.shape[1:4]
+    below, right = -height % side[0], -width % side[1]
+    cut = "b (i r) (j w) s c -> b (i j) (r w s) c"
+    sides = {"r": side[0], "w": side[1]}
+
+    def windows(maps: Tensor) -> Tensor:
+        if below or right:
+            maps = functional.pad(maps, (0, 0, 0, 0, 0, right, 0, below))
+        return rearrange(maps, cut, **sides)
+
+    inside = None
+    if below or right:
+        inside = windows(query.new_ones(1, height, width, tokens, 1, dtype=torch.bool)).transpose(2, 3)
+    looked = functional.scaled_dot_product_attention(windows(query), windows(key), windows(value), inside, scale=1.0)
+    columns = (width + right) // side[1]
+    back = rearrange(looked, "b (i j) (r w s) c -> b (i r) (j w) s c", j=columns, s=tokens, **sides)
+    return back[:, :height, :width]
