@@ -82,6 +82,10 @@ class MIMN(Block):
         ValueError: If an argument or a shape is not as said here.
     """
 
+    reads: tuple[Slot, ...] = (X, PREVIOUS, N, K, STARTED)
+    writes: tuple[Slot, ...] = (DIFF, N, K, STARTED, PREVIOUS)
+    owns: tuple[Slot, ...] = (N, K, STARTED, PREVIOUS)
+
     def __init__(
         self,
         in_channels: int,
@@ -95,12 +99,10 @@ class MIMN(Block):
     ) -> None:
         if not first and in_channels != channels:
             raise ValueError(f"in_channels must be channels={channels} if not first, got {in_channels}.")
-        source: tuple[Slot, ...] = (X, PREVIOUS) if first else (DIFF,)
-        self.reads = (*source, N, K, STARTED)
-        self.writes = (DIFF, N, K, STARTED, PREVIOUS) if first else (DIFF, N, K, STARTED)
-        self.owns = (N, K, STARTED, PREVIOUS) if first else (N, K, STARTED)
-        widths = dict.fromkeys(source, in_channels) | {DIFF: channels, N: channels, K: channels, STARTED: 1}
-        super().__init__(widths)
+        if not first:
+            self.reads, self.writes, self.owns = (DIFF, N, K, STARTED), (DIFF, N, K, STARTED), (N, K, STARTED)
+        inputs = dict.fromkeys((X, PREVIOUS), in_channels) if first else {}
+        super().__init__(inputs | {DIFF: channels, N: channels, K: channels, STARTED: 1})
         self.first = first
         self.lstm = PeepholeLSTM(in_channels, channels, kernel_size, peephole_size, forget_bias, norm)
 
