@@ -198,3 +198,19 @@ def test_batches_are_those_of_the_order(tmp_path):
     order = DataOrder(9, 4, seed=0)
     expected = [index for step in range(4) for _, index in order.batch(step)]
     assert Noting.drawn[-len(expected) :] == expected
+
+
+def test_every_step_draws_random_numbers_of_its_own(tmp_path):
+    def dropped(out):
+        model, found = tiny(dropout=0.5), []
+        model.drop.register_forward_hook(
+            lambda module, _, output: found.append(output == 0) if module.training else None
+        )
+        train(tmp_path / out, model=model)
+        return found
+
+    found, again = dropped("one"), dropped("again")
+    assert len(found) == len(again) == 4 * 4  # frames of a rollout, steps
+    for i, mask in enumerate(found):
+        assert torch.equal(mask, again[i])
+        assert not any(torch.equal(mask, other) for other in found[:i])
