@@ -80,11 +80,11 @@ def test_workers_load_the_data_and_change_nothing(usual, tmp_path):
 
 
 def test_parts_of_a_batch_change_nothing_but_memory(tmp_path):
-    whole = train(tmp_path / "whole", model=tiny(dropout=0))
+    whole = train(tmp_path / "whole", model=tiny(dropout=0), sampling="reverse")
     model = tiny(dropout=0)
     sizes = set()
     model.blur.register_forward_pre_hook(lambda _, inputs: sizes.add(len(inputs[0])) if model.training else None)
-    parts = train(tmp_path / "parts", model=model, accumulate=2)
+    parts = train(tmp_path / "parts", model=model, sampling="reverse", accumulate=2)
     assert sizes == {2}
     for one, other in zip(whole.model.parameters(), parts.model.parameters(), strict=True):
         torch.testing.assert_close(one, other)
