@@ -1,0 +1,153 @@
+"""Hybrids: the network of one paper with the blocks of others plugged in."""
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ..blocks import (
+    CE,
+    GFM,
+    MGM,
+    MIM,
+    MIMN,
+    SAM,
+    SE,
+    CausalLSTM,
+    ConvLSTM,
+    GradientHighway,
+    HighwayEntry,
+    MotionGRU,
+    MotionHighway,
+    SimpleGFM,
+    STConvLSTM,
+)
+from ..blocks.layers import Norm
+from ..core import TIME, Block, Cell, M, RecurrentForecaster, register_model
+from .recurrent import PatchRNN
+
+
+class Place(NamedTuple):
+    """Where a block is to stand: what its constructor may need to know."""
+
+    layer: int
+    top: bool
+    below: int
+    channels: int
+    kernel_size: int
+    scales: Sequence[int]
+    norm: Norm | None
+
+    @property
+    def sizes(self) -> dict[str, Any]:
+        """Arguments that most blocks share."""
+        return {"kernel_size": self.kernel_size, "norm": self.norm}
+
+
+Make = Callable[[Place], list[Block]]
+
+
+class Plug(NamedTuple):
+    """What a plug puts before the base's own blocks, and after them, in each layer."""
+
+    before: Make = lambda place: []
+    after: Make = lambda place: []
+
+
+def _mim(place: Place) -> list[Block]:
+    if place.layer == 0:
+        return [STConvLSTM(place.below, place.channels, **place.sizes)]
+    changes = MIMN(place.below, place.channels, first=place.layer == 1, **place.sizes)
+    return [changes, MIM(place.below, place.channels, **place.sizes)]
+
+
+#: Bases by name: the blocks of a layer. Add your own.
+BASES: dict[str, Make] = {
+    "convlstm": lambda p: [ConvLSTM(p.below, p.channels, **p.sizes)],
+    "sa_convlstm": lambda p: [ConvLSTM(p.below, p.channels, **p.sizes), SAM(p.channels)],
+    "predrnn": lambda p: [STConvLSTM(p.below, p.channels, **p.sizes)],
+    "predrnnpp": lambda p: [CausalLSTM(p.below, p.channels, **p.sizes)],
+    "mim": _mim,
+    "cms_lstm": lambda p: [
+        CE(p.below, p.channels, **p.sizes),
+        ConvLSTM(p.below, p.channels, forget_bias=1.0, **p.sizes),
+        SE(p.channels, scales=p.scales, norm=p.norm),
+    ],
+}
+#: Plugs by name. Add your own.
+PLUGS: dict[str, Plug] = {
+    "ce": Plug(before=lambda p: [CE(p.below, p.channels, **p.sizes)]),
+    "se": Plug(after=lambda p: [SE(p.channels, scales=p.scales, norm=p.norm)]),
+    "gfm": Plug(after=lambda p: [GFM(p.below, p.channels, norm=p.norm)]),
+    "simple_gfm": Plug(after=lambda p: [SimpleGFM(p.below, p.channels, norm=p.norm)]),
+    "sam": Plug(after=lambda p: [SAM(p.channels)]),
+    "highway": Plug(
+        before=lambda p: [HighwayEntry(p.below, p.channels)] if p.layer == 0 else [], after=lambda p: [MotionHighway()]
+    ),
+    "motion_gru": Plug(after=lambda p: [] if p.top else [MotionGRU(p.channels, kernel_size=p.kernel_size)]),
+    "mgm": Plug(after=lambda p: [] if p.top else [MGM(p.channels, kernel_size=p.kernel_size)]),
+}
+
+
+@register_model(paper="GMG paper, Table VI; CMS-LSTM paper, Table 3")
+def hybrid(
+    in_channels: int = 1,
+    image_size: Sequence[int] = (64, 64),
+    *,
+    base: str = "predrnn",
+    plugs: Sequence[str] = ("gfm",),
+    channels: int = 128,
+    num_layers: int = 4,
+    patch_size: int = 4,
+    kernel_size: int = 5,
+    scales: Sequence[int] = (1, 2, 4),
+    norm: str | None = None,
+    checkpointing: bool = False,
+) -> RecurrentForecaster:
+    """A network with blocks of other networks in every layer.
+
+    `hybrid(base="predrnn", plugs=["gfm", "sam", "highway", "mgm"])` is GMG-L; `plugs=["ce", "se"]` is the transplant of
+    the CMS-LSTM paper's Table 3, `base="predrnnpp", plugs=["gfm"]` one that nobody has published.
+
+    Args:
+        in_channels, image_size, channels, num_layers, patch_size, norm, checkpointing: See `PatchRNN`.
+        base: One of `BASES`.
+        plugs: Some of `PLUGS`, in the order they run in; those that stand before the base's blocks do so anyway.
+        kernel_size: Side of the kernels, where the papers vary it.
+        scales: See `SE`.
+
+    Raises:
+        ValueError: If a name is unknown, or a plug does not fit the base.
+    """
+    net = PatchRNN(in_channels, image_size, channels, num_layers, patch_size, norm, checkpointing)
+    make = _named("base", base, BASES)
+    chosen = [_named("plugs", plug, PLUGS) for plug in plugs]
+    own = net.make_norm()
+
+    def place(layer: int, below: int) -> Place:
+        return Place(layer, layer == num_layers - 1, below, channels, kernel_size, scales, own)
+
+    def cell(layer: int, below: int) -> Cell:
+        where = place(layer, below)
+        before = [block for plug in chosen for block in plug.before(where)]
+        after = [block for plug in chosen for block in plug.after(where)]
+        try:
+            return Cell(*before, *make(where), *after)
+        except ValueError as error:
+            raise ValueError(f"plugs {list(plugs)} do not fit base {base!r}: {error}") from error
+
+    highway = base == "predrnnpp"
+    return net.build(
+        cell,
+        embed=base == "cms_lstm",
+        above_bottom=[Cell(GradientHighway(channels, channels, kernel_size=kernel_size, norm=own))] if highway else [],
+        routes={M: TIME} if base == "sa_convlstm" else None,
+    )
+
+
+def _named(argument: str, name: str, table: Mapping[str, Any]) -> Any:
+    if name not in table:
+        near = difflib.get_close_matches(name, table, n=3) or list(table)
+        raise ValueError(
+            f"{argument} must be among {', '.join(table)}; got {name!r}, did you mean {' or '.join(near)}?"
+        )
+    return table[name]
