@@ -1,9 +1,11 @@
 """Time, GFLOP/s and memory of every model, beside two limits taken in the same run.
 
-`python -m benchmarks.models [names] [--repeats N]`: CIKM shape, batch 2, 5 to 10 frames of 64x64, float32.
+`python -m benchmarks.models [names] [--repeats N]`: CIKM shape, batch 2, 5 to 10 frames of 64x64, float32; CMS-LSTM
+with kernels of 5 on the shape of Moving MNIST, 10 to 10.
 The *ceiling* is the speed of one large convolution, 5x5, 128 to 896 channels, on 8x128x16x16 maps. The *floor* of a
 model is the time of its own convolutions and matrix products alone, in the plain form of `benchmarks/plain.py`.
-GB is what a training step takes above parameters, gradients and optimiser state, without and with checkpointing.
+GB is what a training step takes above parameters, gradients and optimiser state, without and with checkpointing of
+every step; the last column is how much longer a training step takes then.
 """
 
 import argparse
@@ -16,21 +18,30 @@ from benchmarks.measure import paired, peak_megabytes, ratio, resident_megabytes
 from benchmarks.plain import Floor
 from stblocks import RecurrentForecaster, create_model
 
-MODELS = ("gmg_l", "gmg_m", "gmg_s", "motionrnn", "predrnn", "convlstm")
-PAST, HORIZON = 5, 10
+MODELS = ("gmg_l", "gmg_m", "gmg_s", "motionrnn", "predrnn", "predrnnpp", "mim", "convlstm", "cms_lstm")
+HORIZON = 10
+
+
+def made(name: str, *, checkpointing: bool = False) -> tuple[RecurrentForecaster, torch.Tensor]:
+    """A model and frames to forecast the last `HORIZON` of."""
+    torch.manual_seed(0)
+    wide = name == "cms_lstm"
+    options = {"kernel_size": 5} if wide else {}
+    model: RecurrentForecaster = create_model(name, checkpointing=checkpointing, **options)
+    return model, torch.rand(2, (10 if wide else 5) + HORIZON, 1, 64, 64)
 
 
 def training_step(model: RecurrentForecaster, frames: torch.Tensor) -> None:
     """Forward, loss of L1 + L2 and backward; gradients are set to None first."""
     model.zero_grad(set_to_none=True)
-    error = model.rollout(frames[:, :PAST], HORIZON).frames - frames[:, 1:]
+    error = model.rollout(frames[:, :-HORIZON], HORIZON).frames - frames[:, 1:]
     (error.abs().mean() + error.square().mean()).backward()
 
 
 def forecast(model: RecurrentForecaster, frames: torch.Tensor) -> None:
     """A forecast without gradients."""
     with torch.no_grad():
-        model(frames[:, :PAST], HORIZON)
+        model(frames[:, :-HORIZON], HORIZON)
 
 
 def ceiling(repeats: int) -> float:
@@ -43,11 +54,15 @@ def ceiling(repeats: int) -> float:
 
 def row(name: str, repeats: int, top: float) -> str:
     """One line of the table."""
-    torch.manual_seed(0)
-    model, frames = create_model(name), torch.rand(2, PAST + HORIZON, 1, 64, 64)
-    floor = Floor(name, PAST + HORIZON - 1)
+    model, frames = made(name)
+    floor = Floor(name, frames.shape[1] - 1)
     ahead = paired({"model": lambda: forecast(model, frames), "floor": floor.forward}, repeats)
     train = paired({"model": lambda: training_step(model, frames), "floor": floor.train}, repeats)
+    again, _ = made(name, checkpointing=True)
+    saving = paired(
+        {"kept": lambda: training_step(model, frames), "again": lambda: training_step(again, frames)},
+        max(1, repeats // 2),
+    )
     cells = [name]
     for seconds, work in ((ahead, 2), (train, 6)):
         median = statistics.median(seconds["model"])
@@ -57,6 +72,7 @@ def row(name: str, repeats: int, top: float) -> str:
     for mode in ("", "--checkpointing"):
         arguments = ["--memory-of", name, *([mode] if mode else [])]
         cells.append(f"{(peak_megabytes('benchmarks.models', *arguments) - idle) / 1000:.2f}")
+    cells.append(f"{ratio(saving, 'again', 'kept'):.2f}")
     return "| " + " | ".join(cells) + " |"
 
 
@@ -66,7 +82,7 @@ def memory_of(name: str, *, checkpointing: bool, idle: bool) -> float:
     The idle process has the parameters, the gradients and the optimiser's state, and has run one small convolution, so
     that the difference is what the activations and the workspace of a step take.
     """
-    model, frames = create_model(name, checkpointing=checkpointing), torch.rand(2, PAST + HORIZON, 1, 64, 64)
+    model, frames = made(name, checkpointing=checkpointing)
     optimiser = torch.optim.Adam(model.parameters())
     if idle:
         for parameter in model.parameters():
@@ -94,7 +110,13 @@ def main() -> None:
     top = ceiling(options.repeats)
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; ceiling {top:.0f} GFLOP/s\n")
     both = ["s", "of floor", "GFLOP/s (of ceiling)"]
-    head = ["model", *(f"{stage} {each}" for stage in ("forward", "step") for each in both), "GB", "GB checkpointed"]
+    head = [
+        "model",
+        *(f"{stage} {each}" for stage in ("forward", "step") for each in both),
+        "GB",
+        "GB checkpointed",
+        "time",
+    ]
     print("| " + " | ".join(head) + " |")
     print("|---" * len(head) + "|")
     for name in options.names:

@@ -98,13 +98,67 @@ def motion(batch: int, size: int, channels: int, kernel: int) -> list[Product]:
     ]
 
 
+def causal_lstm(batch: int, size: int, below: int, channels: int, kernel: int) -> list[Product]:
+    """Wang et al. (2018), Eq. 2: W_1 over [X, H, C], W_2 and W_3 over [X, C, M], W_4 over [X, H, C, M], W_5."""
+    return [
+        convolution(batch, size, below, 7 * channels, kernel),
+        convolution(batch, size, channels, 4 * channels, kernel),
+        *(convolution(batch, size, channels, 3 * channels, kernel) for _ in "cm"),
+        convolution(batch, size, channels, 4 * channels, kernel),
+        convolution(batch, size, channels, channels, kernel),
+        convolution(batch, size, 2 * channels, channels, 1),
+    ]
+
+
+def mim(batch: int, size: int, channels: int, kernel: int) -> list[Product]:
+    """Wang et al. (2019): MIM-N and MIM-S with two convolutions each, the cell with three and a 1x1."""
+    return [
+        *(convolution(batch, size, channels, 4 * channels, kernel) for _ in range(6)),
+        convolution(batch, size, channels, 3 * channels, kernel),
+        convolution(batch, size, 2 * channels, channels, 1),
+    ]
+
+
+def cms_lstm(batch: int, size: int, channels: int, kernel: int) -> list[Product]:
+    """CMS-LSTM paper, Eqs. 1-6: five updates of CE, the gates, SE with three scales over both maps side by side."""
+    embedding = [convolution(batch, size, channels, channels, kernel) for _ in range(5)]
+    attention = []
+    for scale in (1, 2, 4):
+        windows, tokens = batch * scale**2, 2 * (size // scale) ** 2
+        work = windows * tokens**2 * channels
+        attention += [convolution(2 * batch, size, channels, channels, 1) for _ in "qkv"]
+        attention += [
+            Product(torch.matmul, (windows, tokens, channels), (windows, channels, tokens), work),
+            Product(torch.matmul, (windows, tokens, tokens), (windows, tokens, channels), work),
+        ]
+    return [
+        *embedding,
+        *convlstm(batch, size, channels, channels, kernel),
+        *attention,
+        convolution(2 * batch, size, 3 * channels, channels, 5),
+        convolution(batch, size, 2 * channels, channels, 1),
+        *(convolution(batch, size, channels, 3 * channels, 5) for _ in "ah"),
+    ]
+
+
 def step_products(name: str, *, batch: int = 2, size: int = 16, channels: int = 128, kernel: int = 5) -> list[Product]:
     """All products of a time step at the papers' main setting: 4 layers, frames of 64x64 in patches of 4."""
+    if name == "cms_lstm":
+        ends = [convolution(batch, size, 16, 64, 1), convolution(batch, size, 64, 16, 1)]
+        return [*ends, *(product for _ in range(4) for product in cms_lstm(batch, size, 64, kernel))]
     products = []
     for layer in range(4):
         below = channels if layer else 16
         if name == "convlstm":
             products += convlstm(batch, size, below, channels, kernel)
+            continue
+        if name == "predrnnpp":
+            products += causal_lstm(batch, size, below, channels, kernel)
+            highway = convolution(batch, size, channels, 2 * channels, kernel)
+            products += [] if layer else [highway, highway]
+            continue
+        if name == "mim" and layer:
+            products += mim(batch, size, channels, kernel)
             continue
         products += st_convlstm(batch, size, below, channels, kernel)
         if name.startswith("gmg"):
