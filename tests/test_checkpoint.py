@@ -150,6 +150,7 @@ def test_a_checkpoint_cut_short_is_refused(share, finished, tmp_path):
     ("write", "message"),
     [
         (lambda path: path.write_text("hello"), "is not a whole checkpoint"),
+        (lambda path: path.write_text("append"), "is not a whole checkpoint"),
         (lambda path: path.write_bytes(bytes(range(256)) * 9), "is not a whole checkpoint"),
         (lambda path: torch.save(tiny(), path), "is not a whole checkpoint"),  # would run code
         (lambda path: torch.save([1], path), "must hold a dict, got list"),
