@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from .data import Scaler
 from .files import write_atomically
 
 if TYPE_CHECKING:  # training draws pictures
-    from .train import Table
+    from .train import Leaderboard, Table
 
 MISSING = "0.6"  #: grey of missing cells
 SMOOTHING = 50  #: steps that the training loss is averaged over, at most
@@ -82,6 +83,40 @@ def skill_by_lead_time(
         axis.set(title=name, xlabel="lead time (frames)" if minutes is None else "lead time (min)")
     axes[0].legend()
     _save(figure, path)
+
+
+def leaderboard_bars(board: "Leaderboard", path: str | Path) -> None:
+    """Draw the scores of all models, a panel for each metric, a bar for each model, with the spread over seeds.
+
+    Args:
+        board: With at least one model.
+        path: A PNG file.
+
+    Raises:
+        ValueError: If the board is empty, or the file cannot be written.
+    """
+    if not board.entries:
+        raise ValueError("board must hold at least one model, got none; draw it after the first.")
+    names = [entry.name for entry in board.entries]
+    bases = list(dict.fromkeys(entry.base for entry in board.entries))
+    colours = [f"C{bases.index(entry.base)}" for entry in board.entries]
+    figure, axes = _figure(1, len(board.metrics), width=3.2, height=1 + 0.25 * len(names))
+    for axis, metric in zip(axes, board.metrics, strict=True):
+        means = [entry.mean(metric) for entry in board.entries]
+        spreads = [float(np.std(entry.scores[metric])) for entry in board.entries]
+        axis.barh(names, means, xerr=spreads, color=colours)
+        axis.set(title=metric, xlim=_limits(means, spreads))
+        axis.invert_yaxis()
+        axis.label_outer()
+    _save(figure, path)
+
+
+def _limits(means: Sequence[float], spreads: Sequence[float]) -> tuple[float, float]:
+    """Ends of an axis on which the bars differ: from a little below the lowest."""
+    low = min(mean - spread for mean, spread in zip(means, spreads, strict=True))
+    high = max(mean + spread for mean, spread in zip(means, spreads, strict=True))
+    room = 0.1 * (high - low) or 0.1 * abs(high) or 1.0
+    return low - 2 * room, high + room
 
 
 def forecast_strip(
@@ -183,6 +218,50 @@ def forecast_gif(
     first, *rest = pictures
     options = {"save_all": True, "append_images": rest, "duration": milliseconds, "loop": 0}
     write_atomically(path, lambda file: first.save(file, format="GIF", **options))
+
+
+def weight_maps(
+    maps: Mapping[str, Tensor],
+    frames: Tensor,
+    path: str | Path,
+    scaler: Scaler | None = None,
+    *,
+    channel: int = 0,
+    cmap: str = "turbo",
+) -> None:
+    """Draw weight maps step by step below the frames that the model was fed, each with colours of its own.
+
+    Args:
+        maps: Name to maps `(T, H', W')`, such as those of `stblocks.weight_maps.record_maps`.
+        frames: `(T, C, H, W)` in model units: observed, and from where those end forecast.
+        path: A PNG file.
+        scaler: To the physical units of the frames; `None` shows model units.
+        channel: Which one of the frames to show.
+        cmap: A colour map of matplotlib.
+
+    Raises:
+        ValueError: If there is no map, a shape is not as said here, or the file cannot be written.
+    """
+    if not maps:
+        raise ValueError("maps must hold at least one, got none: there is nothing to draw.")
+    fed, _, _, scaler = _physical(frames, frames, frames, scaler, channel)
+    for name, steps in maps.items():
+        if steps.ndim != 3 or len(steps) != len(fed):
+            raise ValueError(
+                f"maps must be (T, H, W) with as many steps as frames, {len(fed)}; {name!r} is {tuple(steps.shape)}."
+            )
+    shown = {"fed": fed} | {name: steps.detach().float().cpu().numpy() for name, steps in maps.items()}
+    figure, axes = _figure(len(shown), len(fed), width=1.15, height=1.15)
+    for (name, pictures), row in zip(shown.items(), np.array(axes).reshape(len(shown), -1), strict=True):
+        scale = _span(pictures)
+        for axis, picture in zip(row, pictures, strict=True):
+            image = axis.imshow(picture, norm=scale, cmap=_map(cmap))
+            axis.set(xticks=[], yticks=[])
+        row[0].set_ylabel(fill(name, 20), fontsize=7)
+        figure.colorbar(image, ax=row.tolist(), fraction=0.02, pad=0.01).ax.tick_params(labelsize=6)
+    for number, axis in enumerate(axes[: len(fed)], start=1):
+        axis.set_title(f"step {number}", fontsize=7)
+    _save(figure, path)
 
 
 def _physical(
