@@ -70,6 +70,15 @@ def test_kinds_of_files(tmp_path, name, pixels, model):
     torch.testing.assert_close(data[0], (expected, expected), check_dtype=True)
 
 
+def test_hourly_images_in_a_folder_for_each_typhoon(tmp_path):
+    for typhoon, first in (("201520", 100), ("201513", 0)):
+        for hour in range(13):
+            write(tmp_path / typhoon / f"2015-09-21-{hour:02}.png", flat(first + hour))
+    data = FrameFolders(tmp_path, 8, 4)
+    assert (data.in_frames, data.out_frames, data.frame_shape) == (8, 4, (1, 3, 4))
+    assert values(data) == [list(range(first, first + 12)) for first in (0, 1, 100, 101)]
+
+
 def test_options_are_those_of_windows(tmp_path):
     for number in range(3):
         write(tmp_path / f"{number}.npy", flat(np.nan if number == 1 else 9.0, np.float32))

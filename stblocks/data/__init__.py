@@ -1,7 +1,8 @@
-"""Data sets of sequences: your own arrays, public radar sets, and rain made on the fly."""
+"""Data sets of sequences: your own arrays, public radar sets, and rain and digits made on the fly."""
 
 from .cikm import CIKM2017, CIKM_DBZ
 from .folders import FrameFolders
+from .moving_mnist import MovingMNIST, moving_mnist_test
 from .sequence import Scaler, Sequence
 from .shanghai import Shanghai2020
 from .synthetic import SyntheticRadar
@@ -11,9 +12,11 @@ __all__ = [
     "CIKM2017",
     "CIKM_DBZ",
     "FrameFolders",
+    "MovingMNIST",
     "Scaler",
     "Sequence",
     "SequenceWindows",
     "Shanghai2020",
     "SyntheticRadar",
+    "moving_mnist_test",
 ]

@@ -1,0 +1,110 @@
+"""Small grey images to move about: handwritten digits from files, or digits drawn from a font."""
+
+import zlib
+from functools import lru_cache
+from lzma import LZMAError
+from pathlib import Path
+from typing import TypeVar
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.lib.npyio import NpzFile
+from torch import Tensor
+from torchvision import datasets
+
+from .split import Split, check_split
+
+Items = TypeVar("Items", np.ndarray, Tensor)
+
+SIDE = 28  # of drawn glyphs, as of MNIST's
+TRAIN_VARIANTS, TEST_VARIANTS = 30, 10  # of each digit
+
+
+def read_glyphs(source: str | Path | np.ndarray | Tensor | None, split: Split) -> np.ndarray:
+    """The glyphs of a split, uint8 `(N, H, W)`, see `MovingMNIST`; the last tenth of those for training validate.
+
+    Raises:
+        ValueError: If there is no such file, it is cut short or of another layout, or the glyphs are not uint8 images.
+        ImportError: If they are to be drawn and pillow is not installed.
+    """
+    check_split(split)
+    if source is None:
+        glyphs = _part(drawn_digits(for_test=split == "test"), split)
+    elif isinstance(source, str | Path):
+        path = Path(source)
+        if not path.exists():
+            raise ValueError(f"There is no {path}; name an .npz file of glyphs or the root of torchvision's MNIST.")
+        glyphs = _from_mnist(path, split) if path.is_dir() else _from_npz(path, split)
+    else:
+        glyphs = np.asarray(source)
+    if glyphs.dtype != np.uint8 or glyphs.ndim != 3 or 0 in glyphs.shape[1:]:
+        raise ValueError(
+            f"glyphs must be uint8 images (N, H, W), 0 for ground and 255 for ink, got {glyphs.dtype} {glyphs.shape}; "
+            f"convert them."
+        )
+    return glyphs
+
+
+@lru_cache
+def drawn_digits(*, for_test: bool) -> np.ndarray:
+    """Variants of the digits 0 to 9 in pillow's own font, `(N, 28, 28)`: turned, scaled, shifted, thin and bold."""
+    try:
+        from PIL import Image, ImageDraw, ImageFont
+    except ImportError as error:
+        raise ImportError("Drawing digits needs pillow: pip install 'stblocks[data]'.") from error
+    rng = np.random.default_rng(int(for_test))
+    glyphs = []
+    for _ in range(TEST_VARIANTS if for_test else TRAIN_VARIANTS):
+        for digit in range(10):
+            image = Image.new("L", (SIDE, SIDE))
+            y, x = SIDE / 2 + rng.uniform(-1, 1, 2)
+            ImageDraw.Draw(image).text(
+                (x, y),
+                str(digit),
+                fill=255,
+                font=ImageFont.load_default(size=rng.uniform(21, 27)),
+                anchor="mm",
+                stroke_width=int(rng.integers(2)),
+            )
+            glyphs.append(np.asarray(image.rotate(rng.uniform(-15, 15), Image.Resampling.BILINEAR)))
+    return np.stack(glyphs)
+
+
+def _from_mnist(root: Path, split: Split) -> np.ndarray:
+    try:
+        images = datasets.MNIST(root, train=split != "test").data
+    except (OSError, RuntimeError, ValueError, TypeError, KeyError, AssertionError) as error:  # it asserts the format
+        raise ValueError(
+            f"{root} holds no whole MNIST of torchvision ({error!r}); "
+            f"fetch it with torchvision.datasets.MNIST({str(root)!r}, download=True)."
+        ) from error
+    return _part(images, split).numpy()
+
+
+def _from_npz(path: Path, split: Split) -> np.ndarray:
+    try:
+        with open(path, "rb") as file, NpzFile(file) as stored:  # np.load does not close a broken file
+            arrays = dict(stored)
+    except (OSError, ValueError, EOFError, BadZipFile, LZMAError, zlib.error) as error:
+        raise ValueError(f"{path} is not a whole .npz file ({error}); fetch it again.") from error
+    if "images" not in arrays or ("train_index" in arrays) != ("test_index" in arrays):
+        raise ValueError(
+            f"{path} has the arrays {', '.join(arrays)}; it needs 'images', (N, H, W), and where splits differ both "
+            f"'train_index' and 'test_index'; write it again with these."
+        )
+    images = arrays["images"]
+    if "train_index" not in arrays:
+        return images
+    try:
+        return images[_part(arrays["test_index" if split == "test" else "train_index"], split)]
+    except IndexError as error:
+        raise ValueError(
+            f"The indices in {path} must be integers below {len(images)}, the number of images ({error}); "
+            f"write it again with these."
+        ) from error
+
+
+def _part(items: Items, split: Split) -> Items:
+    """Those for a split, out of those for testing or of those for training and validation."""
+    held_out = max(1, len(items) // 10)
+    return {"train": items[:-held_out], "validation": items[-held_out:], "test": items}[split]
