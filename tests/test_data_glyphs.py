@@ -36,7 +36,7 @@ def test_drawn_digits_differ_between_splits():
     assert (every.reshape(40, 10, -1) > 127).sum(-1).min() > 20
     alike = every.reshape(40, 10, -1).mean(0, dtype=float)  # a row for each digit: the tenth of a part has all ten
     assert np.linalg.norm(alike[:, None] - alike, axis=-1)[~np.eye(10, dtype=bool)].min() > 300
-    assert (every[:, [0, -1]].max(), every[:, :, [0, -1]].max()) == (0, 0)  # nothing is cut off
+    assert max(every[:, [0, -1]].max(), every[:, :, [0, -1]].max()) < 64  # nothing is cut off
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def drawn_digits(*, for_test: bool) -> np.ndarray:
                 (x, y),
                 str(digit),
                 fill=255,
-                font=ImageFont.load_default(size=rng.uniform(21, 27)),
+                font=ImageFont.load_default(size=rng.uniform(20, 26)),
                 anchor="mm",
                 stroke_width=int(rng.integers(2)),
             )
