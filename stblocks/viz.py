@@ -257,7 +257,7 @@ def weight_maps(
         for axis, picture in zip(row, pictures, strict=True):
             image = axis.imshow(picture, norm=scale, cmap=_map(cmap))
             axis.set(xticks=[], yticks=[])
-        row[0].set_ylabel(fill(name, 20), fontsize=7)
+        row[0].set_ylabel(fill(name, 24), fontsize=7)
         figure.colorbar(image, ax=row.tolist(), fraction=0.02, pad=0.01).ax.tick_params(labelsize=6)
     for number, axis in enumerate(axes[: len(fed)], start=1):
         axis.set_title(f"step {number}", fontsize=7)

@@ -21,7 +21,7 @@ class Call(NamedTuple):
     output: Any
 
 
-#: The calls of a block's submodules during one step, in order, by their names in `named_modules()`; "" is the block.
+#: The calls of a block's submodules during one of its own, by name; see `block_maps`.
 Seen = Mapping[str, list[Call]]
 
 
@@ -30,13 +30,11 @@ def block_maps(block: nn.Module, seen: Seen) -> dict[str, Tensor]:
     """Weight maps of one block at one step, from what was seen of its submodules; none for unknown blocks.
 
     `block_maps.register` adds a class of blocks, and with it its subclasses. Functions run under `torch.no_grad()`
-    and return a name, to follow that of the class, and a map `(1, K, H, W)` for each; the K channels are averaged.
+    and return a map `(1, K, H, W)` for each name, which will follow that of the class; the K channels are averaged.
 
-    Example:
-        >>> @block_maps.register
-        ... def highway_maps(block: GradientHighway, seen: Seen) -> dict[str, Tensor]:
-        ...     gates = seen["conv_x"][-1].output + seen["conv_h"][-1].output  # of the last calls in this step
-        ...     return {"switch": torch.sigmoid(gates.chunk(2, dim=1)[1])}
+    Args:
+        block: The block, at the end of a call.
+        seen: The calls of its submodules meanwhile, in order, by their names in `named_modules()`; `""` is the block.
     """
     return {}
 

@@ -13,7 +13,10 @@ from stblocks import Route, Slot
 from stblocks.core import registry
 
 ROOT = Path(__file__).resolve().parents[1]
-RUNNABLE = ["README.md", *(f"docs/{page}.md" for page in ("index", "add-a-block", "data", "training", "metrics"))]
+RUNNABLE = [
+    "README.md",
+    *(f"docs/{page}.md" for page in ("index", "add-a-block", "data", "training", "metrics", "weight-maps")),
+]
 
 
 def snippets(page):
@@ -21,7 +24,8 @@ def snippets(page):
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/index.md", "docs/add-a-block.md", "docs/training.md", "docs/metrics.md"]
+    "page",
+    ["README.md", "docs/index.md", "docs/add-a-block.md", "docs/training.md", "docs/metrics.md", "docs/weight-maps.md"],
 )
 def test_snippets_run(page, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
