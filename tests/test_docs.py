@@ -9,6 +9,7 @@ import torch
 import stblocks
 import stblocks.data
 import stblocks.train
+import stblocks.viz
 from stblocks import Route, Slot
 from stblocks.core import registry
 
@@ -23,10 +24,7 @@ def snippets(page):
     return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), flags=re.S)
 
 
-@pytest.mark.parametrize(
-    "page",
-    ["README.md", "docs/index.md", "docs/add-a-block.md", "docs/training.md", "docs/metrics.md", "docs/weight-maps.md"],
-)
+@pytest.mark.parametrize("page", RUNNABLE)
 def test_snippets_run(page, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(registry, "_entries", dict(registry._entries))
@@ -39,7 +37,7 @@ def test_snippets_run(page, monkeypatch, tmp_path):
 
 def test_every_public_name_has_a_page():
     pages = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md"))
-    for package in (stblocks, stblocks.data, stblocks.train):
+    for package in (stblocks, stblocks.data, stblocks.train, stblocks.viz):
         for name in package.__all__:
             if not isinstance(getattr(package, name), (Slot, Route)):
                 assert f"::: {package.__name__}.{name}\n" in pages, f"{name} has no entry in docs/"

@@ -70,11 +70,12 @@ class GFM(Block):
         for_h, for_overall = self.gate.weight.chunk(2, dim=1)
         few = [min(side, 3) for side in h.shape[2:]]
         constant = functional.conv2d(overall.expand(-1, -1, *few), for_overall, padding=1)
-        rows, columns = (
-            torch.cat([torch.arange(side - 1, device=h.device).clamp(max=1), torch.tensor([last - 1], device=h.device)])
-            for side, last in zip(h.shape[2:], few, strict=True)
-        )
-        return functional.conv2d(h, for_h, self.gate.bias, padding=1) + constant[:, :, rows[:, None], columns]
+        for dim, side in enumerate(h.shape[2:], start=2):
+            if side > 3:
+                first, middle, last = constant.split(1, dim)
+                shape = [side - 2 if axis == dim else -1 for axis in range(4)]
+                constant = torch.cat([first, middle.expand(shape), last], dim)
+        return functional.conv2d(h, for_h, self.gate.bias, padding=1) + constant
 
 
 class SimpleGFM(Block):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import torch
 from torch import nn
 
 from ..blocks.layers import Norm, choose
@@ -80,7 +81,7 @@ class PatchRNN:
         lowest = self.channels if embed else patch
         layers = [cell(layer, self.channels if layer else lowest) for layer in range(self.num_layers)]
         stem: nn.Module = nn.PixelUnshuffle(self.patch_size)
-        return RecurrentForecaster(
+        model = RecurrentForecaster(
             nn.Sequential(stem, nn.Conv2d(patch, self.channels, 1)) if embed else stem,
             RecurrentStack([layers[0], *above_bottom, *layers[1:]], routes),
             nn.Sequential(nn.Conv2d(self.channels, patch, 1, bias=embed), nn.PixelShuffle(self.patch_size)),
@@ -89,3 +90,4 @@ class PatchRNN:
             in_channels=self.in_channels,
             image_size=(self.image_size[0], self.image_size[1]) if bound or self.norm == "layer" else None,
         )
+        return model.to(memory_format=torch.channels_last)  # in which convolutions need no reordering of their maps

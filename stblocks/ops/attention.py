@@ -18,23 +18,18 @@ def attend(query: Tensor, keys: list[Tensor], values: list[Tensor], *, scale: fl
     Returns:
         A map `(B, C, H, W)` for each pair of key and value.
     """
-    # The fused kernels, which keep no matrix, need heads of one width: cut the values into heads as wide as the query.
-    width, channels = query.shape[1], values[0].shape[1]
-    heads = -(-channels // width)
+    # The fused kernels, which keep no matrix, need queries, keys and values of one width.
+    channels = values[0].shape[1]
+    width = max(channels, query.shape[1])
 
-    def tokens(maps: list[Tensor], spare: int = 0) -> Tensor:  # (B, len(maps), H W, channels + spare)
+    def tokens(maps: list[Tensor]) -> Tensor:  # (B, len(maps), H W, width)
         stacked = torch.stack([each.flatten(2) for each in maps], dim=1).transpose(2, 3)
-        return functional.pad(stacked, (0, spare)) if spare else stacked.contiguous()
+        return functional.pad(stacked, (0, width - stacked.shape[-1])).contiguous()
 
-    cut = tokens(values, heads * width - channels).unflatten(-1, (heads, width)).transpose(2, 3).flatten(1, 2)
     looked = functional.scaled_dot_product_attention(
-        tokens([query]).expand(-1, cut.shape[1], -1, -1),
-        tokens(keys).repeat_interleave(heads, dim=1),
-        cut,
-        scale=scale,
+        tokens([query]).expand(-1, len(keys), -1, -1), tokens(keys), tokens(values), scale=scale
     )
-    together = looked.transpose(2, 3).unflatten(1, (len(values), heads)).flatten(2, 3)  # (B, len(values), C, H W)
-    return list(together[:, :, :channels].unflatten(3, query.shape[2:]).unbind(dim=1))
+    return list(looked[..., :channels].transpose(2, 3).unflatten(3, query.shape[2:]).unbind(dim=1))
 
 
 def attend_in_windows(query: Tensor, key: Tensor, value: Tensor, side: tuple[int, int]) -> Tensor:

@@ -4,6 +4,7 @@ from .checkpoint import load_checkpoint, save_checkpoint
 from .config import TrainConfig
 from .evaluate import evaluate
 from .flags import Command, read_flags, run_recipe
+from .leaderboard import Entry, Leaderboard, cost
 from .objective import Objective
 from .report import report
 from .schedule import (
@@ -21,6 +22,8 @@ from .trainer import TrainResult, fit
 
 __all__ = [
     "Command",
+    "Entry",
+    "Leaderboard",
     "NoSampling",
     "Objective",
     "ReverseScheduledSampling",
@@ -30,6 +33,7 @@ __all__ = [
     "Table",
     "TrainConfig",
     "TrainResult",
+    "cost",
     "evaluate",
     "fit",
     "learning_rate",

@@ -1,0 +1,25 @@
+"""Train PredRNN on Moving MNIST, 10 frames to 10.
+
+python recipes/predrnn_mmnist.py
+python recipes/predrnn_mmnist.py --glyphs data/ --test_file data/ --paper
+"""
+
+from collections.abc import Sequence
+
+from mmnist import Settings, paper, run_recipe, train_and_report
+
+from stblocks import create_model
+
+#: Wang et al., NeurIPS 2017, Sec. 4.1: 80,000 steps of 8 sequences.
+PAPER = paper(epochs=64, lr=1e-3, sampling="scheduled")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    def build(settings: Settings):
+        return create_model("predrnn", **settings.model_options)
+
+    train_and_report("predrnn_mmnist", build, Settings(), PAPER, __doc__, argv)
+
+
+if __name__ == "__main__":
+    run_recipe(main)

@@ -1,0 +1,123 @@
+"""Several models side by side: what they cost, how they score, and what a plug adds to its base."""
+
+import csv
+import io
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from ..files import write_atomically
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A trained model on the board.
+
+    Args:
+        name: Of the model.
+        base: Name of the model it is compared with; its own for a base.
+        parameters: How many.
+        multiply_adds: Of the forecast of one sequence.
+        milliseconds: Of a training step.
+        scores: By metric, the score of each seed.
+    """
+
+    name: str
+    base: str
+    parameters: int
+    multiply_adds: int
+    milliseconds: float
+    scores: dict[str, list[float]]
+
+    def mean(self, metric: str) -> float:
+        """Over seeds."""
+        return statistics.fmean(self.scores[metric])
+
+
+def cost(model: nn.Module, past: Tensor, horizon: int, repeats: int = 5) -> tuple[int, int, float]:
+    """Parameters, multiply-adds of the forecast of one sequence, and median milliseconds of a training step.
+
+    Args:
+        model: A forecaster.
+        past: `(B, T, C, H, W)`, a batch as in training.
+        horizon: Frames to forecast.
+        repeats: Steps to time, after one to warm up.
+    """
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(past[:1], horizon)
+    seconds = []
+    for _ in range(repeats + 1):
+        start = time.perf_counter()
+        model.rollout(past, horizon).frames.square().mean().backward()  # type: ignore[operator]
+        seconds.append(time.perf_counter() - start)
+    model.zero_grad(set_to_none=True)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return parameters, counter.get_total_flops() // 2, 1000 * statistics.median(seconds[1:])
+
+
+class Leaderboard:
+    """Trained models side by side.
+
+    Args:
+        metrics: To show, the main one first.
+    """
+
+    def __init__(self, metrics: Sequence[str]) -> None:
+        self.metrics, self.entries = tuple(metrics), list[Entry]()
+
+    def add(self, entry: Entry) -> None:
+        """Add a model; its base comes first.
+
+        Raises:
+            ValueError: If the entry lacks a metric, or its base is not on the board.
+        """
+        if missing := [metric for metric in self.metrics if metric not in entry.scores]:
+            raise ValueError(f"scores of {entry.name!r} must hold {', '.join(missing)}, got {', '.join(entry.scores)}.")
+        if entry.base not in (entry.name, *(other.name for other in self.entries)):
+            raise ValueError(f"{entry.base!r}, the base of {entry.name!r}, must be on the board first; train it too.")
+        self.entries.append(entry)
+
+    def delta(self, entry: Entry, metric: str) -> float:
+        """Mean score less that of the base."""
+        base = next(other for other in self.entries if other.name == entry.base)
+        return entry.mean(metric) - base.mean(metric)
+
+    def to_markdown(self) -> str:
+        """A table: mean scores, their standard deviation over seeds if there are several, and deltas to the base."""
+        rows = [["model", "parameters (M)", "multiply-adds (G)", "step (ms)"]]
+        rows[0] += [text for metric in self.metrics for text in (metric, "delta")]
+        rows.append(["---"] + ["--:"] * (len(rows[0]) - 1))
+        for entry in self.entries:
+            costs = (entry.parameters / 1e6, entry.multiply_adds / 1e9)
+            cells = [entry.name, *(f"{number:.3f}" for number in costs), f"{entry.milliseconds:.0f}"]
+            for metric in self.metrics:
+                delta = "" if entry.base == entry.name else f"{self.delta(entry, metric):+.3g}"
+                cells += [_spread(entry.scores[metric]), delta]
+            rows.append(cells)
+        return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write the scores of every model and seed in full precision.
+
+        Raises:
+            ValueError: If the file cannot be written.
+        """
+        text = io.StringIO()
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(["model", "base", "seed", "parameters", "multiply_adds", "milliseconds", *self.metrics])
+        for entry in self.entries:
+            costs = (entry.parameters, entry.multiply_adds, entry.milliseconds)
+            seeds = zip(*(entry.scores[metric] for metric in self.metrics), strict=True)
+            table.writerows([entry.name, entry.base, seed, *costs, *scores] for seed, scores in enumerate(seeds))
+        write_atomically(path, lambda file: file.write(text.getvalue().encode()))
+
+
+def _spread(scores: Sequence[float]) -> str:
+    mean = f"{statistics.fmean(scores):.4g}"
+    return mean if len(scores) == 1 else f"{mean} ± {statistics.stdev(scores):.2g}"

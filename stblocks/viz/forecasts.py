@@ -1,0 +1,113 @@
+"""Pictures of one forecast."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.colors import Normalize
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from ..data import Scaler
+from ..files import write_atomically
+from .paint import colour_map, colour_scale, new_figure, physical, save
+
+
+def forecast_strip(
+    past: Tensor,
+    future: Tensor,
+    prediction: Tensor,
+    path: str | Path,
+    scaler: Scaler | None = None,
+    *,
+    channel: int = 0,
+    cmap: str = "turbo",
+) -> None:
+    """Draw one forecast frame by frame: what was observed, what came, what was forecast, and the error.
+
+    Args:
+        past: `(T, C, H, W)` in model units.
+        future: `(horizon, C, H, W)`, NaN where missing.
+        prediction: As `future`.
+        path: A PNG file.
+        scaler: To the physical units of the colour bars; `None` shows model units.
+        channel: Which one to show.
+        cmap: A colour map of matplotlib.
+
+    Raises:
+        ValueError: If shapes do not fit each other, or the file cannot be written.
+    """
+    seen, truth, forecast, scaler = physical(past, future, prediction, scaler, channel)
+    columns = max(len(seen), len(truth))
+    figure, axes = new_figure(4, columns, width=1.15, height=1.15)
+    rows = np.array(axes).reshape(4, columns)
+    span = colour_scale(seen, truth)
+    error = forecast - truth
+    reach = float(np.nanmax(np.abs(error), initial=0)) or 1.0
+    shown = (
+        ("observed", seen, cmap, span),
+        ("true", truth, cmap, span),
+        ("forecast", forecast, cmap, span),
+        ("error", error, "RdBu_r", Normalize(-reach, reach)),
+    )
+    for row, (name, frames, colours, scale) in zip(rows, shown, strict=True):
+        start = 1 - len(seen) if name == "observed" else 1
+        for axis in row[len(frames) :]:
+            axis.set_axis_off()
+        for number, (axis, frame) in enumerate(zip(row, frames, strict=False), start):
+            image = axis.imshow(frame, norm=scale, cmap=colour_map(colours))
+            axis.set(xticks=[], yticks=[])
+            axis.set_title(f"{number:+d}" if number else "now", fontsize=7)
+        row[0].set_ylabel(name)
+        if name in ("true", "error"):
+            target = rows[:3].ravel().tolist() if name == "true" else row.tolist()
+            figure.colorbar(image, ax=target, fraction=0.02, pad=0.01).set_label(scaler.unit)
+    save(figure, path)
+
+
+def forecast_gif(
+    past: Tensor,
+    future: Tensor,
+    prediction: Tensor,
+    path: str | Path,
+    scaler: Scaler | None = None,
+    *,
+    channel: int = 0,
+    cmap: str = "turbo",
+    milliseconds: int = 250,
+    side: int = 256,
+) -> None:
+    """Animate one forecast: the truth on the left, on the right the observed frames and then the forecast.
+
+    Args:
+        past: `(T, C, H, W)` in model units.
+        future: `(horizon, C, H, W)`, NaN where missing.
+        prediction: As `future`.
+        path: A GIF file.
+        scaler: To physical units, between which colours are spread; `None` takes model units.
+        channel: Which one to show.
+        cmap: A colour map of matplotlib.
+        milliseconds: Per frame.
+        side: Pixels of the longer side of each half; frames are enlarged by a whole number.
+
+    Raises:
+        ValueError: If shapes do not fit each other, or the file cannot be written.
+    """
+    seen, truth, forecast, _ = physical(past, future, prediction, scaler, channel)
+    span, colours = colour_scale(seen, truth), colour_map(cmap)
+    zoom = max(1, side // max(truth.shape[1:]))
+
+    def paint(frame: np.ndarray) -> np.ndarray:
+        pixels = colours(span(np.ma.masked_invalid(frame)), bytes=True)[..., :3]
+        return pixels.repeat(zoom, axis=0).repeat(zoom, axis=1)
+
+    pictures = []
+    pairs = zip([*seen, *truth], [*seen, *forecast], strict=True)
+    for number, (left, right) in enumerate(pairs, start=1 - len(seen)):
+        halves = [paint(left), np.full((len(left) * zoom, 4, 3), 255, dtype=np.uint8), paint(right)]
+        picture = Image.fromarray(np.concatenate(halves, axis=1))
+        label = "observed" if number <= 0 else f"true | forecast {number:+d}"
+        ImageDraw.Draw(picture).text((4, 2), label, fill="white", stroke_width=1, stroke_fill="black")
+        pictures.append(picture)
+    first, *rest = pictures
+    options = {"save_all": True, "append_images": rest, "duration": milliseconds, "loop": 0}
+    write_atomically(path, lambda file: first.save(file, format="GIF", **options))

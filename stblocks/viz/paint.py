@@ -1,0 +1,55 @@
+"""What all pictures share: figures, colours, physical units."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, Normalize
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from ..data import Scaler
+from ..files import write_atomically
+
+MISSING = "0.6"  #: grey of missing cells
+
+
+def physical(
+    past: Tensor, future: Tensor, prediction: Tensor, scaler: Scaler | None, channel: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, Scaler]:
+    """The frames of one channel, `(T, H, W)` each, in physical units."""
+    if past.ndim != 4 or future.shape != prediction.shape or past.shape[1:] != future.shape[1:]:
+        raise ValueError(
+            f"past, future and prediction must be (T, C, H, W), (horizon, C, H, W) and the same, of one sample; "
+            f"got {tuple(past.shape)}, {tuple(future.shape)} and {tuple(prediction.shape)}."
+        )
+    if not 0 <= channel < past.shape[1]:
+        raise ValueError(f"channel must be from 0 to {past.shape[1] - 1}, got {channel}.")
+    scaler = scaler or Scaler()
+    seen, truth, forecast = (
+        scaler.to_physical(frames[:, channel].detach().float().cpu()).numpy() for frames in (past, future, prediction)
+    )
+    return seen, truth, forecast, scaler
+
+
+def colour_scale(*frames: np.ndarray) -> Normalize:
+    """One scale of colours for all."""
+    values = np.concatenate([each.ravel() for each in frames])
+    return Normalize(float(np.nanmin(values)), float(np.nanmax(values)))
+
+
+def colour_map(name: str) -> Colormap:
+    """A colour map of matplotlib, missing cells grey."""
+    return colormaps[name].with_extremes(bad=MISSING)
+
+
+def new_figure(rows: int, columns: int, *, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """A figure and its axes, row by row; sizes are those of one, in inches."""
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    return figure, list(figure.subplots(rows, columns, squeeze=False).ravel())
+
+
+def save(figure: Figure, path: str | Path) -> None:
+    """Write a figure as PNG."""
+    write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=110))

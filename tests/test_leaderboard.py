@@ -1,0 +1,122 @@
+"""The plug-in board: what it shows, and the recipe that fills it."""
+
+import csv
+
+import numpy as np
+import pytest
+import torch
+from hybrids import Settings, choices
+from hybrids import main as hybrids
+from PIL import Image
+
+from stblocks import create_model
+from stblocks.train import Entry, Leaderboard, cost, run_recipe
+from stblocks.viz import leaderboard_bars
+
+FLAGS = "--size 16 --patch_size 2 --channels 4 --num_layers 2 --sequences 4 --test_sequences 2 --batch_size 2"
+TINY = [*FLAGS.split(), "--glyphs"]
+
+
+@pytest.fixture
+def glyphs(tmp_path):
+    path = tmp_path / "glyphs.npz"
+    np.savez(path, images=np.random.default_rng(0).integers(0, 256, (20, 6, 6), dtype=np.uint8))
+    return str(path)
+
+
+def board():
+    made = Leaderboard(("mse", "ssim"))
+    made.add(Entry("base", "base", 1_500_000, 2_000_000_000, 10.0, {"mse": [2.0, 4.0], "ssim": [0.5, 0.5]}))
+    made.add(Entry("base+gfm", "base", 1_600_000, 2_500_000_000, 12.0, {"mse": [1.0, 2.0], "ssim": [0.6, 0.8]}))
+    return made
+
+
+def test_means_spreads_and_deltas():
+    header, _, base, hybrid = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in board().to_markdown().splitlines()
+    ]
+    assert header == ["model", "parameters (M)", "multiply-adds (G)", "step (ms)", "mse", "delta", "ssim", "delta"]
+    assert base == ["base", "1.500", "2.000", "10", "3 ± 1.4", "", "0.5 ± 0", ""]
+    assert hybrid == ["base+gfm", "1.600", "2.500", "12", "1.5 ± 0.71", "-1.5", "0.7 ± 0.14", "+0.2"]
+
+
+def test_csv_has_every_seed(tmp_path):
+    board().to_csv(tmp_path / "board.csv")
+    rows = list(csv.DictReader((tmp_path / "board.csv").read_text().splitlines()))
+    assert [(row["model"], row["seed"], float(row["mse"])) for row in rows] == [
+        ("base", "0", 2.0),
+        ("base", "1", 4.0),
+        ("base+gfm", "0", 1.0),
+        ("base+gfm", "1", 2.0),
+    ]
+
+
+def test_picture(tmp_path):
+    leaderboard_bars(board(), tmp_path / "board.png")
+    with Image.open(tmp_path / "board.png") as picture:
+        assert picture.size[0] > 400
+    with pytest.raises(ValueError, match="board must hold at least one model"):
+        leaderboard_bars(Leaderboard(("mse",)), tmp_path / "none.png")
+
+
+def test_entries_must_fit_the_board():
+    with pytest.raises(ValueError, match="scores of 'a' must hold ssim, got mse"):
+        Leaderboard(("mse", "ssim")).add(Entry("a", "a", 1, 1, 1.0, {"mse": [1.0]}))
+    with pytest.raises(ValueError, match="'b', the base of 'a', must be on the board first"):
+        Leaderboard(("mse",)).add(Entry("a", "b", 1, 1, 1.0, {"mse": [1.0]}))
+
+
+def test_cost_counts_one_sequence():
+    model = create_model("convlstm", channels=4, num_layers=1, patch_size=1, kernel_size=3)
+    parameters, work, milliseconds = cost(model, torch.rand(3, 2, 1, 8, 8), 2, repeats=1)
+    assert parameters == 9 * 16 * (1 + 4) + 4
+    assert work == 3 * 64 * (9 * (1 + 4) * 16 + 4)  # steps, pixels, convolutions of x and h, head
+    assert milliseconds > 0
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_choices():
+    settings = Settings(base=("predrnn", "convlstm"), plug=("gfm", "ce"))
+    assert list(choices(settings)) == [
+        ("predrnn", ()),
+        ("predrnn", ("gfm", "ce")),
+        ("convlstm", ()),
+        ("convlstm", ("gfm", "ce")),
+    ]
+    grid = list(choices(Settings(plug=("gfm", "ce"), grid=True)))
+    assert [plugs for _, plugs in grid] == [(), ("gfm",), ("ce",), ("gfm", "ce")]
+
+
+def test_the_board_is_trained_and_gone_on_with(glyphs, tmp_path, capsys):
+    out = tmp_path / "board"
+    argv = [*TINY, glyphs, "--digits", "1", "--seeds", "2", "--plug", "gfm", "--out", str(out)]
+    hybrids(argv)
+    table = (out / "leaderboard.md").read_text()
+    assert table in capsys.readouterr().out
+    assert [line.split("|")[1].strip() for line in table.splitlines()[2:]] == ["predrnn", "predrnn+gfm"]
+    assert {path.name for path in out.iterdir()} == {
+        *("predrnn", "predrnn+gfm", "leaderboard.md", "leaderboard.csv", "leaderboard.png")
+    }
+    with pytest.raises(ValueError, match="holds a run already"):
+        hybrids(argv)
+    scores = [line.split("|")[5:] for line in table.splitlines()[2:]]
+    hybrids([*argv, "--resume"])
+    again = (out / "leaderboard.md").read_text()
+    assert [line.split("|")[5:] for line in again.splitlines()[2:]] == scores
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (["--plug", "gmf"], "plugs must be among ce"),
+        (["--base", "predrnn", "--plug", "mgm", "motion_gru"], "do not fit base 'predrnn'"),
+        (["--seeds", "0"], "seeds must be at least 1, got 0"),
+        (["--path", "somewhere"], "path goes with data='radar'"),
+        (["--glyphs", "nowhere.npz"], "nowhere.npz"),
+    ],
+)
+def test_mistakes_are_said_before_training(argv, says, tmp_path):
+    with pytest.raises(SystemExit) as stop:
+        run_recipe(lambda: hybrids([*argv, "--out", str(tmp_path / "none")]))
+    assert says in str(stop.value)
+    assert not (tmp_path / "none").exists()
