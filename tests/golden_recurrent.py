@@ -93,12 +93,19 @@ def cms_cell(case: Case) -> None:
 
 
 def cms_model(case: Case) -> None:
-    """CMS-LSTM step by step, on patches."""
+    """CMS-LSTM step by step, on patches; and, with weights permuted, on the frames that they were cut from."""
     module, inputs, state = from_official(case.kind, case.config, case.weight), _inputs(case), None
     outputs = {}
     for step in range(case.config["steps"]):
         outputs[f"y{step}"], state = module.step(inputs[f"x{step}"], state)
     _check(case, module, inputs, outputs)
+
+    side = 2  # of patches of one channel, which the four channels of the case are
+    order, state = cms_lstm.patch_order(1, side), None
+    module = from_official(case.kind, case.config | {"patch_size": side}, case.weight)
+    for step in range(case.config["steps"]):
+        frame, state = module.step(functional.pixel_shuffle(case.input[f"x{step}"][:, order], side), state)
+        close(functional.pixel_unshuffle(frame, side), case.output[f"y{step}"][:, order], f"frame {step}")
 
 
 def expression(case: Case) -> None:
