@@ -1,4 +1,4 @@
-"""Deformable convolution on this machine: each back end against one that gathers the four neighbours of every tap.
+"""Deformable convolution: each back end against one that gathers the four neighbours of every tap.
 
 `python -m benchmarks.deformable [--repeats N]`: the shapes of MGM in GMG-L (32 channels, 8x8) and larger ones, float32.
 """

@@ -98,12 +98,14 @@ def memory_of(name: str, *, checkpointing: bool, idle: bool) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", default=MODELS)
+    parser.add_argument("names", nargs="*", default=MODELS, metavar="name", help=", ".join(MODELS))
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--memory-of", help=argparse.SUPPRESS)
     parser.add_argument("--checkpointing", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--idle", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if unknown := set(options.names) - set(MODELS):
+        parser.error(f"no floor is known for {', '.join(unknown)}; there are {', '.join(MODELS)}")
     if options.memory_of:
         print(memory_of(options.memory_of, checkpointing=options.checkpointing, idle=options.idle))
         return

@@ -14,6 +14,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from mmnist import Settings as MovingMNISTSettings
 from mmnist import data_sets as moving_mnist
 from torch.utils.data import DataLoader
@@ -23,8 +24,6 @@ from stblocks.data import CIKM2017, SequenceWindows, SyntheticRadar
 from stblocks.files import write_atomically
 from stblocks.train import Entry, Leaderboard, cost, evaluate, fit, read_flags, run_recipe, seed_everything
 from stblocks.viz import leaderboard_bars
-
-METRICS = ("mse@frame_sum", "mae@frame_sum", "psnr@frame_mean", "ssim@uniform7")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +54,19 @@ class Settings(MovingMNISTSettings):
             found.append(f"seeds must be at least 1, got {self.seeds}")
         if self.path is not None and self.data != "radar":
             found.append(f"path goes with data='radar', got data={self.data!r}; digits are glyphs=")
+        if self.data == "radar" and (self.glyphs, self.test_file, self.digits) != (None, None, 2):
+            found.append("glyphs, test_file and digits go with data='moving_mnist', got data='radar'")
+        for name in ("base", "plug"):
+            values = getattr(self, name)
+            if len(set(values)) < len(values):
+                found.append(f"{name} must name each once, got {' '.join(values)}")
         return found
+
+
+def metrics(settings: Settings) -> list[str]:
+    """What the board shows."""
+    events = [f"csi@{threshold:g}" for threshold in settings.thresholds]
+    return ["mse@frame_sum", "mae@frame_sum", "psnr@frame_mean", "ssim@uniform7", *events]
 
 
 def data_sets(settings: Settings) -> list[SequenceWindows]:
@@ -86,7 +97,7 @@ def train(
     name = "+".join((base, *plugs))
     options: dict[str, Any] = settings.model_options | {"base": base, "plugs": plugs, "scales": settings.scales}
     train_data, validation, test = data
-    scores: dict[str, list[float]] = {metric: [] for metric in METRICS}
+    scores: dict[str, list[float]] = {metric: [] for metric in metrics(settings)}
     past, future = next(iter(DataLoader(train_data, settings.batch_size)))
     for seed in range(settings.seed, settings.seed + settings.seeds):
         seed_everything(seed)
@@ -94,9 +105,9 @@ def train(
         costs = cost(model, past, future.shape[1])
         begun = resume and (place / "checkpoint.pt").exists()
         result = fit(model, train_data, validation, replace(settings, seed=seed), place, resume=begun)
-        table = evaluate(result.model, test, batch_size=settings.batch_size)["model"]
+        tables = evaluate(result.model, test, thresholds=settings.thresholds, batch_size=settings.batch_size)
         for metric, values in scores.items():
-            values.append(table.pooled[metric])
+            values.append(tables["model"].pooled[metric])
     return Entry(name, base, *costs, scores)
 
 
@@ -104,10 +115,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     settings, out, resume = read_flags("hybrids", Settings(), {}, argv, __doc__)
     if problems := settings.problems():
         raise ValueError("; ".join(problems) + ".")
-    models = list(choices(settings))
+    models, data, board = list(choices(settings)), data_sets(settings), Leaderboard(metrics(settings))
     for base, plugs in models:  # all must fit before the first is trained
-        create_model("hybrid", base=base, plugs=plugs, scales=settings.scales, **settings.model_options)
-    data, board = data_sets(settings), Leaderboard(METRICS)
+        model = create_model("hybrid", base=base, plugs=plugs, scales=settings.scales, **settings.model_options)
+        with torch.no_grad():
+            model(data[0][0].past[None], 1)
     for number, (base, plugs) in enumerate(models, start=1):
         print(f"{'+'.join((base, *plugs))} ({number} of {len(models)})", flush=True)
         board.add(train(base, plugs, settings, data, out, resume))

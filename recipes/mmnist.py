@@ -66,9 +66,12 @@ def data_sets(settings: Settings) -> list[SequenceWindows]:
     }
     train = MovingMNIST(settings.sequences, split="train", seed=settings.seed, **options)
     validation = MovingMNIST(max(1, settings.test_sequences // 2), split="validation", **options)
-    if settings.test_file is not None:
-        return [train, validation, moving_mnist_test(settings.test_file)]
-    return [train, validation, MovingMNIST(settings.test_sequences, split="test", **options)]
+    if settings.test_file is None:
+        return [train, validation, MovingMNIST(settings.test_sequences, split="test", **options)]
+    test = moving_mnist_test(settings.test_file)
+    if test.frame_shape != train.frame_shape:
+        raise ValueError(f"size must be that of the frames of test_file, {test.frame_shape[1]}, got {settings.size}.")
+    return [train, validation, test]
 
 
 def train_and_report(

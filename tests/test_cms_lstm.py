@@ -93,8 +93,8 @@ def test_no_matrix_of_scores_is_kept():
 def test_mistakes():
     with pytest.raises(ValueError, match=r"iterations must be at least 1, got 0; leave CE out"):
         CE(3, 4, iterations=0)
-    for scales in ((), (0, 1)):
-        with pytest.raises(ValueError, match=r"scales must hold at least one number, each at least 1, got \("):
+    for scales in ((), (0, 1), 4):
+        with pytest.raises(ValueError, match=r"scales must hold at least one number, each at least 1, got"):
             SE(4, scales=scales)
     with pytest.raises(
         ValueError, match=r"scales must be at most the height and width of the map, 3 x 9, got \(1, 4\)"

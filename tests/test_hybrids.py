@@ -49,13 +49,15 @@ def test_the_combinations_of_the_gmg_paper():
         ("gmg_m", "predrnn", ["gfm", "highway", "mgm"]),
         ("gmg_s", "predrnn", ["simple_gfm", "sam", "highway", "mgm"]),
         ("motionrnn", "predrnn", ["highway", "motion_gru"]),
-        *((base, base, []) for base in ("predrnn", "predrnnpp", "sa_convlstm", "convlstm")),
+        *((base, base, []) for base in BASES),
     ],
 )
 def test_known_networks_are_hybrids(name, base, plugs):
     """The same forecast from the same weights: nothing is lost by composing."""
     options = {key: value for key, value in SMALL.items() if key != "scales"}
-    known, made = create_model(name, **options), create_model("hybrid", base=base, plugs=plugs, **SMALL)
+    own = {"mim": {"peephole": "channel"}, "cms_lstm": {"scales": [1, 2], "norm": "group"}}.get(name, {})
+    norm = {"norm": own["norm"]} if "norm" in own else {}
+    known, made = create_model(name, **options, **own), create_model("hybrid", base=base, plugs=plugs, **SMALL, **norm)
     weights = [value for value in known.state_dict().values()]
     assert [value.shape for value in weights] == [value.shape for value in made.state_dict().values()]
     made.load_state_dict(dict(zip(made.state_dict(), weights, strict=True)))
@@ -90,6 +92,11 @@ def test_a_plug_of_ones_own_and_one_that_does_not_fit(monkeypatch):
     assert MGM in {type(stage) for stage in create_model("hybrid", plugs=["mgm"], **SMALL).stack.layers[0].stages}
     with pytest.raises(ValueError, match=r"layer 0 reads z .*HighwayEntry"):
         create_model("hybrid", plugs=["late_highway"], **SMALL)
+
+
+def test_a_plug_with_no_place():
+    with pytest.raises(ValueError, match=r"plugs \['mgm'\] stand in every layer but the top one"):
+        create_model("hybrid", plugs=["mgm"], **SMALL | {"num_layers": 1})
 
 
 def test_unknown_names():

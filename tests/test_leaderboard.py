@@ -43,7 +43,7 @@ def test_means_spreads_and_deltas():
 def test_csv_has_every_seed(tmp_path):
     board().to_csv(tmp_path / "board.csv")
     rows = list(csv.DictReader((tmp_path / "board.csv").read_text().splitlines()))
-    assert [(row["model"], row["seed"], float(row["mse"])) for row in rows] == [
+    assert [(row["model"], row["run"], float(row["mse"])) for row in rows] == [
         ("base", "0", 2.0),
         ("base", "1", 4.0),
         ("base+gfm", "0", 1.0),
@@ -113,6 +113,9 @@ def test_the_board_is_trained_and_gone_on_with(glyphs, tmp_path, capsys):
         (["--seeds", "0"], "seeds must be at least 1, got 0"),
         (["--path", "somewhere"], "path goes with data='radar'"),
         (["--glyphs", "nowhere.npz"], "nowhere.npz"),
+        (["--data", "radar", "--digits", "3"], "go with data='moving_mnist'"),
+        (["--base", "predrnn", "predrnn"], "base must name each once, got predrnn predrnn"),
+        (["--plug", "se", "--size", "32", "--patch_size", "16"], "scales must be at most the height and width"),
     ],
 )
 def test_mistakes_are_said_before_training(argv, says, tmp_path):

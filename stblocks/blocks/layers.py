@@ -24,8 +24,10 @@ def conv(
 
 def check_odd(argument: str, kernel_size: int) -> None:
     """Raise a `ValueError` if a kernel has no centre."""
-    if kernel_size < 1 or kernel_size % 2 == 0:
-        raise ValueError(f"{argument} must be odd, so that kernels are centred and H and W kept, got {kernel_size}.")
+    if not isinstance(kernel_size, int) or kernel_size < 1 or kernel_size % 2 == 0:
+        raise ValueError(
+            f"{argument} must be an odd integer, so that kernels are centred and H and W kept, got {kernel_size}."
+        )
 
 
 def choose(argument: str, value: str, allowed: tuple[str, ...]) -> str:

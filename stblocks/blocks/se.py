@@ -89,8 +89,8 @@ class MultiScaleAttention(nn.Module):
 
     def __init__(self, channels: int, scales: Sequence[int]) -> None:
         super().__init__()
-        if not scales or min(scales) < 1:
-            raise ValueError(f"scales must hold at least one number, each at least 1, got {tuple(scales)}.")
+        if not isinstance(scales, Sequence) or not scales or min(scales) < 1:
+            raise ValueError(f"scales must hold at least one number, each at least 1, got {scales!r}.")
         self.scales = tuple(scales)
         self.project = nn.Linear(channels, 3 * len(self.scales) * channels)  # query, key, value of the first scale, ...
 

@@ -64,22 +64,22 @@ class Block(nn.Module):
         """
         known = next((value for value in given if value is not None), None)
         if known is None or known.ndim != 4:
-            raise ValueError(self._expected(0, known))
+            raise ValueError(self._expected(0, known, "B"))
         start = self.init_state(known) if any(value is None for value in given) else {}
         taken = []
         for index, (slot, value) in enumerate(zip(self.reads, given, strict=True)):
             value = start.get(slot.name) if value is None else value
-            if value is None or value.ndim != 4 or value.shape[1] != self.widths[slot.name]:
-                raise ValueError(self._expected(index, value))
+            if value is None or value.ndim != 4 or value.shape[:2] != (known.shape[0], self.widths[slot.name]):
+                raise ValueError(self._expected(index, value, known.shape[0]))
             taken.append(value)
         return tuple(taken)
 
-    def _expected(self, index: int, value: Tensor | None) -> str:
+    def _expected(self, index: int, value: Tensor | None, batch: int | str) -> str:
         slot = self.reads[index]
         got = "nothing" if value is None else f"shape {tuple(value.shape)}"
         return (
             f"{type(self).__name__}: argument {index + 1}, {slot}, must be a feature map "
-            f"(B, {self.widths[slot.name]}, H, W), got {got}."
+            f"({batch}, {self.widths[slot.name]}, H, W), got {got}."
         )
 
 

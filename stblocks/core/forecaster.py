@@ -74,10 +74,14 @@ class Forecaster(Pretrained):
             raise ValueError(f"past must be (B, T, {channels}, H, W) with T >= 1, got shape {tuple(past.shape)}.")
         if not past.is_floating_point():
             raise ValueError(f"past must hold floating-point values, got {past.dtype}; scale the frames first.")
-        if self.image_size is not None and tuple(past.shape[-2:]) != tuple(self.image_size):
+        self.check_size("past", past)
+
+    def check_size(self, name: str, frames: Tensor) -> None:
+        """Raise a `ValueError` if frames are not of the size that the model is bound to, if it is."""
+        if self.image_size is not None and tuple(frames.shape[-2:]) != tuple(self.image_size):
             raise ValueError(
-                f"past must have frames of image_size={tuple(self.image_size)}, which this model is bound to, "
-                f"got {tuple(past.shape[-2:])}; build it with that image_size or with a norm that has no size."
+                f"{name} must have frames of image_size={tuple(self.image_size)}, which this model is bound to, "
+                f"got {tuple(frames.shape[-2:])}; build it with that image_size or with a norm that has no size."
             )
 
 
@@ -132,6 +136,9 @@ class RecurrentForecaster(Forecaster):
         Returns:
             The next frame `(B, out_channels, H, W)`, and the state to go on with.
         """
+        if frame.ndim != 4 or self.in_channels not in (None, frame.shape[1]):
+            raise ValueError(f"frame must be (B, {self.in_channels or 'C'}, H, W), got shape {tuple(frame.shape)}.")
+        self.check_size("frame", frame)
         height, width = frame.shape[-2:]
         pad = (0, -width % self.size_multiple, 0, -height % self.size_multiple)
         features = self.stem(functional.pad(frame, pad, mode="replicate") if any(pad) else frame)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import ModelHubMixin, constants, hf_hub_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
@@ -46,20 +47,43 @@ class Pretrained(ModelHubMixin, nn.Module, library_name="stblocks"):
         save_weights(self, save_directory / WEIGHTS)
 
     @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **options: Any) -> "Pretrained":
+    def from_pretrained(  # type: ignore[override]
+        cls,
+        pretrained_model_name_or_path: str | Path,
+        *,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        cache_dir: str | Path | None = None,
+        force_download: bool = False,
+        local_files_only: bool = False,
+    ) -> "Pretrained":
         """Load a model that `save_pretrained` wrote.
 
         Args:
             pretrained_model_name_or_path: A directory, or a name on the Hugging Face hub.
-            **options: `revision`, `token`, `cache_dir`, `force_download`, `local_files_only`, for the hub.
+            revision, token, cache_dir, force_download, local_files_only: For the hub, see `huggingface_hub`.
 
         Raises:
-            ValueError: If a file is missing or damaged, or the weights are those of another model.
+            ValueError: If there is no such directory or model, a file is missing or damaged, or weights are of another
+                model.
         """
-        config = Path(pretrained_model_name_or_path) / constants.CONFIG_NAME
-        if config.is_file():
-            read_config(config)
-        return super().from_pretrained(pretrained_model_name_or_path, **options)
+        path = Path(pretrained_model_name_or_path)
+        if (path / constants.CONFIG_NAME).is_file():
+            read_config(path / constants.CONFIG_NAME)
+        try:
+            return super().from_pretrained(
+                pretrained_model_name_or_path,
+                revision=revision,
+                token=token,
+                cache_dir=cache_dir,
+                force_download=force_download,
+                local_files_only=local_files_only,
+            )
+        except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
+            raise ValueError(
+                f"There is no directory {path}, and the hub did not give a model of that name ({error}); name the "
+                f"directory that save_pretrained wrote."
+            ) from error
 
     @classmethod
     def _from_pretrained(  # type: ignore[override]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from .block import providers, starters
+from .block import Block, providers, starters
 from .cell import Cell
 from .slot import DEPTH, TIME, ZIGZAG, Route, Slot
 
@@ -40,17 +40,24 @@ class RecurrentStack(nn.Module):
 
     def __init__(self, layers: Iterable[nn.Module], routes: Mapping[Slot, Route] | None = None) -> None:
         super().__init__()
+        if isinstance(layers, nn.Module) and not isinstance(layers, nn.ModuleList):
+            raise ValueError(f"layers must be a list, got one {type(layers).__name__}; write [layer].")
         self.layers = nn.ModuleList(layers)
         if not self.layers:
             raise ValueError("layers must hold at least one layer, got none.")
+        for index, layer in enumerate(self.layers):
+            if isinstance(layer, Block):
+                name = type(layer).__name__
+                raise ValueError(f"layer {index} is a {name}, a stage of a cell; write Cell({name}(...)).")
         cells = [(i, layer) for i, layer in enumerate(self.layers) if isinstance(layer, Cell)]
         slots = {name: slot for _, cell in cells for name, slot in cell.slots.items()}
         self.routes = {name: slot.route for name, slot in slots.items()}
+        started = {name for _, cell in cells for name in cell.starts}
         for slot, route in (routes or {}).items():
-            if slot.name not in slots or route not in (TIME, ZIGZAG, DEPTH):
+            if slot.name not in started or route not in (TIME, ZIGZAG, DEPTH):
+                movable = ", ".join(str(slots[name]) for name in slots if name in started)
                 raise ValueError(
-                    f"routes may send {', '.join(map(str, slots.values()))} over TIME, ZIGZAG or DEPTH, "
-                    f"got {slot}: {route}."
+                    f"routes may send what the cells carry ({movable}) over TIME, ZIGZAG or DEPTH, got {slot}: {route}."
                 )
             self.routes[slot.name] = route
         _check_chain(self.layers)

@@ -12,7 +12,7 @@ from .glyphs import read_glyphs
 from .sequence import Scaler
 from .series import Coded
 from .split import Split
-from .windows import SequenceWindows, check_at_least_one
+from .windows import SequenceWindows, check_at_least_one, check_size
 
 STEP = 0.1  # a frame, of the range that a digit's place has along each axis
 FRAMES = 20  # of a sequence in the test file
@@ -74,6 +74,7 @@ class MovingMNIST(SequenceWindows):
                 f"take fewer digits or more glyphs."
             )
         height, width = images.shape[1:]
+        check_size(size)
         if size[0] < height or size[1] < width:
             raise ValueError(
                 f"size must be at least (H, W) = {(height, width)}, that of a glyph, got {tuple(size)}; "

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from .cikm import CIKM_DBZ
-from .windows import SequenceWindows, check_at_least_one
+from .windows import SequenceWindows, check_at_least_one, check_size
 
 SIDE = 64  # lengths below are in pixels of a map with this shorter side, times in frames
 FLOOR = CIKM_DBZ.offset  # dBZ, no echo
@@ -47,8 +47,8 @@ class SyntheticRadar(SequenceWindows):
         cells: int = 20,
         noise: float = 1.0,
     ) -> None:
-        height, width = size
-        check_at_least_one(height=height, width=width, cells=cells)
+        check_size(size)
+        check_at_least_one(cells=cells)
         if seed < 0 or noise < 0:
             raise ValueError(f"seed and noise must not be negative, got seed={seed}, noise={noise}.")
         rain = partial(make_rain, seed=seed, frames=in_frames + out_frames, size=size, cells=cells, noise=noise)

@@ -52,8 +52,7 @@ class SequenceWindows(Dataset[Sequence]):
     ) -> None:
         check_at_least_one(in_frames=in_frames, out_frames=out_frames, stride=stride)
         if size is not None:
-            height, width = size
-            check_at_least_one(height=height, width=width)
+            check_size(size)
         if missing not in ("error", "mask"):
             raise ValueError(f"missing must be 'error' or 'mask', got {missing!r}.")
         self.in_frames, self.out_frames = in_frames, out_frames
@@ -187,6 +186,13 @@ class _Made:
 
     def has_known_gaps(self) -> bool:
         return False
+
+
+def check_size(size: tuple[int, int]) -> None:
+    """Raise a `ValueError` unless a size is `(H, W)`."""
+    if not (isinstance(size, tuple | list) and len(size) == 2):
+        raise ValueError(f"size must be (H, W), got {size!r}.")
+    check_at_least_one(height=size[0], width=size[1])
 
 
 def check_at_least_one(**counts: int) -> None:

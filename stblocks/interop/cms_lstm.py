@@ -94,7 +94,11 @@ def _cell_plan(config: Config) -> Plan:
 def _model_plan(config: Config) -> Plan:
     """Frames there are patches already: with `patch_size` in the config, ours takes whole frames."""
     patch = config.get("patch_size", 1)
-    channels = config["input_size"] // patch**2
+    channels, rest = divmod(config["input_size"], patch**2)
+    if rest:
+        raise ValueError(
+            f"input_size must be channels times patch_size squared, got {config['input_size']} with patch_size={patch}."
+        )
     side = config["img_size"] * patch
     model: RecurrentForecaster = create_model(
         "cms_lstm",

@@ -1,5 +1,6 @@
 """Released ConvLSTM, PredRNN, PredRNN++, MIM, MotionRNN: their arguments as ours, for OpenSTL's recurrent models."""
 
+from argparse import Namespace
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -30,6 +31,7 @@ def lstm_options(config: Config) -> dict[str, Any]:
 def model_plan(name: str, config: Config, *, unused: str = r"(?!)", **options: Any) -> Plan:
     """Our registered model beside a released one of the PredRNN family."""
     settings, widths = config["configs"], list(config["num_hidden"])
+    settings = vars(settings) if isinstance(settings, Namespace) else settings
     _supported(settings)
     if len(set(widths)) != 1 or len(widths) != config["num_layers"]:
         raise ValueError(f"num_hidden must be one width for each of the {config['num_layers']} layers, got {widths}.")

@@ -69,7 +69,7 @@ BASES: dict[str, Make] = {
     "mim": _mim,
     "cms_lstm": lambda p: [
         CE(p.below, p.channels, **p.sizes),
-        ConvLSTM(p.below, p.channels, forget_bias=1.0, **p.sizes),
+        ConvLSTM(p.below, p.channels, forget_bias=1.0, cell_norm=p.norm, **p.sizes),
         SE(p.channels, scales=p.scales, norm=p.norm),
     ],
 }
@@ -106,7 +106,9 @@ def hybrid(
     """A network with blocks of other networks in every layer.
 
     `hybrid(base="predrnn", plugs=["gfm", "sam", "highway", "mgm"])` is GMG-L; `plugs=["ce", "se"]` is the transplant of
-    the CMS-LSTM paper's Table 3, `base="predrnnpp", plugs=["gfm"]` one that nobody has published.
+    the CMS-LSTM paper's Table 3, `base="predrnnpp", plugs=["gfm"]` one that nobody has published. The base `"mim"` has
+    one peephole weight per channel. `sam` on `"convlstm"` shares one memory among the layers, as in PredRNN; the base
+    `"sa_convlstm"` has one for each.
 
     Args:
         in_channels, image_size, channels, num_layers, patch_size, norm, checkpointing: See `PatchRNN`.
@@ -120,6 +122,8 @@ def hybrid(
     """
     net = PatchRNN(in_channels, image_size, channels, num_layers, patch_size, norm, checkpointing)
     make = _named("base", base, BASES)
+    if num_layers == 1 and (idle := {"mgm", "motion_gru"} & set(plugs)):
+        raise ValueError(f"plugs {sorted(idle)} stand in every layer but the top one: take num_layers >= 2, got 1.")
     chosen = [_named("plugs", plug, PLUGS) for plug in plugs]
     own = net.make_norm()
 

@@ -42,7 +42,7 @@ class PatchRNN:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise ValueError(f"{name} must be an integer >= 1, got {value!r}.")
-        if len(self.image_size) != 2 or min(self.image_size) < 1:
+        if not isinstance(self.image_size, Sequence) or len(self.image_size) != 2 or min(self.image_size) < 1:
             raise ValueError(f"image_size must be (H, W), got {self.image_size!r}.")
         if self.norm is not None:
             choose("norm", self.norm, ("layer", "group"))

@@ -29,6 +29,15 @@ def deformable_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, *
     Raises:
         ValueError: If a shape or the back end is not as said here.
     """
+    if (
+        weight.ndim != 4
+        or weight.shape[1] != x.shape[1]
+        or weight.shape[2] != weight.shape[3]
+        or weight.shape[3] % 2 == 0
+    ):
+        raise ValueError(
+            f"weight must be (C', {x.shape[1]}, k, k) with k odd for x {tuple(x.shape)}, got {tuple(weight.shape)}."
+        )
     taps = weight.shape[-1] * weight.shape[-2]
     size = (x.shape[0], *x.shape[-2:])
     for name, given, channels in (("offset", offset, 2 * taps), ("mask", mask, taps)):

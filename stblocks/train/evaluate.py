@@ -1,6 +1,7 @@
 """Scoring a model beside persistence."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 import torch
@@ -48,15 +49,24 @@ def evaluate(
     empty = partial(Scores, thresholds, getattr(data, "scaler", None))
     scores = {"model": empty(), "persistence": empty()}
     device = next((parameter.device for parameter in model.parameters()), process.device)
+    loader = DataLoader(share, batch_size, num_workers=num_workers, worker_init_fn=leave_signals_to_the_parent)
+    with evaluating(model):
+        for past, future in loader:
+            past, future, horizon = past.to(device), future.to(device), future.shape[1]
+            scores["model"].update(model(past, horizon), future)
+            scores["persistence"].update(persistence(past, horizon), future)
+    return {name: add_processes(part, empty()).compute(name) for name, part in scores.items()}
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Within the block, a model is in `eval()`."""
     training = model.training
     model.eval()
-    loader = DataLoader(share, batch_size, num_workers=num_workers, worker_init_fn=leave_signals_to_the_parent)
-    for past, future in loader:
-        past, future, horizon = past.to(device), future.to(device), future.shape[1]
-        scores["model"].update(model(past, horizon), future)
-        scores["persistence"].update(persistence(past, horizon), future)
-    model.train(training)
-    return {name: add_processes(part, empty()).compute(name) for name, part in scores.items()}
+    try:
+        yield
+    finally:
+        model.train(training)
 
 
 def add_processes(part: Scores, whole: Scores) -> Scores:

@@ -24,8 +24,8 @@ class Entry:
         base: Name of the model it is compared with; its own for a base.
         parameters: How many.
         multiply_adds: Of the forecast of one sequence.
-        milliseconds: Of a training step.
-        scores: By metric, the score of each seed.
+        milliseconds: Of forward and backward of a batch, in float32, where the model was when it was timed.
+        scores: By metric, the score of each run; runs differ by their seed.
     """
 
     name: str
@@ -39,9 +39,14 @@ class Entry:
         """Over seeds."""
         return statistics.fmean(self.scores[metric])
 
+    def spread(self, metric: str) -> float:
+        """Standard deviation over seeds (of a sample, N - 1); 0 for one seed."""
+        scores = self.scores[metric]
+        return statistics.stdev(scores) if len(scores) > 1 else 0.0
+
 
 def cost(model: nn.Module, past: Tensor, horizon: int, repeats: int = 5) -> tuple[int, int, float]:
-    """Parameters, multiply-adds of the forecast of one sequence, and median milliseconds of a training step.
+    """Parameters, multiply-adds of the forecast of one sequence, median milliseconds of forward and backward.
 
     Args:
         model: A forecaster.
@@ -98,26 +103,22 @@ class Leaderboard:
             cells = [entry.name, *(f"{number:.3f}" for number in costs), f"{entry.milliseconds:.0f}"]
             for metric in self.metrics:
                 delta = "" if entry.base == entry.name else f"{self.delta(entry, metric):+.3g}"
-                cells += [_spread(entry.scores[metric]), delta]
+                spread = f" ± {entry.spread(metric):.2g}" if len(entry.scores[metric]) > 1 else ""
+                cells += [f"{entry.mean(metric):.4g}{spread}", delta]
             rows.append(cells)
         return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
     def to_csv(self, path: str | Path) -> None:
-        """Write the scores of every model and seed in full precision.
+        """Write the scores of every model and run in full precision.
 
         Raises:
             ValueError: If the file cannot be written.
         """
         text = io.StringIO()
         table = csv.writer(text, lineterminator="\n")
-        table.writerow(["model", "base", "seed", "parameters", "multiply_adds", "milliseconds", *self.metrics])
+        table.writerow(["model", "base", "run", "parameters", "multiply_adds", "milliseconds", *self.metrics])
         for entry in self.entries:
             costs = (entry.parameters, entry.multiply_adds, entry.milliseconds)
-            seeds = zip(*(entry.scores[metric] for metric in self.metrics), strict=True)
-            table.writerows([entry.name, entry.base, seed, *costs, *scores] for seed, scores in enumerate(seeds))
+            runs = zip(*(entry.scores[metric] for metric in self.metrics), strict=True)
+            table.writerows([entry.name, entry.base, run, *costs, *scores] for run, scores in enumerate(runs))
         write_atomically(path, lambda file: file.write(text.getvalue().encode()))
-
-
-def _spread(scores: Sequence[float]) -> str:
-    mean = f"{statistics.fmean(scores):.4g}"
-    return mean if len(scores) == 1 else f"{mean} ± {statistics.stdev(scores):.2g}"

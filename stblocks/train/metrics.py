@@ -83,7 +83,7 @@ def ssim_sums(prediction: Tensor, target: Tensor, *, data_range: float, window: 
     if min(target.shape[-2:]) < window:
         raise ValueError(
             f"ssim needs frames of at least {window} x {window} pixels, got {tuple(target.shape[-2:])}; "
-            f"leave it out of metrics=."
+            f"Scores(metrics=...) can leave it out."
         )
     missing = target.isnan()
     x, y = prediction.flatten(0, 1), target.masked_fill(missing, 0).flatten(0, 1)

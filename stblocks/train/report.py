@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 from ..data import Sequence as Sample
 from ..files import write_atomically
 from ..viz import forecast_gif, forecast_strip, skill_by_lead_time
-from .evaluate import Tables, evaluate
+from .evaluate import Tables, evaluate, evaluating
 from .screen import main_scores
 
 
@@ -64,8 +64,5 @@ def report(
 
 @torch.no_grad()
 def _forecast(model: nn.Module, past: torch.Tensor, horizon: int) -> torch.Tensor:
-    training, device = model.training, next(model.parameters()).device
-    model.eval()
-    forecast = model(past[None].to(device), horizon)[0]
-    model.train(training)
-    return forecast.cpu()
+    with evaluating(model):
+        return model(past[None].to(next(model.parameters()).device), horizon)[0].cpu()

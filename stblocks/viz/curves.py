@@ -94,7 +94,7 @@ def leaderboard_bars(board: "Leaderboard", path: str | Path) -> None:
     figure, axes = new_figure(1, len(board.metrics), width=3.2, height=1 + 0.25 * len(names))
     for axis, metric in zip(axes, board.metrics, strict=True):
         means = [entry.mean(metric) for entry in board.entries]
-        spreads = [float(np.std(entry.scores[metric])) for entry in board.entries]
+        spreads = [entry.spread(metric) for entry in board.entries]
         axis.barh(names, means, xerr=spreads, color=colours)
         axis.set(title=metric, xlim=_limits(means, spreads))
         axis.invert_yaxis()
