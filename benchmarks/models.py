@@ -2,14 +2,16 @@
 
 `python -m benchmarks.models [names] [--repeats N]`: CIKM shape, batch 2, 5 to 10 frames of 64x64, float32; CMS-LSTM
 with kernels of 5 on the shape of Moving MNIST, 10 to 10.
-The *ceiling* is the speed of one large convolution, 5x5, 128 to 896 channels, on 8x128x16x16 maps. The *floor* of a
-model is the time of its own convolutions and matrix products alone, in the plain form of `benchmarks/plain.py`.
+The *ceiling* is the speed of one large convolution, 5x5, 128 to 896 channels, on 8x128x16x16 maps, timed beside each
+model. The *floor* of a model is the time of its own convolutions and matrix products alone, in the plain form of
+`benchmarks/plain.py`.
 GB is what a training step takes above parameters, gradients and optimiser state, without and with checkpointing of
 every step; the last column is how much longer a training step takes then.
 """
 
 import argparse
 import statistics
+from collections.abc import Callable
 
 import torch
 from torch.nn import functional
@@ -20,6 +22,7 @@ from stblocks import RecurrentForecaster, create_model
 
 MODELS = ("gmg_l", "gmg_m", "gmg_s", "motionrnn", "predrnn", "predrnnpp", "mim", "convlstm", "cms_lstm")
 HORIZON = 10
+CEILING = 10 * 2 * 8 * 256 * 128 * 896 * 25 / 1e9
 
 
 def made(name: str, *, checkpointing: bool = False) -> tuple[RecurrentForecaster, torch.Tensor]:
@@ -44,20 +47,25 @@ def forecast(model: RecurrentForecaster, frames: torch.Tensor) -> None:
         model(frames[:, :-HORIZON], HORIZON)
 
 
-def ceiling(repeats: int) -> float:
-    """GFLOP/s of one large convolution."""
+def ceiling() -> Callable[[], None]:
+    """Ten runs of one large convolution, which are `CEILING` GFLOP."""
     x, weight = torch.randn(8, 128, 16, 16), torch.randn(896, 128, 5, 5)
-    with torch.no_grad():
-        seconds = paired({"conv": lambda: functional.conv2d(x, weight, padding=2)}, 5 * repeats)["conv"]
-    return 2 * 8 * 256 * 128 * 896 * 25 / statistics.median(seconds) / 1e9
+
+    def run() -> None:
+        with torch.no_grad():
+            for _ in range(10):
+                functional.conv2d(x, weight, padding=2)
+
+    return run
 
 
-def row(name: str, repeats: int, top: float) -> str:
+def row(name: str, repeats: int) -> str:
     """One line of the table."""
     model, frames = made(name)
+    top = ceiling()
     floor = Floor(name, frames.shape[1] - 1)
-    ahead = paired({"model": lambda: forecast(model, frames), "floor": floor.forward}, repeats)
-    train = paired({"model": lambda: training_step(model, frames), "floor": floor.train}, repeats)
+    ahead = paired({"model": lambda: forecast(model, frames), "ceiling": top, "floor": floor.forward}, repeats)
+    train = paired({"model": lambda: training_step(model, frames), "ceiling": top, "floor": floor.train}, repeats)
     again, _ = made(name, checkpointing=True)
     saving = paired(
         {"kept": lambda: training_step(model, frames), "again": lambda: training_step(again, frames)},
@@ -65,9 +73,10 @@ def row(name: str, repeats: int, top: float) -> str:
     )
     cells = [name]
     for seconds, work in ((ahead, 2), (train, 6)):
-        median = statistics.median(seconds["model"])
-        speed = work * floor.multiply_adds / median / 1e9
-        cells += [f"{median:.2f}", f"{ratio(seconds, 'model', 'floor'):.2f}", f"{speed:.0f} ({speed / top:.2f})"]
+        median, gigaflops = statistics.median(seconds["model"]), work * floor.multiply_adds / 1e9
+        of_ceiling = gigaflops / CEILING * ratio(seconds, "ceiling", "model")
+        cells += [f"{median:.2f}", f"{ratio(seconds, 'model', 'floor'):.2f}"]
+        cells.append(f"{gigaflops / median:.0f} ({of_ceiling:.2f})")
     idle = peak_megabytes("benchmarks.models", "--memory-of", name, "--idle")
     for mode in ("", "--checkpointing"):
         arguments = ["--memory-of", name, *([mode] if mode else [])]
@@ -109,8 +118,8 @@ def main() -> None:
     if options.memory_of:
         print(memory_of(options.memory_of, checkpointing=options.checkpointing, idle=options.idle))
         return
-    top = ceiling(options.repeats)
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; ceiling {top:.0f} GFLOP/s\n")
+    seconds = statistics.median(paired({"ceiling": ceiling()}, options.repeats)["ceiling"])
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; ceiling {CEILING / seconds:.0f} GFLOP/s\n")
     both = ["s", "of floor", "GFLOP/s (of ceiling)"]
     head = [
         "model",
@@ -122,7 +131,7 @@ def main() -> None:
     print("| " + " | ".join(head) + " |")
     print("|---" * len(head) + "|")
     for name in options.names:
-        print(row(name, options.repeats, top), flush=True)
+        print(row(name, options.repeats), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The snippets of the pages run, every public name has a page, and every option in the docs exists."""
 
+import builtins
 import re
 from pathlib import Path
 
@@ -41,6 +42,22 @@ def test_every_public_name_has_a_page():
         for name in package.__all__:
             if not isinstance(getattr(package, name), (Slot, Route)):
                 assert f"::: {package.__name__}.{name}\n" in pages, f"{name} has no entry in docs/"
+
+
+def test_messages_are_as_the_pages_say():
+    """Every `>>> statement` with the error below it."""
+    shown = re.findall(r">>> (.*)\n(\w+Error): (.*)\n", (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8"))
+    assert shown
+    for statement, error, message in shown:
+        with pytest.raises(getattr(builtins, error)) as raised:
+            eval(statement, vars(stblocks))
+        assert str(raised.value) == message
+
+
+def test_pictures_exist():
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for picture in re.findall(r"!\[[^]]*\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / picture).is_file(), f"{page.name} shows {picture}, which is not there"
 
 
 def test_every_page_is_in_the_navigation():

@@ -148,7 +148,18 @@ def test_a_size_bound_model_names_image_size():
     assert net(video(), 2).shape == (2, 2, 1, 6, 7)
     with pytest.raises(ValueError, match=r"image_size=\(6, 7\).*got \(8, 8\)"):
         net(video(size=(8, 8)), 1)
+    with pytest.raises(ValueError, match=r"frame must have frames of image_size=\(6, 7\).*got \(8, 8\)"):
+        net.step(video(size=(8, 8))[:, 0])
     assert model("predrnn", norm="group")(video(size=(8, 8)), 1).shape[-1] == 8
+
+
+def test_streaming_checks_what_it_is_given():
+    net = model("predrnn")
+    with pytest.raises(ValueError, match=r"frame must be \(B, 1, H, W\), got shape \(2, 3, 6, 7\)"):
+        net.step(video(channels=3)[:, 0])
+    _, state = net.step(video()[:1, 0])
+    with pytest.raises(ValueError, match=r"must be a feature map \(2, \d+, H, W\), got shape \(1, "):
+        net.step(video()[:, 0], state)
 
 
 def test_construction_errors():

@@ -155,6 +155,17 @@ def test_saving_and_loading(name, tmp_path):
     assert torch.equal(other(past, 2), model(past, 2))
 
 
+def test_what_is_no_model_and_no_option(tmp_path):
+    create_model("predrnn", **SMALL).save_pretrained(tmp_path)
+    with pytest.raises(TypeError, match="chanels"):
+        Forecaster.from_pretrained(tmp_path, chanels=3)
+    with pytest.raises(ValueError, match=r"There is no directory .*no/such/place"):
+        Forecaster.from_pretrained(tmp_path / "no/such/place", local_files_only=True)
+    for size in (64, [64]):
+        with pytest.raises(ValueError, match=r"image_size must be \(H, W\), got"):
+            create_model("predrnn", image_size=size)
+
+
 def test_damaged_files_are_named(tmp_path):
     create_model("predrnn", **SMALL).save_pretrained(tmp_path)
     weights, config = tmp_path / "model.safetensors", tmp_path / "config.json"

@@ -57,6 +57,9 @@ def test_deformable_errors():
         deformable_conv2d(x, mask, mask, weight)
     with pytest.raises(ValueError, match=r"mask must be \(1, 9, 4, 5\)"):
         deformable_conv2d(x, offset, offset, weight)
+    for wrong in (torch.zeros(2, 3, 3, 3), torch.zeros(2, 2, 2, 2), torch.zeros(2, 2, 3, 1)):
+        with pytest.raises(ValueError, match=r"weight must be \(C', 2, k, k\) with k odd"):
+            deformable_conv2d(x, offset, mask, wrong)
     with pytest.raises(ValueError, match="backend must be one of auto, grid_sample, torchvision, got 'cuda'"):
         deformable_conv2d(x, offset, mask, weight, backend="cuda")
 

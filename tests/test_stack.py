@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from stblocks import (
+    DECOUPLING,
     DEPTH,
     GFM,
     SAM,
@@ -136,7 +137,7 @@ def test_aux_is_averaged_over_layers():
         ),
         (
             lambda: RecurrentStack([Cell(ConvLSTM(3, 4))], routes={M: TIME}),
-            r"routes may send h .*got m \(spatiotemporal",
+            r"routes may send what the cells carry \(h .*got m \(spatiotemporal",
         ),
         (lambda: RecurrentStack([Cell(ConvLSTM(3, 4))], routes={C: "time"}), "over TIME, ZIGZAG or DEPTH, got c"),
         (
@@ -145,8 +146,17 @@ def test_aux_is_averaged_over_layers():
         ),
         (
             lambda: RecurrentStack([spatiotemporal(3, bottom=True), spatiotemporal(4)], routes={Z: TIME}),
-            r"routes carries z \(motion highway\) over time, but nothing in layer 0 starts it|layer 1 starts it",
+            r"routes may send what the cells carry \(h .*got z \(motion highway\): TIME",
         ),
+        (
+            lambda: RecurrentStack([Cell(DecoupledSTConvLSTM(3, 4, adapter=nn.Identity()))], routes={DECOUPLING: TIME}),
+            r"routes may send what the cells carry .*got decoupling",
+        ),
+        (
+            lambda: RecurrentStack([STConvLSTM(3, 4)]),
+            r"layer 0 is a STConvLSTM, a stage of a cell; write Cell\(STConvLSTM",
+        ),
+        (lambda: RecurrentStack(Cell(ConvLSTM(3, 4))), r"layers must be a list, got one Cell; write \[layer\]"),
         (
             lambda: RecurrentStack([Cell(STConvLSTM(3, 4))], routes={M: DEPTH}),
             r"layer 0 reads m .*no lower layer writes",
