@@ -18,7 +18,7 @@ from stblocks.data import CIKM2017, SequenceWindows, SyntheticRadar
 from stblocks.train import TrainConfig, fit, read_flags, report, run_recipe, seed_everything
 
 #: Sequences of made rain.
-TRAIN, VALIDATION, TEST = 192, 32, 64
+TRAIN, VALIDATION, TEST = 128, 32, 64
 #: Share of the train part held out for validation (paper, Sec. IV-A).
 HELD_OUT = 0.1
 
