@@ -123,8 +123,8 @@ class Reader(Block):
         ),
         (lambda: Cell(torch.nn.Conv2d(3, 3, 1)), r"stage 0 must be a Block .*got Conv2d"),
         (lambda: STConvLSTM(0, 4), r"STConvLSTM: channels of x \(layer input\) must be a positive integer, got 0"),
-        (lambda: STConvLSTM(3, 4, kernel_size=4), r"kernel_size must be odd, .*got 4"),
-        (lambda: MGM(4, warp_kernel_size=2), r"warp_kernel_size must be odd, .*got 2"),
+        (lambda: STConvLSTM(3, 4, kernel_size=4), r"kernel_size must be an odd integer, .*got 4"),
+        (lambda: MGM(4, warp_kernel_size=2), r"warp_kernel_size must be an odd integer, .*got 2"),
         (lambda: MGM(4, time_decay="days"), r"time_decay must be one of 'elapsed', 'batch', got 'days'"),
         (lambda: GFM(3, 4, focus="sharp"), r"focus must be one of 'spatial', 'pooled', got 'sharp'"),
     ],
@@ -139,7 +139,7 @@ def test_a_composition_that_cannot_work_says_what_to_do(build, message):
     [
         (
             lambda: GFM(3, 4)(torch.zeros(2, 5, 6, 6), torch.zeros(2, 4, 6, 6)),
-            r"GFM: argument 1, x .*\(B, 3, H, W\), got shape",
+            r"GFM: argument 1, x .*\(2, 3, H, W\), got shape",
         ),
         (lambda: GFM(3, 4)(torch.zeros(2, 3, 6, 6), None), r"GFM: argument 2, h .*got nothing"),
         (lambda: SAM(4)(torch.zeros(4, 6, 6)), r"SAM: argument 1, h \(hidden state\).*got shape \(4, 6, 6\)"),

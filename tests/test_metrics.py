@@ -269,7 +269,9 @@ def test_errors_say_what_to_do(tmp_path):
         scores.update(frames[:, :2], frames[:, :2])
     with pytest.raises(ValueError, match=r"state must hold"):
         scores.merge(Scores().state() | {"error": torch.zeros(3, 5)})
-    with pytest.raises(ValueError, match=r"at least 7 x 7 pixels, got \(6, 8\); leave it out of metrics="):
+    with pytest.raises(
+        ValueError, match=r"at least 7 x 7 pixels, got \(6, 8\); Scores\(metrics=...\) can leave it out"
+    ):
         Scores().update(frames[..., :6, :], frames[..., :6, :])
     with pytest.raises(ValueError, match=r"metrics must be among mse@pixel, .*, got mse"):
         Scores(metrics=["mse"])

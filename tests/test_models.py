@@ -72,14 +72,13 @@ def test_every_option_changes_something(name):
         return shapes, None if frames is None else frames.sum().item(), model.checkpointing, model.image_size
 
     for option in base.config.keys() - {"model"}:
-        changed = small | {option: others[option]} | ({"norm": "layer"} if option == "image_size" else {})
+        own = small | ({"plugs": ["se"]} if option == "scales" and name == "hybrid" else {})
+        changed = own | {option: others[option]} | ({"norm": "layer"} if option == "image_size" else {})
         if option == "focus" and base.config["simple_focus"]:
             with pytest.raises(ValueError, match="focus"):
                 create_model(name, **changed)
             continue
-        if option == "scales" and name == "hybrid":
-            small["plugs"] = changed["plugs"] = ["se"]
-        reference = create_model(name, **small, **({"norm": "layer"} if option == "image_size" else {}))
+        reference = create_model(name, **own, **({"norm": "layer"} if option == "image_size" else {}))
         assert print_of(create_model(name, **changed)) != print_of(reference), option
 
 

@@ -4,7 +4,7 @@ import difflib
 import fnmatch
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.metadata import entry_points
@@ -117,6 +117,8 @@ def create_model(name: str, in_channels: int = 1, image_size: tuple[int, int] = 
     """
     build = model_entry(name).build
     signature = inspect.signature(build)
+    if not isinstance(image_size, Iterable):
+        raise ValueError(f"image_size must be (H, W), got {image_size!r}.")
     options = {"in_channels": in_channels, "image_size": list(image_size), **overrides}
     unknown = [option for option in options if option not in signature.parameters]
     if unknown:

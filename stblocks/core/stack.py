@@ -57,7 +57,8 @@ class RecurrentStack(nn.Module):
             if slot.name not in started or route not in (TIME, ZIGZAG, DEPTH):
                 movable = ", ".join(str(slots[name]) for name in slots if name in started)
                 raise ValueError(
-                    f"routes may send what the cells carry ({movable}) over TIME, ZIGZAG or DEPTH, got {slot}: {route}."
+                    f"routes may send what the cells carry ({movable}) over TIME, ZIGZAG or DEPTH, "
+                    f"got {slot}: {route!r}."
                 )
             self.routes[slot.name] = route
         _check_chain(self.layers)
