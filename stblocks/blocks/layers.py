@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 #: Channels to a normalisation module; `None` stands for no normalisation.
 Norm = Callable[[int], nn.Module]
@@ -20,6 +21,26 @@ def conv(
     check_odd("kernel_size", kernel_size)
     layer = nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=bias)
     return layer if norm is None else nn.Sequential(layer, norm(out_channels))
+
+
+class MapNorm(nn.LayerNorm):
+    """Layer norm over channels and positions, with a weight for each; made for channels-last maps.
+
+    The mean over all three axes does not care for their order, so that such maps are normed as they lie.
+
+    Args:
+        channels, height, width: Of the maps.
+    """
+
+    def __init__(self, channels: int, height: int, width: int) -> None:
+        super().__init__([channels, height, width])
+        for parameter in self.parameters():
+            parameter.data = parameter.data.movedim(0, -1).contiguous().movedim(-1, 0)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """`(B, C, H, W)`, normed."""
+        weight, bias = self.weight.movedim(0, -1), self.bias.movedim(0, -1)
+        return functional.layer_norm(maps.movedim(1, -1), weight.shape, weight, bias, self.eps).movedim(-1, 1)
 
 
 def check_odd(argument: str, kernel_size: int) -> None:

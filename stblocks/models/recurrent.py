@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import nn
 
-from ..blocks.layers import Norm, choose
+from ..blocks.layers import MapNorm, Norm, choose
 from ..core import Cell, RecurrentForecaster, RecurrentStack, Route, Slot
 
 
@@ -51,7 +51,7 @@ class PatchRNN:
         """The norm for the blocks."""
         if self.norm != "layer":
             return None if self.norm is None else partial(nn.GroupNorm, 1)
-        return lambda channels: nn.LayerNorm([channels, *self.feature_size()])
+        return lambda channels: MapNorm(channels, *self.feature_size())
 
     def feature_size(self) -> tuple[int, int]:
         """`(H, W)` of the feature maps for frames of `image_size`."""
