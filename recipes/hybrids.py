@@ -56,6 +56,8 @@ class Settings(MovingMNISTSettings):
             found.append(f"path goes with data='radar', got data={self.data!r}; digits are glyphs=")
         if self.data == "radar" and (self.glyphs, self.test_file, self.digits) != (None, None, 2):
             found.append("glyphs, test_file and digits go with data='moving_mnist', got data='radar'")
+        if self.path is not None and (self.sequences, self.test_sequences) != (1600, 64):
+            found.append("sequences and test_sequences are for data that is made, got path")
         for name in ("base", "plug"):
             values = getattr(self, name)
             if len(set(values)) < len(values):

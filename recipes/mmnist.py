@@ -87,7 +87,7 @@ def train_and_report(
     train, validation, test = data_sets(settings)
     seed_everything(settings.seed)
     result = fit(build(settings), train, validation, settings, out, resume=resume)
-    report(result.model, test, out, batch_size=settings.batch_size)
+    report(result.model, test, out, thresholds=settings.thresholds, batch_size=settings.batch_size)
     print(f"\nScores, pictures, checkpoint and model are in {out}; go on with --out {out} --resume.")
 
 

@@ -114,6 +114,7 @@ def test_the_board_is_trained_and_gone_on_with(glyphs, tmp_path, capsys):
         (["--path", "somewhere"], "path goes with data='radar'"),
         (["--glyphs", "nowhere.npz"], "nowhere.npz"),
         (["--data", "radar", "--digits", "3"], "go with data='moving_mnist'"),
+        (["--data", "radar", "--path", "somewhere", "--sequences", "8"], "are for data that is made"),
         (["--base", "predrnn", "predrnn"], "base must name each once, got predrnn predrnn"),
         (["--plug", "se", "--size", "32", "--patch_size", "16"], "scales must be at most the height and width"),
     ],

@@ -1,6 +1,7 @@
 """The registry, published parameter counts, saving and loading."""
 
 import json
+from argparse import Namespace
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -208,3 +209,9 @@ def test_interop_errors():
     config = {"in_channel": 1, "num_hidden": 2, "filter_size": 3, "stride": 2, "layer_norm": 0}
     with pytest.raises(ValueError, match="stride must be 1, got 2"):
         from_official("predrnn/stlstm_cell", config, {})
+
+
+def test_released_settings_may_be_a_namespace():
+    settings = Namespace(in_shape=[3, 1, 8, 8], patch_size=2, filter_size=3, layer_norm=0)
+    with pytest.raises(ValueError, match=r"state_dict must hold conv_last.weight"):
+        from_official("predrnn/model", {"num_layers": 1, "num_hidden": [4], "configs": settings}, {})

@@ -127,11 +127,8 @@ def hybrid(
     chosen = [_named("plugs", plug, PLUGS) for plug in plugs]
     own = net.make_norm()
 
-    def place(layer: int, below: int) -> Place:
-        return Place(layer, layer == num_layers - 1, below, channels, kernel_size, scales, own)
-
     def cell(layer: int, below: int) -> Cell:
-        where = place(layer, below)
+        where = Place(layer, layer == num_layers - 1, below, channels, kernel_size, scales, own)
         before = [block for plug in chosen for block in plug.before(where)]
         after = [block for plug in chosen for block in plug.after(where)]
         try:

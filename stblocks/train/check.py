@@ -6,9 +6,7 @@ import torch
 from torch import nn
 
 from .config import TrainConfig
-
-#: Side of the windows that validation scores SSIM in.
-SSIM_WINDOW = 7
+from .metrics import SSIM_WINDOW
 
 
 def check_run(

@@ -14,6 +14,9 @@ from ..data import Scaler
 #: of each lead time that are added up over samples.
 Sums = Callable[[Tensor, Tensor], Tensor]
 
+#: Side of the windows of SSIM, in pixels.
+SSIM_WINDOW = 7
+
 
 class Metric(NamedTuple):
     """A named protocol: sums over samples, and the score of such sums, whatever samples and lead times they cover."""
@@ -68,7 +71,7 @@ def snr_sums(prediction: Tensor, target: Tensor) -> Tensor:
     return _sum_frames(10 * (_frame_power(target) / _frame_power(prediction - target)).log10())
 
 
-def ssim_sums(prediction: Tensor, target: Tensor, *, data_range: float, window: int = 7) -> Tensor:
+def ssim_sums(prediction: Tensor, target: Tensor, *, data_range: float, window: int = SSIM_WINDOW) -> Tensor:
     r"""SSIM of each frame, and the number of frames: `(T, 2)` (Wang et al., IEEE TIP 2004, eq. 13).
 
     $$\frac{(2 \mu_x \mu_y + C_1)(2 \sigma_{xy} + C_2)}{(\mu_x^2 + \mu_y^2 + C_1)(\sigma_x^2 + \sigma_y^2 + C_2)}$$
