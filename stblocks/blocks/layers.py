@@ -43,6 +43,25 @@ class MapNorm(nn.LayerNorm):
         return functional.layer_norm(maps.movedim(1, -1), weight.shape, weight, bias, self.eps).movedim(-1, 1)
 
 
+class Pointwise(nn.Linear):
+    """A 1x1 convolution, as the matrix product it is: of channels-last maps it makes no copy."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """`(B, in_channels, H, W)` to `(B, out_channels, H, W)`."""
+        return super().forward(maps.movedim(1, -1)).movedim(-1, 1)
+
+
+def depthwise(channels: int, kernel_size: int, *, dilation: int = 1) -> nn.Conv2d:
+    """A convolution of every channel by itself, that keeps H and W.
+
+    Raises:
+        ValueError: If the kernel is even.
+    """
+    check_odd("kernel_size", kernel_size)
+    padding = kernel_size // 2 * dilation
+    return nn.Conv2d(channels, channels, kernel_size, padding=padding, dilation=dilation, groups=channels)
+
+
 def check_odd(argument: str, kernel_size: int) -> None:
     """Raise a `ValueError` if a kernel has no centre."""
     if not isinstance(kernel_size, int) or kernel_size < 1 or kernel_size % 2 == 0:
