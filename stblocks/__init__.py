@@ -18,6 +18,7 @@ from .blocks import (
     MotionHighway,
     SimpleGFM,
     STConvLSTM,
+    SwinBlock,
 )
 from .core import (
     AUX,
@@ -99,6 +100,7 @@ __all__ = [
     "STConvLSTM",
     "SimpleGFM",
     "Slot",
+    "SwinBlock",
     "X",
     "Z",
     "create_model",

@@ -12,6 +12,7 @@ from .motion_gru import MotionGRU
 from .sam import SAM
 from .se import SE
 from .st_convlstm import DecoupledSTConvLSTM, STConvLSTM
+from .swin import SwinBlock
 
 __all__ = [
     "CE",
@@ -30,4 +31,5 @@ __all__ = [
     "MotionHighway",
     "STConvLSTM",
     "SimpleGFM",
+    "SwinBlock",
 ]

@@ -70,6 +70,12 @@ def check_odd(argument: str, kernel_size: int) -> None:
         )
 
 
+def check_heads(channels: int, num_heads: int) -> None:
+    """Raise a `ValueError` if channels cannot be shared out among heads of attention."""
+    if num_heads < 1 or channels % num_heads:
+        raise ValueError(f"num_heads must be a divisor of channels={channels}, got {num_heads}.")
+
+
 def choose(argument: str, value: str, allowed: tuple[str, ...]) -> str:
     """`value`, if it is one of the allowed words.
 
