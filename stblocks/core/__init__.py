@@ -2,6 +2,7 @@
 
 from .block import Block
 from .cell import Cell
+from .direct import DirectForecaster
 from .forecaster import Forecaster, RecurrentForecaster, Rollout
 from .registry import ModelEntry, create_model, list_models, model_entry, register_model, register_variant
 from .slot import (
@@ -44,6 +45,7 @@ __all__ = [
     "C",
     "Cell",
     "D",
+    "DirectForecaster",
     "F",
     "Forecaster",
     "H",

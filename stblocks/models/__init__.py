@@ -1,5 +1,5 @@
 """Registered models, one family a file."""
 
-from . import convlstm, gmg, hybrid, predrnn
+from . import convlstm, gmg, hybrid, predrnn, simvp
 
-__all__ = ["convlstm", "gmg", "hybrid", "predrnn"]
+__all__ = ["convlstm", "gmg", "hybrid", "predrnn", "simvp"]

@@ -1,0 +1,124 @@
+"""DirectForecaster: all past frames to all future frames at once."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .forecaster import Forecaster, Rollout
+
+
+class DirectForecaster(Forecaster):
+    """Encodes every past frame by itself, translates all of them at once, decodes every future frame by itself.
+
+    A horizon beyond `out_frames` is reached by feeding forecasts back as the newest past frames (SimVPv2 paper,
+    Sec. V-C), a shorter one by cutting; so a forecast is the beginning of any longer one.
+
+    Args:
+        encoder: Frames `(N, in_channels, H, W)` to features `(N, C', H', W')` and whatever the decoder wants of the
+            frames beside them: a skip `(N, *, *, *)`.
+        translator: Features of all past frames `(B, in_frames * C', H', W')` to those of all future ones,
+            `(B, out_frames * C', H', W')`, time before channels.
+        decoder: Features and skip to frames `(N, out_channels, H, W)`. Forecast k gets the skip of past frame k; with
+            fewer forecasts than past frames, they get those of the last ones; with more, the rest get the last one.
+        in_frames: Past frames that a forecast is made from.
+        out_frames: Frames that are forecast at once.
+        size_multiple: What encoder and translator need H and W to be multiples of. Frames are padded to it at the
+            bottom and the right by replication, forecasts are cropped.
+        feedback: Forecasts `(B, T, out_channels, H, W)` to past frames, where their channels differ.
+        in_channels, out_channels, image_size: See `Forecaster`.
+
+    Raises:
+        ValueError: If a number is not positive.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        translator: nn.Module,
+        decoder: nn.Module,
+        in_frames: int,
+        out_frames: int,
+        *,
+        size_multiple: int = 1,
+        feedback: Callable[[Tensor], Tensor] | None = None,
+        in_channels: int | None = None,
+        out_channels: int | None = None,
+        image_size: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(in_channels=in_channels, out_channels=out_channels, image_size=image_size)
+        numbers = {"in_frames": in_frames, "out_frames": out_frames, "size_multiple": size_multiple}
+        for name, value in numbers.items():
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise ValueError(f"{name} must be an integer of at least 1, got {value!r}.")
+        self.encoder, self.translator, self.decoder = encoder, translator, decoder
+        self.in_frames, self.out_frames = in_frames, out_frames
+        self.size_multiple, self.feedback = size_multiple, feedback
+
+    def rollout(
+        self, past: Tensor, horizon: int, future: Tensor | None = None, teacher_mask: Tensor | None = None
+    ) -> Rollout:
+        """Forecasts of frames T to T + horizon - 1.
+
+        Args:
+            past: Observed frames `(B, in_frames, C, H, W)`.
+            horizon: Frames to forecast.
+            future: Not looked at, since no forecast starts from a true frame beyond `past`.
+            teacher_mask: Must be `None`.
+
+        Raises:
+            ValueError: If an argument is not as said here, or `horizon` is beyond `out_frames`, forecasts have other
+                channels than frames, and there is no `feedback`.
+        """
+        self.check_past(past, horizon)
+        if teacher_mask is not None:
+            raise ValueError("teacher_mask must be None: a direct model is never fed a true future frame.")
+        frames = forecast = self.translate(past)
+        while frames.shape[1] < horizon:
+            past = torch.cat([past, self._feed_back(forecast, past)], dim=1)[:, -self.in_frames :]
+            forecast = self.translate(past)
+            frames = torch.cat([frames, forecast], dim=1)
+        return Rollout(frames[:, :horizon], self.in_frames, {}, None)
+
+    def translate(self, past: Tensor) -> Tensor:
+        """`(B, in_frames, C, H, W)` to `(B, out_frames, C, H, W)`."""
+        batch, height, width = past.shape[0], *past.shape[-2:]
+        pad = (0, -width % self.size_multiple, 0, -height % self.size_multiple)
+        frames = past.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        features, skip = self.encoder(functional.pad(frames, pad, mode="replicate") if any(pad) else frames)
+        features = self.translator(features.unflatten(0, (batch, -1)).flatten(1, 2))
+        features = features.unflatten(1, (self.out_frames, -1)).flatten(0, 1)
+        if self.in_frames != self.out_frames:
+            skip = skip.unflatten(0, (batch, -1))[:, self._skipped()].flatten(0, 1)
+        return self.decoder(features, skip)[..., :height, :width].unflatten(0, (batch, -1))
+
+    def check_past(self, past: Tensor, horizon: int) -> None:
+        """Raise a `ValueError` that names what is wrong with the arguments, if anything is."""
+        super().check_past(past, horizon)
+        if past.shape[1] != self.in_frames:
+            hint = f"pass past[:, -{self.in_frames}:]" if past.shape[1] > self.in_frames else "pass more frames"
+            raise ValueError(
+                f"past must have in_frames={self.in_frames} frames, got {past.shape[1]}; {hint}, or build the model "
+                f"with in_frames={past.shape[1]}."
+            )
+        if min(past.shape[-2:]) < self.size_multiple:
+            raise ValueError(
+                f"past must have H and W of at least {self.size_multiple}, which the strides divide them by, got "
+                f"{tuple(past.shape[-2:])}; resize the frames, or build the model with fewer strides."
+            )
+
+    def _skipped(self) -> list[int]:
+        """The past frame whose skip each forecast gets."""
+        first = max(self.in_frames - self.out_frames, 0)
+        return [min(first + k, self.in_frames - 1) for k in range(self.out_frames)]
+
+    def _feed_back(self, forecast: Tensor, past: Tensor) -> Tensor:
+        frames = forecast if self.feedback is None else self.feedback(forecast)
+        if frames.shape[2] != past.shape[2]:
+            raise ValueError(
+                f"forecasts have {frames.shape[2]} channels but inputs {past.shape[2]}, so they cannot be fed back; "
+                f"pass feedback= to the forecaster (forecasts -> past frames), or use a horizon of at most "
+                f"out_frames={self.out_frames}."
+            )
+        return frames

@@ -1,0 +1,214 @@
+"""SimVP, SimVPv2, TAU and their like: a frame by frame encoder and decoder, and any translator in between."""
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from ..blocks import ConvLSTM, STConvLSTM
+from ..blocks.autoencoder import Decoder, Encoder
+from ..blocks.inception import KERNEL_SIZES, InceptionUNet
+from ..blocks.layers import choose
+from ..blocks.translator import Gated, RecurrentTranslator, Translator
+from ..blocks.translators import SIZE_BOUND, TRANSLATORS
+from ..core import Cell, DirectForecaster, RecurrentStack, register_model, register_variant
+
+PAPER = "Tan et al., SimVPv2, 2025"
+#: Cells of the recurrent translator, by name.
+CELLS = {"convlstm": ConvLSTM, "st_convlstm": STConvLSTM}
+
+
+@dataclass(frozen=True)
+class FrameCoder:
+    """SimVP without its translator.
+
+    Args:
+        in_channels, out_channels: Of past and of forecast frames; `None` forecasts as many as come in.
+        image_size: `(H, W)` of a frame; binding only where a translator is bound to the size of its map.
+        in_frames, out_frames: Past frames, and those forecast at once.
+        channels: Of the features of a frame.
+        encoder_layers: Convolutions in the encoder and in the decoder.
+        kernel_size: Of these.
+
+    Raises:
+        ValueError: If a number is not a positive integer.
+    """
+
+    in_channels: int
+    image_size: Sequence[int]
+    out_channels: int | None
+    in_frames: int
+    out_frames: int
+    channels: int
+    encoder_layers: int
+    kernel_size: int
+
+    def __post_init__(self) -> None:
+        for name in ("in_channels", "in_frames", "out_frames", "channels", "encoder_layers"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise ValueError(f"{name} must be an integer >= 1, got {value!r}.")
+        if not isinstance(self.image_size, Sequence) or len(self.image_size) != 2 or min(self.image_size) < 1:
+            raise ValueError(f"image_size must be (H, W), got {self.image_size!r}.")
+
+    @property
+    def multiple(self) -> int:
+        """What the strides divide H and W by."""
+        return int(2 ** (self.encoder_layers // 2))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """`(H, W)` of the translator's map for frames of `image_size`."""
+        height, width = (-(-side // self.multiple) for side in self.image_size)
+        return height, width
+
+    @property
+    def widths(self) -> tuple[int, int]:
+        """Channels of the map that the translator takes, and of the one it makes."""
+        return self.in_frames * self.channels, self.out_frames * self.channels
+
+    def build(self, translator: nn.Module, *, bound: bool = False) -> DirectForecaster:
+        """The forecaster; `bound` says that the translator's weights depend on `image_size`."""
+        out_channels = self.in_channels if self.out_channels is None else self.out_channels
+        model = DirectForecaster(
+            Encoder(self.in_channels, self.channels, num_layers=self.encoder_layers, kernel_size=self.kernel_size),
+            translator,
+            Decoder(self.channels, out_channels, num_layers=self.encoder_layers, kernel_size=self.kernel_size),
+            self.in_frames,
+            self.out_frames,
+            size_multiple=self.multiple,
+            in_channels=self.in_channels,
+            out_channels=out_channels,
+            image_size=(self.image_size[0], self.image_size[1]) if bound else None,
+        )
+        return model.to(memory_format=torch.channels_last)
+
+
+@register_model(paper=PAPER, dataset="Moving MNIST", parameters=46_769_665, flops=16_526_049_280)
+def simvpv2_s(
+    in_channels: int = 1,
+    image_size: Sequence[int] = (64, 64),
+    *,
+    out_channels: int | None = None,
+    in_frames: int = 10,
+    out_frames: int = 10,
+    channels: int = 64,
+    encoder_layers: int = 4,
+    kernel_size: int = 3,
+    translator: str = "gsta",
+    translator_channels: int = 512,
+    num_layers: int = 8,
+    mlp_ratio: float = 8.0,
+    drop: float = 0.0,
+    drop_path: float = 0.0,
+    gate: str | None = None,
+    checkpointing: bool = False,
+) -> DirectForecaster:
+    """SimVPv2-S: a translator of gSTA blocks, or of the blocks that `translator` names in `TRANSLATORS`.
+
+    `drop_path` grows evenly from 0 in the first block. `gate="gfm"` lets a GFM gate the result of every block by what
+    the block was given. `checkpointing` recomputes each block in backward instead of keeping its activations.
+    """
+    frames = FrameCoder(
+        in_channels, image_size, out_channels, in_frames, out_frames, channels, encoder_layers, kernel_size
+    )
+    make = find_translator(translator)
+    gated = gate is not None and choose("gate", gate, ("gfm",)) == gate
+
+    def block(layer: int, width: int) -> nn.Module:
+        path = drop_path * layer / max(num_layers - 1, 1)
+        made = make(width, layer=layer, size=frames.size, mlp_ratio=mlp_ratio, drop=drop, drop_path=path)
+        return Gated(width, made) if gated else made
+
+    before, after = frames.widths
+    stack = Translator(
+        before, translator_channels, after, num_layers=num_layers, block=block, checkpointing=checkpointing
+    )
+    return frames.build(stack, bound=translator in SIZE_BOUND)
+
+
+register_variant(
+    "simvpv2_l",
+    simvpv2_s,
+    paper=PAPER,
+    dataset="Moving MNIST",
+    parameters=524_004_353,
+    flops=152_149_360_640,
+    channels=128,
+    translator_channels=1024,
+    num_layers=24,
+)
+register_variant(
+    "tau",
+    simvpv2_s,
+    paper="Tan et al., CVPR 2023",
+    dataset="Moving MNIST",
+    parameters=44_656_001,
+    flops=15_952_646_144,
+    translator="tau",
+)
+
+
+@register_model(paper="Gao et al., CVPR 2022", dataset="Moving MNIST", parameters=57_946_113, flops=19_430_539_264)
+def simvp(
+    in_channels: int = 1,
+    image_size: Sequence[int] = (64, 64),
+    *,
+    out_channels: int | None = None,
+    in_frames: int = 10,
+    out_frames: int = 10,
+    channels: int = 64,
+    encoder_layers: int = 4,
+    kernel_size: int = 3,
+    translator_channels: int = 512,
+    num_layers: int = 8,
+    translator_kernel_sizes: Sequence[int] = KERNEL_SIZES,
+    groups: int = 8,
+) -> DirectForecaster:
+    """SimVP: a U of Inception modules as translator, `num_layers` down and as many up."""
+    frames = FrameCoder(
+        in_channels, image_size, out_channels, in_frames, out_frames, channels, encoder_layers, kernel_size
+    )
+    before, after = frames.widths
+    options = {"num_layers": num_layers, "kernel_sizes": translator_kernel_sizes, "groups": groups}
+    return frames.build(InceptionUNet(before, translator_channels, after, **options))
+
+
+@register_model(paper="a recurrent translator in SimVP, ours")
+def simvp_recurrent(
+    in_channels: int = 1,
+    image_size: Sequence[int] = (64, 64),
+    *,
+    out_channels: int | None = None,
+    in_frames: int = 10,
+    out_frames: int = 10,
+    channels: int = 64,
+    encoder_layers: int = 4,
+    kernel_size: int = 3,
+    cell: str = "st_convlstm",
+    num_layers: int = 4,
+    cell_kernel_size: int = 5,
+) -> DirectForecaster:
+    """SimVP's encoder and decoder about a recurrent stack, which runs over the encoded frames and then its own."""
+    frames = FrameCoder(
+        in_channels, image_size, out_channels, in_frames, out_frames, channels, encoder_layers, kernel_size
+    )
+    kind: Callable[..., ConvLSTM | STConvLSTM] = CELLS[choose("cell", cell, tuple(CELLS))]
+    layers = [Cell(kind(channels, channels, kernel_size=cell_kernel_size)) for _ in range(num_layers)]
+    return frames.build(RecurrentTranslator(RecurrentStack(layers), in_frames, out_frames))
+
+
+def find_translator(name: str) -> Callable[..., nn.Module]:
+    """The function that makes a translator's blocks.
+
+    Raises:
+        ValueError: If there is no such translator; the nearest names are listed.
+    """
+    if name not in TRANSLATORS:
+        near = difflib.get_close_matches(name, TRANSLATORS, n=3, cutoff=0.4) or sorted(TRANSLATORS)
+        raise ValueError(
+            f"translator must be one of {', '.join(TRANSLATORS)}, got {name!r}; did you mean {' or '.join(near)}?"
+        )
+    return TRANSLATORS[name]
