@@ -115,19 +115,16 @@ def test_samples_are_copies():
     assert frames.eq(0).all()
 
 
-@given(st.floats(-1e3, 1e3), st.floats(1e-3, 1e3), st.booleans())
-def test_scaler_round_trip(offset, scale, negative):
-    scaler = Scaler(offset, -scale if negative else scale)
-    values = np.linspace(offset - scale, offset + scale, 5)
-    np.testing.assert_allclose(scaler.to_physical(scaler.to_model(values)), values, atol=1e-9)
-    assert scaler.to_model(offset) == 0
-    assert scaler.to_model(offset + scaler.scale) == pytest.approx(1, abs=1e-3)
-    assert scaler.to_physical(torch.ones(1)).item() == pytest.approx(offset + scaler.scale, abs=1e-3)
-
-
-def test_scaler_keeps_the_offset_out_of_the_scale():
-    assert DBZ.to_model(37.5) == 0.5
-    assert DBZ.to_physical(0.5) == 37.5
+@pytest.mark.parametrize("out_channels", [1, 2, 3, None])
+def test_forecasts_have_the_first_channels(out_channels):
+    array, scaler = radar(4, 3, 2, 2), Scaler(offset=(1.0, 2.0, 3.0), scale=(1.0, 2.0, 4.0))
+    data = SequenceWindows(array, 1, 3, scaler=scaler, out_channels=out_channels)
+    assert (data.frame_shape, data.out_channels) == ((3, 2, 2), out_channels or 3)
+    past, future = data[0]
+    scaled = scaler.to_model(torch.from_numpy(array)).float()
+    torch.testing.assert_close(past, scaled[:1])
+    torch.testing.assert_close(future, scaled[1:, :out_channels])
+    torch.testing.assert_close(scaler.to_physical(future).double(), torch.from_numpy(array[1:, :out_channels]))
 
 
 GAPS = {
@@ -210,6 +207,8 @@ ERRORS = [
     ((OK, 1, 1), {"stride": 0}, r"stride must be at least 1, got 0"),
     ((OK, 1, 1), {"size": (0, 4)}, r"height must be at least 1, got 0"),
     ((OK, 1, 1), {"size": (4, 0)}, r"width must be at least 1, got 0"),
+    ((OK, 1, 1), {"out_channels": 0}, r"out_channels must be from 1 to 1, the channels of the frames, got 0"),
+    ((OK, 1, 1), {"out_channels": 2}, r"out_channels must be from 1 to 1, .*got 2; None forecasts all"),
     ((OK, 1, 1), {"missing": "skip"}, r"missing must be 'error' or 'mask', got 'skip'"),
     ((OK, 1, 1), {"length": 3}, r"length is for a function of frames, got length=3"),
     ((OK, 3, 3), {}, r"Series 0 has 5 frames, fewer than in_frames \+ out_frames = 6"),
@@ -241,9 +240,3 @@ def test_errors_of_single_windows():
         SequenceWindows(OK + np.inf, 1, 1, missing="mask")[0]
     with pytest.raises(ValueError, match=r"Window 1 must be .*\(2, 1, 2, 2\).*got \(2, 1, 3, 2\)"):
         SequenceWindows(lambda i: np.zeros((2, 2 + i, 2)), 1, 1, length=2)[1]
-
-
-@pytest.mark.parametrize("values", [{"scale": 0.0}, {"scale": np.inf}, {"offset": np.nan}])
-def test_scaler_errors(values):
-    with pytest.raises(ValueError, match=r"finite offset and a finite scale other than 0, got Scaler\("):
-        Scaler(**values)

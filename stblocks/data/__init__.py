@@ -3,7 +3,8 @@
 from .cikm import CIKM2017, CIKM_DBZ
 from .folders import FrameFolders
 from .moving_mnist import MovingMNIST, moving_mnist_test
-from .sequence import Scaler, Sequence
+from .scaler import Scaler
+from .sequence import Sequence
 from .shanghai import Shanghai2020
 from .synthetic import SyntheticRadar
 from .windows import SequenceWindows

@@ -11,7 +11,7 @@ from numpy.lib.npyio import NpzFile
 
 from .cikm_text import text_samples
 from .folders import frame_series
-from .sequence import Scaler
+from .scaler import Scaler
 from .series import Coded, Series
 from .split import Split, check_split, find_part, hold_out
 from .windows import SequenceWindows

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from .sequence import Scaler
+from .scaler import Scaler
 from .series import decode
 from .windows import SequenceWindows
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torchvision import datasets
 
 from .glyphs import read_glyphs
-from .sequence import Scaler
+from .scaler import Scaler
 from .series import Coded
 from .split import Split
 from .windows import SequenceWindows, check_at_least_one, check_size

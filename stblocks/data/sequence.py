@@ -1,13 +1,10 @@
-"""The one sample type of all data sets, and the line between model units and physical units."""
+"""The one sample type of all data sets, and frames as tensors."""
 
-from dataclasses import dataclass
-from math import isfinite
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor
-
-Values = TypeVar("Values", float, np.ndarray, Tensor)
 
 
 class Sequence(NamedTuple):
@@ -17,40 +14,18 @@ class Sequence(NamedTuple):
 
     Attributes:
         past: `(in_frames, C, H, W)`, finite.
-        future: `(out_frames, C, H, W)`; NaN marks missing cells, in data sets told to let them through.
+        future: `(out_frames, C_out, H, W)`: the first `C_out` channels of `past`, which are all of them unless the data
+            set says otherwise (`out_channels`). NaN marks missing cells, in data sets told to let them through.
     """
 
     past: Tensor
     future: Tensor
 
 
-@dataclass(frozen=True)
-class Scaler:
-    r"""Physical units to model units and back.
-
-    $$\text{model} = (\text{physical} - \text{offset}) / \text{scale}$$
-
-    Args:
-        offset: The physical value that is 0 to the model.
-        scale: Physical units per model unit.
-        unit: Name of the physical unit, for tables and pictures.
-
-    Raises:
-        ValueError: If a number is not finite, or the scale is 0.
-    """
-
-    offset: float = 0.0
-    scale: float = 1.0
-    unit: str = ""
-
-    def __post_init__(self) -> None:
-        if not (isfinite(self.offset) and isfinite(self.scale) and self.scale):
-            raise ValueError(f"Scaler needs a finite offset and a finite scale other than 0, got {self}.")
-
-    def to_model(self, physical: Values) -> Values:
-        """Numbers, arrays or tensors in model units."""
-        return (physical - self.offset) / self.scale
-
-    def to_physical(self, model: Values) -> Values:
-        """Numbers, arrays or tensors in physical units."""
-        return model * self.scale + self.offset
+def to_tensor(frames: Any) -> Tensor:
+    """`(T, C, H, W)` in float32, of `(T, C, H, W)` or `(T, H, W)`; masked entries become NaN."""
+    if np.ma.isMaskedArray(frames):
+        frames = np.ma.filled(frames.astype(np.float32), np.nan)
+    if not isinstance(frames, Tensor):
+        frames = torch.from_numpy(np.array(frames, dtype=np.float32, order="C"))
+    return (frames.unsqueeze(1) if frames.ndim == 3 else frames).to(torch.float32)

@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .sequence import Scaler
+from .scaler import Scaler
 
 
 class Series(Protocol):

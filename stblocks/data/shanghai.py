@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from .folders import frame_series
-from .sequence import Scaler
+from .scaler import Scaler
 from .split import Split, find_part
 from .windows import SequenceWindows
 

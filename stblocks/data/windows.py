@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 from torch.utils.data import Dataset
 
-from .sequence import Scaler, Sequence
+from .scaler import Scaler
+from .sequence import Sequence, to_tensor
 from .series import Series
 
 
@@ -26,12 +27,14 @@ class SequenceWindows(Dataset[Sequence]):
         length: Number of windows that the function makes; only for a function.
         size: `(H, W)` to resize frames to, bilinear with half-pixel centres and no antialiasing; `None` leaves them.
         scaler: From physical to model units.
+        out_channels: Channels to forecast: `future` has the first so many of `past`; `None` stands for all.
         missing: `"error"` refuses windows with NaN, at once if the series is in memory, else when they are read.
             `"mask"` takes NaN for missing cells: in `past` they become 0 (the scaler's offset, in physical units), in
             `future` they stay NaN. Masked entries of masked arrays count as NaN.
 
     Attributes:
-        frame_shape: `(C, H, W)` of all frames.
+        frame_shape: `(C, H, W)` of the frames seen.
+        out_channels: Channels of the frames to forecast.
 
     Raises:
         ValueError: If an argument is not as said here, a series is shorter than one window, frames differ in shape, or
@@ -48,6 +51,7 @@ class SequenceWindows(Dataset[Sequence]):
         length: int | None = None,
         size: tuple[int, int] | None = None,
         scaler: Scaler = Scaler(),  # noqa: B008  (frozen)
+        out_channels: int | None = None,
         missing: Literal["error", "mask"] = "error",
     ) -> None:
         check_at_least_one(in_frames=in_frames, out_frames=out_frames, stride=stride)
@@ -72,6 +76,13 @@ class SequenceWindows(Dataset[Sequence]):
             series = list(frames) if isinstance(frames, list | tuple) else [frames]
             self._windows = _Cut(series, in_frames + out_frames, stride, any_size=size is not None)
         self.frame_shape = self._windows.frame_shape if size is None else (self._windows.frame_shape[0], *size)
+        channels = self.frame_shape[0]
+        self.out_channels = channels if out_channels is None else out_channels
+        if not 1 <= self.out_channels <= channels:
+            raise ValueError(
+                f"out_channels must be from 1 to {channels}, the channels of the frames, got {out_channels}; "
+                f"None forecasts all."
+            )
         if missing == "error" and self._windows.has_known_gaps():
             for index in range(len(self)):
                 self[index]  # the window with the gap says so
@@ -85,7 +96,7 @@ class SequenceWindows(Dataset[Sequence]):
         if not -len(self) <= index < len(self):
             raise IndexError(f"index must be below {len(self)}, the number of windows, got {index}.")
         index %= len(self)
-        frames = self.scaler.to_model(_to_tensor(self._windows[index]))
+        frames = self.scaler.to_model(to_tensor(self._windows[index]))
         self._check_values(frames, index)
         if self.size is not None and frames.ndim == 4 and frames.shape[2:] != self.size:
             frames = interpolate(frames, size=self.size, mode="bilinear", align_corners=False)
@@ -96,7 +107,7 @@ class SequenceWindows(Dataset[Sequence]):
                 f"got {tuple(frames.shape)}; make all windows of one shape."
             )
         past, future = frames.split([self.in_frames, self.out_frames])
-        return Sequence(past.nan_to_num(nan=0.0), future)
+        return Sequence(past.nan_to_num(nan=0.0), future[:, : self.out_channels])
 
     def _check_values(self, frames: Tensor, index: int) -> None:
         broken = frames.isinf() if self.missing == "mask" else ~frames.isfinite()
@@ -218,12 +229,3 @@ def _has_gaps(series: Series) -> bool:
     if isinstance(series, Tensor) and series.is_floating_point():
         return not torch.stack(series.aminmax()).isfinite().all()
     return False
-
-
-def _to_tensor(frames: Any) -> Tensor:
-    """`(T, C, H, W)` in float32."""
-    if np.ma.isMaskedArray(frames):
-        frames = np.ma.filled(frames.astype(np.float32), np.nan)
-    if not isinstance(frames, Tensor):
-        frames = torch.from_numpy(np.array(frames, dtype=np.float32, order="C"))
-    return (frames.unsqueeze(1) if frames.ndim == 3 else frames).to(torch.float32)

@@ -70,7 +70,8 @@ def _events(values: Tensor, threshold: float, scaler: Scaler) -> Tensor:
 
     The threshold goes into model units and back in single precision, as frames do: a value equal to it is an event.
     """
-    bound = scaler.to_physical(scaler.to_model(torch.tensor(threshold, dtype=torch.float32)).double())
+    channels = torch.full((values.shape[-3], 1, 1), threshold, dtype=torch.float32)
+    bound = scaler.to_physical(scaler.to_model(channels).double())
     return scaler.to_physical(values) >= bound.to(values.device)
 
 

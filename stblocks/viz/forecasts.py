@@ -60,7 +60,7 @@ def forecast_strip(
         row[0].set_ylabel(name)
         if name in ("true", "error"):
             target = rows[:3].ravel().tolist() if name == "true" else row.tolist()
-            figure.colorbar(image, ax=target, fraction=0.02, pad=0.01).set_label(scaler.unit)
+            figure.colorbar(image, ax=target, fraction=0.02, pad=0.01).set_label(str(scaler.unit))
     save(figure, path)
 
 

@@ -26,7 +26,7 @@ def physical(
         )
     if not 0 <= channel < past.shape[1]:
         raise ValueError(f"channel must be from 0 to {past.shape[1] - 1}, got {channel}.")
-    scaler = scaler or Scaler()
+    scaler = (scaler or Scaler()).channel(channel)
     seen, truth, forecast = (
         scaler.to_physical(frames[:, channel].detach().float().cpu()).numpy() for frames in (past, future, prediction)
     )

@@ -1,0 +1,120 @@
+"""Scalers go to model units and back, channel by channel, and are fitted to what they are shown."""
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stblocks.data import Scaler
+from stblocks.data.scaler import BLOCK
+from stblocks.train import Scores
+from stblocks.viz import forecast_strip
+
+DBZ = Scaler(offset=-10.0, scale=95.0, unit="dBZ")
+TWO = Scaler(offset=(1.0, -3.0), scale=(2.0, 0.5), unit=("K", "m"))
+
+
+@given(st.floats(-1e3, 1e3), st.floats(1e-3, 1e3), st.booleans())
+def test_round_trip(offset, scale, negative):
+    scaler = Scaler(offset, -scale if negative else scale)
+    values = np.linspace(offset - scale, offset + scale, 5)
+    np.testing.assert_allclose(scaler.to_physical(scaler.to_model(values)), values, atol=1e-9)
+    assert scaler.to_model(offset) == 0
+    assert scaler.to_model(offset + scaler.scale) == pytest.approx(1, abs=1e-3)
+    assert scaler.to_physical(torch.ones(1)).item() == pytest.approx(offset + scaler.scale, abs=1e-3)
+
+
+def test_the_offset_stays_out_of_the_scale():
+    assert DBZ.to_model(37.5) == 0.5
+    assert DBZ.to_physical(0.5) == 37.5
+
+
+@pytest.mark.parametrize("lead", [(), (3,), (2, 3)])
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("kind", ["float32", "float64", "int32", "tensor", "half"])
+def test_each_channel_has_its_own(lead, channels, kind):
+    frames = np.random.default_rng(0).integers(-9, 9, (*lead, channels, 2, 3)).astype(float)
+    expected = np.stack([TWO.channel(c).to_model(frames[..., c, :, :]) for c in range(channels)], axis=-3)
+    values = {"tensor": torch.tensor(frames).float(), "half": torch.tensor(frames).half()}.get(kind)
+    values = frames.astype(kind) if values is None else values
+    model = TWO.to_model(values)
+    np.testing.assert_allclose(np.asarray(model), expected, rtol=1e-3 if kind == "half" else 1e-6)
+    np.testing.assert_allclose(np.asarray(TWO.to_physical(model)), frames, atol=1e-2 if kind == "half" else 1e-5)
+    assert kind == "int32" or model.dtype == values.dtype
+
+
+def test_fields_go_through_json():
+    assert Scaler(**json.loads(json.dumps(asdict(TWO)))) == TWO
+    assert hash(TWO) != hash(DBZ)
+    assert TWO.channel(1) == Scaler(-3.0, 0.5, "m")
+    assert DBZ.channel(1) == DBZ
+
+
+@given(st.integers(1, 3), st.sampled_from([1, 7, BLOCK, BLOCK + 1, 2 * BLOCK + 3]), st.integers(0, 9))
+def test_fits_are_those_of_the_values_that_are_known(channels, length, seed):
+    rng = np.random.default_rng(seed)
+    values = rng.normal(280, 3, (length, channels, 2, 2)).astype(np.float32)
+    values[rng.random(values.shape) < 0.2] = np.nan
+    values[0, :, 0] = [1, 600]
+    known = [values[:, c][~np.isnan(values[:, c])].astype(float) for c in range(channels)]
+    scaler = Scaler.standard(values, "K")
+    np.testing.assert_allclose(scaler.offset, [each.mean() for each in known], rtol=1e-9)
+    np.testing.assert_allclose(scaler.scale, [each.std() for each in known], rtol=1e-9)
+    for low in (0.0, -1.0):
+        model = Scaler.min_max(values, low=low).to_model(values)
+        np.testing.assert_allclose(np.nanmin(model, axis=(0, 2, 3)), low, atol=1e-5)
+        np.testing.assert_allclose(np.nanmax(model, axis=(0, 2, 3)), 1, atol=1e-5)
+    flat = values.reshape(length, -1, 2)
+    whole = np.concatenate(known)
+    scaler = Scaler.standard(flat, "K")
+    assert (scaler.offset, scaler.scale, scaler.unit) == (pytest.approx(whole.mean()), pytest.approx(whole.std()), "K")
+
+
+def test_fits_take_tensors_and_masked_arrays():
+    values = np.arange(24.0).reshape(6, 2, 2)
+    masked = np.ma.masked_greater(np.concatenate([values, 0 * values + 1e9]), 1e6)
+    assert Scaler.min_max(masked) == Scaler.min_max(torch.from_numpy(values)) == Scaler(0.0, 23.0)
+
+
+def test_scores_and_pictures_know_the_channels(tmp_path):
+    target = torch.zeros(1, 1, 2, 8, 8)  # 1 K and -3 m
+    prediction = target + torch.tensor([1.0, 2.0]).view(2, 1, 1)  # 3 K and -2 m
+    for channels, error, csi in ((2, (2 + 1) / 2, 1 / 2), (1, 2, 1)):
+        scores = Scores(thresholds=(-2.5,), scaler=TWO, metrics=["mae@physical"])
+        scores.update(prediction[:, :, :channels], target[:, :, :channels])
+        pooled = scores.compute().pooled
+        assert (pooled["mae@physical"], pooled["csi@-2.5"]) == pytest.approx((error, csi), abs=1e-6)
+    forecast_strip(target[0], target[0], prediction[0], tmp_path / "strip.png", TWO, channel=1)
+
+
+@pytest.mark.parametrize(
+    "values", [{"scale": 0.0}, {"scale": np.inf}, {"offset": np.nan}, {"scale": (1.0, 0.0)}, {"offset": ()}]
+)
+def test_numbers_that_no_scaler_has(values):
+    with pytest.raises(ValueError, match=r"finite offset and a finite scale other than 0, got Scaler\("):
+        Scaler(**values)
+
+
+FIELD = np.random.default_rng(0).random((5, 2, 3, 3))
+HALF = np.stack([FIELD[:, 0], np.full((5, 3, 3), 7.5)], axis=1)
+ERRORS = [
+    (lambda: Scaler((1.0, 2.0), (1.0, 2.0, 3.0)), r"tuples of one length, an entry for each channel, got Scaler\("),
+    (lambda: TWO.to_model(1.0), r"2 channels needs values \(..., C, H, W\) .* got \(\); scaler.channel\(index\)"),
+    (lambda: TWO.to_model(torch.zeros(3, 1, 1)), r"at most as many, got \(3, 1, 1\)"),
+    (lambda: Scaler.standard(HALF), r"Channel 1 is 7.5 everywhere.*leave it out, or .* Scaler\(offset, scale\)"),
+    (lambda: Scaler.min_max(HALF), r"Channel 1 is 7.5 everywhere"),
+    (lambda: Scaler.standard(FIELD * [[[[1.0]], [[np.nan]]]]), r"Channel 1 has no values to fit a scaler to"),
+    (lambda: Scaler.min_max(FIELD, low=1.0), r"low must be below 1.*got 1.0"),
+    (lambda: Scaler.standard(FIELD[0, 0]), r"values must be \(T, C, H, W\) or \(T, H, W\), got shape \(3, 3\)"),
+    (lambda: Scaler.standard(FIELD[:0]), r"values must be .* got shape \(0, 2, 3, 3\)"),
+]
+
+
+@pytest.mark.parametrize(("make", "message"), ERRORS, ids=[message for _, message in ERRORS])
+def test_errors(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
