@@ -43,12 +43,11 @@ class MapNorm(nn.LayerNorm):
         return functional.layer_norm(maps.movedim(1, -1), weight.shape, weight, bias, self.eps).movedim(-1, 1)
 
 
-class Pointwise(nn.Linear):
-    """A 1x1 convolution, as the matrix product it is: of channels-last maps it makes no copy."""
+class Pointwise(nn.Conv2d):
+    """A 1x1 convolution: a linear layer over the channels at every position."""
 
-    def forward(self, maps: Tensor) -> Tensor:
-        """`(B, in_channels, H, W)` to `(B, out_channels, H, W)`."""
-        return super().forward(maps.movedim(1, -1)).movedim(-1, 1)
+    def __init__(self, in_channels: int, out_channels: int, *, bias: bool = True) -> None:
+        super().__init__(in_channels, out_channels, 1, bias=bias)
 
 
 def depthwise(channels: int, kernel_size: int, *, dilation: int = 1) -> nn.Conv2d:
