@@ -100,7 +100,7 @@ def simvpv2_s(
     translator: str = "gsta",
     translator_channels: int = 512,
     num_layers: int = 8,
-    mlp_ratio: float = 8.0,
+    mlp_ratio: float | None = None,
     drop: float = 0.0,
     drop_path: float = 0.0,
     gate: str | None = None,
@@ -108,21 +108,25 @@ def simvpv2_s(
 ) -> DirectForecaster:
     """SimVPv2-S: a translator of gSTA blocks, or of the blocks that `translator` names in `TRANSLATORS`.
 
+    `mlp_ratio` is 8 by default, `drop` and `drop_path` 0; a block that lacks what is asked for refuses it by name.
     `drop_path` grows evenly from 0 in the first block. `gate="gfm"` lets a GFM gate the result of every block by what
     the block was given. `checkpointing` recomputes each block in backward instead of keeping its activations.
     """
     frames = FrameCoder(
         in_channels, image_size, out_channels, in_frames, out_frames, channels, encoder_layers, kernel_size
     )
-    make = find_translator(translator)
+    make, (before, after) = find_translator(translator), frames.widths
     gated = gate is not None and choose("gate", gate, ("gfm",)) == gate
 
     def block(layer: int, width: int) -> nn.Module:
-        path = drop_path * layer / max(num_layers - 1, 1)
-        made = make(width, layer=layer, size=frames.size, mlp_ratio=mlp_ratio, drop=drop, drop_path=path)
+        options = {"drop": drop, "drop_path": drop_path * layer / max(num_layers - 1, 1)}
+        options = {name: value for name, value in options.items() if value}  # a block may lack what is not asked for
+        if mlp_ratio is not None:
+            options["mlp_ratio"] = mlp_ratio
+        resized = width != (after if layer == num_layers - 1 else translator_channels)
+        made = make(width, layer=layer, size=frames.size, resized=resized, **options)
         return Gated(width, made) if gated else made
 
-    before, after = frames.widths
     stack = Translator(
         before, translator_channels, after, num_layers=num_layers, block=block, checkpointing=checkpointing
     )
