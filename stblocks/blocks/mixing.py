@@ -81,10 +81,14 @@ class ConvMLP(nn.Module):
 
 
 def start_like_he(module: nn.Module) -> None:
-    """Start convolutions, 1x1 ones too, from a normal distribution of variance 2 / fan-out and biases from zero."""
+    """Start convolutions and linear layers from a normal distribution of variance 2 / fan-out, biases from zero.
+
+    As released.
+    """
     for part in module.modules():
-        if isinstance(part, nn.Conv2d):
-            fan_out = part.out_channels * part.weight[0, 0].numel() // part.groups
+        if isinstance(part, nn.Conv2d | nn.Linear):
+            groups = part.groups if isinstance(part, nn.Conv2d) else 1
+            fan_out = part.weight[:, 0].numel() // groups
             nn.init.normal_(part.weight, std=sqrt(2 / fan_out))
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
