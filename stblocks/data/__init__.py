@@ -7,6 +7,7 @@ from .scaler import Scaler
 from .sequence import Sequence
 from .shanghai import Shanghai2020
 from .synthetic import SyntheticRadar
+from .weatherbench import WeatherBench
 from .windows import SequenceWindows
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "SequenceWindows",
     "Shanghai2020",
     "SyntheticRadar",
+    "WeatherBench",
     "moving_mnist_test",
 ]

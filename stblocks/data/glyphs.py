@@ -1,17 +1,14 @@
 """Small grey images to move about: handwritten digits from files, or digits drawn from a font."""
 
-import zlib
 from functools import lru_cache
-from lzma import LZMAError
 from pathlib import Path
 from typing import TypeVar
-from zipfile import BadZipFile
 
 import numpy as np
-from numpy.lib.npyio import NpzFile
 from torch import Tensor
 from torchvision import datasets
 
+from .npz import load_arrays
 from .split import Split, check_split
 
 Items = TypeVar("Items", np.ndarray, Tensor)
@@ -82,11 +79,7 @@ def _from_mnist(root: Path, split: Split) -> np.ndarray:
 
 
 def _from_npz(path: Path, split: Split) -> np.ndarray:
-    try:
-        with open(path, "rb") as file, NpzFile(file) as stored:  # np.load does not close a broken file
-            arrays = dict(stored)
-    except (OSError, ValueError, EOFError, BadZipFile, LZMAError, zlib.error) as error:
-        raise ValueError(f"{path} is not a whole .npz file ({error}); fetch it again.") from error
+    arrays = load_arrays(path)
     if "images" not in arrays or ("train_index" in arrays) != ("test_index" in arrays):
         raise ValueError(
             f"{path} has the arrays {', '.join(arrays)}; it needs 'images', (N, H, W), and where splits differ both "

@@ -1,6 +1,6 @@
 """The line between model units and physical units."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Protocol, Self, TypeVar
@@ -89,6 +89,13 @@ class Scaler:
         scale = (most - least) / (1 - low)
         return cls(_field(least - low * scale, values), _field(scale, values), unit)
 
+    @classmethod
+    def of_channels(cls, channels: Iterable["Scaler"]) -> Self:
+        """One scaler out of one for each channel."""
+        rows = [(_entries(each.offset)[0], _entries(each.scale)[0], str(each.unit)) for each in channels]
+        offset, scale, unit = zip(*rows, strict=True)
+        return cls(offset, scale, unit)
+
     def to_model(self, physical: Values) -> Values:
         """Numbers, arrays or tensors in model units."""
         return (physical - _column(self.offset, physical)) / _column(self.scale, physical)
@@ -98,7 +105,14 @@ class Scaler:
         return model * _column(self.scale, model) + _column(self.offset, model)
 
     def channel(self, index: int) -> "Scaler":
-        """That of one channel alone, for arrays without a channel axis."""
+        """That of one channel alone, for arrays without a channel axis.
+
+        Raises:
+            ValueError: If there is no such channel.
+        """
+        for each in (self.offset, self.scale, self.unit):
+            if isinstance(each, tuple) and not 0 <= index < len(each):
+                raise ValueError(f"index must be from 0 to {len(each) - 1}, the channels of the scaler, got {index}.")
         return Scaler(_entry(self.offset, index), _entry(self.scale, index), _entry(self.unit, index))
 
 
