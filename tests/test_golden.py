@@ -4,8 +4,9 @@ import pytest
 from golden import FOLDER, load
 from golden_metrics import ADAPTERS as METRICS
 from golden_recurrent import ADAPTERS as RECURRENT
+from golden_simvp import ADAPTERS as SIMVP
 
-ADAPTERS = RECURRENT | METRICS
+ADAPTERS = RECURRENT | METRICS | SIMVP
 CLAIMED = {name.partition("__")[0] for name in ADAPTERS}
 FILES = sorted(path for path in FOLDER.glob("*.safetensors") if path.name.partition("__")[0] in CLAIMED)
 

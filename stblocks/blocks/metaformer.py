@@ -94,9 +94,9 @@ class MLP(nn.Sequential):
 
 
 def start_like_transformers(module: nn.Module) -> None:
-    """Start linear layers from a truncated normal distribution, and their biases from zero."""
+    """Start linear layers, 1x1 convolutions too, from a truncated normal distribution and biases from zero."""
     for part in module.modules():
-        if isinstance(part, nn.Linear):
+        if isinstance(part, nn.Linear | Pointwise):
             nn.init.trunc_normal_(part.weight, std=SPREAD)
             if part.bias is not None:
                 nn.init.zeros_(part.bias)

@@ -132,7 +132,7 @@ class ConvNeXtBlock(MapBlock):
         from timm.models.convnext import ConvNeXtBlock as Block
 
         super().__init__(channels)
-        self.block = Block(channels, mlp_ratio=mlp_ratio, drop_path=drop_path)
+        self.block = Block(channels, mlp_ratio=mlp_ratio, conv_mlp=True, drop_path=drop_path)
         start_like_he(self)
 
     def forward(self, h: Tensor) -> Tensor:

@@ -36,11 +36,16 @@ def _mlp_mixer(
     return MLPMixerBlock(channels, size=size, mlp_ratio=mlp_ratio, **options)
 
 
-def _swin(
-    channels: int, *, layer: int, size: tuple[int, int], resized: bool, mlp_ratio: float = MLP_RATIO, **options: Any
-) -> nn.Module:
+def _swin(mask_shift: bool) -> Callable[..., nn.Module]:
     """Windows of 4, as released; every second layer shifts them."""
-    return SwinBlock(channels, window_size=4, shift=layer % 2 == 1, mlp_ratio=mlp_ratio, **options)
+
+    def make(
+        channels: int, *, layer: int, size: tuple[int, int], resized: bool, mlp_ratio: float = MLP_RATIO, **options: Any
+    ) -> nn.Module:
+        options |= {"window_size": 4, "shift": layer % 2 == 1, "mask_shift": mask_shift}
+        return SwinBlock(channels, mlp_ratio=mlp_ratio, **options)
+
+    return make
 
 
 def _uniformer(
@@ -63,7 +68,8 @@ TRANSLATORS: dict[str, Callable[..., nn.Module]] = {
     "gsta": _plain(GSTA),
     "tau": _plain(TAU),
     "vit": _plain(ViTBlock),
-    "swin": _swin,
+    "swin": _swin(mask_shift=True),
+    "swin_unmasked": _swin(mask_shift=False),
     "poolformer": _plain(PoolFormerBlock),
     "mlpmixer": _mlp_mixer,
     "convmixer": _conv_mixer,

@@ -138,7 +138,8 @@ class Plan:
                 raise ValueError(f"state_dict must hold {missing[0]}; it holds {', '.join(sorted(official))[:300]}.")
             left.difference_update(parts)
             value = torch.cat([official[part] for part in parts]) if len(parts) > 1 else official[parts[0]]
-            ours[name] = value.flatten(1) if value.shape[2:] == (1, 1) and own[name].ndim == 2 else value
+            alike = _long_axes(value) == _long_axes(own[name])  # a linear layer is a 1x1 convolution
+            ours[name] = value.reshape(own[name].shape) if alike else value
         if left:
             raise ValueError(
                 f"state_dict holds {', '.join(sorted(left))}, unknown to this kind; is the config its own?"
@@ -149,6 +150,10 @@ class Plan:
         self.module.to(next(iter(ours.values())).dtype)
         load_weights(self.module, ours, "state_dict")
         return self.module
+
+
+def _long_axes(value: Tensor) -> list[int]:
+    return [side for side in value.shape if side != 1]
 
 
 def block_names(

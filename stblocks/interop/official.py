@@ -6,11 +6,16 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from . import cms_lstm, gmg, predrnn
+from . import cms_lstm, gmg, predrnn, simvp
 from .names import Plan
 
 #: What can be read: `<family>/<block>` to a function from the released configuration to our module and its names there.
-KINDS: dict[str, Callable[[Mapping[str, Any]], Plan]] = {**gmg.KINDS, **predrnn.KINDS, **cms_lstm.KINDS}
+KINDS: dict[str, Callable[[Mapping[str, Any]], Plan]] = {
+    **gmg.KINDS,
+    **predrnn.KINDS,
+    **cms_lstm.KINDS,
+    **simvp.KINDS,
+}
 
 
 def from_official(kind: str, config: Mapping[str, Any], state_dict: Mapping[str, Tensor]) -> nn.Module:
