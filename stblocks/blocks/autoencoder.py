@@ -54,7 +54,7 @@ class ConvUnit(nn.Module):
         )
         self.norm = nn.GroupNorm(2, channels)
         nn.init.trunc_normal_(self.conv.weight, std=SPREAD)
-        nn.init.zeros_(self.conv.bias)
+        nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
 
     def forward(self, maps: Tensor) -> Tensor:
         """A map of `channels`."""

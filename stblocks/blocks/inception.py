@@ -114,6 +114,6 @@ class InceptionUNet(nn.Module):
             maps = down(maps)
             found.append(maps)
         maps = self.up[0](found.pop())
-        for up in self.up[1:]:  # type: ignore[index]
+        for up in self.up[1:]:
             maps = up(torch.cat([maps, found.pop()], dim=1))
         return maps

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -57,8 +58,24 @@ def depthwise(channels: int, kernel_size: int, *, dilation: int = 1) -> nn.Conv2
         ValueError: If the kernel is even.
     """
     check_odd("kernel_size", kernel_size)
-    padding = kernel_size // 2 * dilation
-    return nn.Conv2d(channels, channels, kernel_size, padding=padding, dilation=dilation, groups=channels)
+    kind = nn.Conv2d if dilation == 1 else Dilated
+    return kind(channels, channels, kernel_size, padding=kernel_size // 2, dilation=dilation, groups=channels)
+
+
+class Dilated(nn.Conv2d):
+    """A dilated convolution, as a dense one on each grid of every `dilation`-th row and column.
+
+    The same sums, for which there are faster kernels. `padding` is that of the dense convolution.
+    """
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """`(B, in_channels, H, W)` to `(B, out_channels, H, W)`."""
+        (height, width), (i, j) = maps.shape[2:], self.dilation
+        padded = functional.pad(maps, (0, -width % j, 0, -height % i)).movedim(1, -1)
+        grids = rearrange(padded, "b (h i) (w j) c -> (b i j) h w c", i=i, j=j).movedim(-1, 1)
+        grids = functional.conv2d(grids, self.weight, self.bias, padding=self.padding, groups=self.groups)
+        maps = rearrange(grids.movedim(1, -1), "(b i j) h w c -> b (h i) (w j) c", i=i, j=j)
+        return maps[:, :height, :width].movedim(-1, 1)
 
 
 def check_odd(argument: str, kernel_size: int) -> None:

@@ -176,8 +176,11 @@ def simvp(
         in_channels, image_size, out_channels, in_frames, out_frames, channels, encoder_layers, kernel_size
     )
     before, after = frames.widths
-    options = {"num_layers": num_layers, "kernel_sizes": translator_kernel_sizes, "groups": groups}
-    return frames.build(InceptionUNet(before, translator_channels, after, **options))
+    kernel_sizes = translator_kernel_sizes
+    stack = InceptionUNet(
+        before, translator_channels, after, num_layers=num_layers, kernel_sizes=kernel_sizes, groups=groups
+    )
+    return frames.build(stack)
 
 
 @register_model(paper="a recurrent translator in SimVP, ours")
