@@ -22,14 +22,17 @@ FORMULAS: dict[Callable[..., Any], Callable[..., int]] = {}
 
 
 class MultiplyAdds(NamedTuple):
-    """What a forecast takes."""
+    """What a forecast takes: `products`, that is convolutions, matrix products and attention, and `formulas`.
 
-    products: int  #: convolutions, matrix products and attention
-    formulas: int  #: what `FORMULAS` say
+    The latter are operations made of elementwise ones that do the work of products: the selective scan.
+    """
+
+    products: int
+    formulas: int
 
     @property
     def total(self) -> int:
-        """Both."""
+        """Both together."""
         return self.products + self.formulas
 
 

@@ -92,12 +92,15 @@ def test_formulas_stand_for_the_parts(monkeypatch):
 
 
 def test_nothing_is_computed_and_the_model_is_left_as_it_was():
-    model = Each(nn.Sequential(nn.Conv2d(2, 2, 3, padding=1), nn.BatchNorm2d(2))).double()
+    dtypes = []
+    note = Function(lambda x: dtypes.append(x.dtype) or x)
+    model = Each(nn.Sequential(nn.Conv2d(2, 2, 3, padding=1), nn.BatchNorm2d(2), note)).double()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     large = torch.empty(1, 1, 2, 2**20, 2**20, dtype=torch.float64, device="meta")
     assert count_multiply_adds(model, large, 1).products == 2**40 * 2 * 2 * 9
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
     assert model.training
+    assert dtypes == [torch.float64]
 
 
 @pytest.mark.parametrize("name", ["predrnn", "predrnnv2", "gmg_l"])
