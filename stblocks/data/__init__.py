@@ -2,17 +2,20 @@
 
 from .cikm import CIKM2017, CIKM_DBZ
 from .folders import FrameFolders
+from .kth import KTH
 from .moving_mnist import MovingMNIST, moving_mnist_test
 from .scaler import Scaler
 from .sequence import Sequence
 from .shanghai import Shanghai2020
 from .synthetic import SyntheticRadar
+from .taxibj import TaxiBJ
 from .weatherbench import WeatherBench
 from .windows import SequenceWindows
 
 __all__ = [
     "CIKM2017",
     "CIKM_DBZ",
+    "KTH",
     "FrameFolders",
     "MovingMNIST",
     "Scaler",
@@ -20,6 +23,7 @@ __all__ = [
     "SequenceWindows",
     "Shanghai2020",
     "SyntheticRadar",
+    "TaxiBJ",
     "WeatherBench",
     "moving_mnist_test",
 ]

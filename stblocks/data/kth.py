@@ -1,0 +1,181 @@
+"""KTH: people who walk, jog, run, box, wave and clap, 10 frames to 20 or 40."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+from types import ModuleType
+from zipfile import BadZipFile, ZipFile
+
+import numpy as np
+
+from .scaler import Scaler
+from .series import Coded
+from .split import Split, check_split
+from .windows import SequenceWindows, check_at_least_one
+
+PERSONS = {"train": range(1, 17), "test": range(17, 26)}
+CLIP = re.compile(r"(person(\d\d)_[a-z]+_d\d)_uncomp\.avi$")
+
+
+class KTH(SequenceWindows):
+    """Human actions, filmed 25 times a second in grey at 160 x 120: windows of clips, values in [0, 1].
+
+    Schuldt et al., ICPR 2004; https://www.csc.kth.se/cvap/actions/ has a zip file for each of six actions with clips
+    `person01_walking_d1_uncomp.avi`: 25 persons, 4 scenes. They are read as they are, or unpacked at any depth, a clip
+    when it is asked for; the last 8 stay decoded. Persons 1 to 16 are for training, 17 to 25 for testing. Where the
+    official `00sequences.txt` lies beside them, windows keep to its ranges of frames, each a walk, or so, from end to
+    end; else whole clips count, empty frames included. Ranges shorter than a window are left out. Reading clips needs
+    `pip install 'stblocks[data]'`.
+
+    Args:
+        root: Folder with zip files or clips, or one of the zip files.
+        split: The part to read.
+        in_frames: Frames a forecast starts from.
+        out_frames: Frames to forecast; papers take 20 and 40.
+        stride: Frames from the start of a window to that of the next.
+        size: `(H, W)` to resize frames to, bilinear; `None` leaves them.
+
+    Raises:
+        ValueError: If there are no clips for the split, one is broken, or all are shorter than a window.
+        ImportError: If av is not installed.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        split: Split = "train",
+        *,
+        in_frames: int = 10,
+        out_frames: int = 20,
+        stride: int = 1,
+        size: tuple[int, int] | None = (128, 128),
+    ) -> None:
+        check_split(split)
+        check_at_least_one(in_frames=in_frames, out_frames=out_frames)
+        if split == "validation":
+            raise ValueError("KTH has no validation part: persons 1 to 16 are for training, 17 to 25 for testing.")
+        root, frames = Path(root), in_frames + out_frames
+        clips = [clip for name, clip in sorted(_find(root).items()) if int(name[6:8]) in PERSONS[split]]
+        if not clips:
+            raise ValueError(
+                f"{root} has no clips for '{split}', persons {PERSONS[split][0]} to {PERSONS[split][-1]}: no files "
+                f"person.._.._d._uncomp.avi, nor zip files of them; name the folder that has them."
+            )
+        ranges = _ranges((root if root.is_dir() else root.parent) / "00sequences.txt")
+        parts = [part for clip in clips for part in _parts(clip, ranges)]
+        if not (long := [part for part in parts if part.shape[0] >= frames]):
+            longest = max((part.shape[0] for part in parts), default=0)
+            raise ValueError(f"All clips are shorter than {frames} frames, at most {longest}; take fewer frames.")
+        scaler = Scaler()
+        super().__init__(
+            [Coded(part, scaler) for part in long], in_frames, out_frames, stride=stride, size=size, scaler=scaler
+        )
+
+
+@dataclass(frozen=True)
+class Clip:
+    """An AVI file, or one in a zip file."""
+
+    name: str  #: such as person01_walking_d1
+    file: Path
+    member: str = ""  #: of the zip file
+
+    def read(self) -> bytes:
+        """All of it."""
+        if not self.member:
+            return self.file.read_bytes()
+        with ZipFile(self.file) as archive:
+            return archive.read(self.member)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The series of frames `first` to `last - 1` of a clip, uint8 `(T, H, W)`."""
+
+    clip: Clip
+    first: int
+    last: int
+    size: tuple[int, int]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """`(T, H, W)`."""
+        return (self.last - self.first, *self.size)
+
+    def __getitem__(self, frames: slice, /) -> np.ndarray:
+        clip = _decode(self.clip)
+        if len(clip) < self.last:
+            raise ValueError(
+                f"{self.clip.name} ends after {len(clip)} frames, fewer than the {self.last} it announces; "
+                f"fetch it again, or remove it."
+            )
+        return clip[self.first : self.last][frames]
+
+
+def _find(root: Path) -> dict[str, Clip]:
+    """All clips by name; those unpacked come before those in zip files."""
+    if not root.exists():
+        raise ValueError(f"There is no {root}; name the folder of the zip files or clips.")
+    clips: dict[str, Clip] = {}
+    for file in sorted(root.glob("*.zip")) if root.is_dir() else [root]:
+        try:
+            with ZipFile(file) as archive:
+                members = archive.namelist()
+        except BadZipFile as error:
+            raise ValueError(f"{file} is not a whole zip file ({error}); fetch it again.") from error
+        clips |= {found[1]: Clip(found[1], file, each) for each in members if (found := CLIP.search(each))}
+    clips |= {found[1]: Clip(found[1], file) for file in root.rglob("*.avi") if (found := CLIP.search(file.name))}
+    return clips
+
+
+def _ranges(file: Path) -> dict[str, list[tuple[int, int]]] | None:
+    """First frame, from 0, and the one after the last of each range, by clip; `None` without a file."""
+    if not file.is_file():
+        return None
+    lines = re.findall(r"(person\d\d_[a-z]+_d\d)\s+frames\s+([-\d, \t]+)", file.read_text())
+    return {
+        name: [(int(first) - 1, int(last)) for first, last in re.findall(r"(\d+)-(\d+)", text)] for name, text in lines
+    }
+
+
+def _parts(clip: Clip, ranges: dict[str, list[tuple[int, int]]] | None) -> list[Part]:
+    frames, *size = _shape(clip)
+    if ranges is None:
+        return [Part(clip, 0, frames, (size[0], size[1]))]
+    if clip.name not in ranges:
+        raise ValueError(f"00sequences.txt says nothing of {clip.name}; fetch it again, or remove one of them.")
+    return [Part(clip, first, min(last, frames), (size[0], size[1])) for first, last in ranges[clip.name]]
+
+
+def _shape(clip: Clip) -> tuple[int, int, int]:
+    """`(T, H, W)`, as the file announces it."""
+    av = _av()
+    try:
+        with av.open(BytesIO(clip.read())) as container:
+            stream = container.streams.video[0]
+            return stream.frames, stream.height, stream.width
+    except (av.FFmpegError, BadZipFile, IndexError) as error:
+        raise ValueError(f"{clip.name} of {clip.file} is not a whole clip ({error}); fetch it again.") from error
+
+
+@lru_cache(maxsize=8)  # some 10 MB each
+def _decode(clip: Clip) -> np.ndarray:
+    """All frames, `(T, H, W)` in uint8."""
+    av = _av()
+    try:
+        with av.open(BytesIO(clip.read())) as container:
+            frames = np.stack([frame.to_ndarray(format="gray") for frame in container.decode(video=0)])
+    except (av.FFmpegError, BadZipFile, ValueError) as error:
+        raise ValueError(f"{clip.name} of {clip.file} is not a whole clip ({error}); fetch it again.") from error
+    frames.flags.writeable = False
+    return frames
+
+
+def _av() -> ModuleType:
+    try:
+        import av
+    except ImportError as error:
+        raise ImportError("Reading clips needs av: pip install 'stblocks[data]'.") from error
+    return av
