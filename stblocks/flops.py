@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.func import functional_call
-from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode, conv_flop_count, sdpa_flop_count
 
 #: What torch's counter leaves out, attention only up to some version; shapes to its unit, two for a multiply-add.
@@ -16,15 +15,14 @@ UNCOUNTED: dict[Any, Callable[..., int]] = {
     torch.ops.torchvision.deform_conv2d: lambda x, weight, *_, out_shape, **__: conv_flop_count(x, weight, out_shape),
 }
 
-#: Functions that are counted by a formula in place of their parts: function to (its arguments to multiply-adds). They
-#: must be open to modes of torch, by `torch.overrides.wrap_torch_function`.
-FORMULAS: dict[Callable[..., Any], Callable[..., int]] = {}
+#: Operators made of elementwise operations that do the work of products, as the scan does; shapes to multiply-adds.
+FORMULAS: dict[Any, Callable[..., int]] = {}
 
 
 class MultiplyAdds(NamedTuple):
     """What a forecast takes: `products`, that is convolutions, matrix products and attention, and `formulas`.
 
-    The latter are operations made of elementwise ones that do the work of products: the selective scan.
+    The latter are operators made of elementwise operations that do the work of products: the selective scan.
     """
 
     products: int
@@ -61,28 +59,10 @@ def count_multiply_adds(model: nn.Module, past: Tensor, horizon: int) -> Multipl
     def fake(tensor: Tensor) -> Tensor:
         return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="cpu")
 
-    counter = FlopCounterMode(display=False, custom_mapping=UNCOUNTED)
-    with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad(), counter, _ByFormula(counter) as by_formula:
+    counter = FlopCounterMode(display=False, custom_mapping=UNCOUNTED | FORMULAS)
+    with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad(), counter:
         weights = {name: fake(tensor) for name, tensor in [*model.named_parameters(), *model.named_buffers()]}
         functional_call(model, weights, (fake(past), horizon))
-    return MultiplyAdds(counter.get_total_flops() // 2 - by_formula.parts, by_formula.total)
-
-
-class _ByFormula(TorchFunctionMode):
-    """Adds up what `FORMULAS` say, and what `counter` counts inside those functions."""
-
-    def __init__(self, counter: FlopCounterMode) -> None:
-        super().__init__()
-        self.counter, self.total, self.parts = counter, 0, 0
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        if func not in FORMULAS:
-            return func(*args, **kwargs)
-        self.total += FORMULAS[func](*args, **kwargs)
-        before = self.counter.get_total_flops()
-        result = func(*args, **kwargs)
-        self.parts += (self.counter.get_total_flops() - before) // 2
-        return result
+    counts = counter.get_flop_counts().get("Global", {})
+    formulas = sum(counts.get(operator, 0) for operator in FORMULAS)
+    return MultiplyAdds((sum(counts.values()) - formulas) // 2, formulas)

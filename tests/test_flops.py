@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional
-from torch.overrides import wrap_torch_function
 
 from stblocks import create_model, flops
 from stblocks.flops import count_multiply_adds
@@ -78,17 +77,20 @@ def test_deformable_convolution_is_a_convolution(backend):
     assert count(body) == (6 * 6 * 8 * 4 * 5 * 9, 0)
 
 
-def test_formulas_stand_for_the_parts(monkeypatch):
-    @wrap_torch_function(lambda x, *args, **kwargs: (x,))
-    def op(x, weight=2):
-        return x @ x.mT @ x * weight
+def test_operators_of_our_own_are_counted_by_formula(monkeypatch):
+    @torch.library.custom_op("stblocks_tests::cumulate", mutates_args=())
+    def cumulate(x: torch.Tensor, weight: int) -> torch.Tensor:
+        raise AssertionError("nothing should be computed")
 
-    body = nn.Sequential(nn.Linear(8, 8), Function(op), Function(lambda x: op(x, weight=3)))
+    cumulate.register_fake(lambda x, weight: x.new_empty(x.shape))
+    body = nn.Sequential(nn.Linear(8, 8), Function(lambda x: cumulate(x, 2)), Function(lambda x: cumulate(x, 3)))
     products = 6 * 4 * (6 * 8 * 8)
-    assert count(body) == (products + 2 * 6 * 4 * (2 * 6 * 6 * 8), 0)
-    monkeypatch.setitem(flops.FORMULAS, op, lambda x, weight=2: weight * x.shape[-1])
+    assert count(body) == (products, 0)
+    operator = torch.ops.stblocks_tests.cumulate
+    monkeypatch.setitem(flops.FORMULAS, operator, lambda x, weight, **_: weight * x[-1])
     assert count(body) == (products, 5 * 8)
     assert count(body).total == products + 5 * 8
+    assert count(lambda x: x) == (0, 0)
 
 
 def test_nothing_is_computed_and_the_model_is_left_as_it_was():
