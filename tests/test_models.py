@@ -1,5 +1,6 @@
 """The registry, published parameter counts, saving and loading."""
 
+import inspect
 import json
 from argparse import Namespace
 from importlib.metadata import EntryPoint
@@ -34,6 +35,17 @@ PUBLISHED = [
 ]
 
 
+SMALL = {"channels": 4, "num_layers": 2, "patch_size": 2, "kernel_size": 3}
+#: For networks of other dimensions.
+ALSO_SMALL = {"depth": 2, "depths_down": [1, 1], "depths_up": [1, 1], "state_dim": 2}
+
+
+def small_options(name):
+    """Options that make a model small, those of them that it has."""
+    known = inspect.signature(model_entry(name).build).parameters
+    return {option: value for option, value in (SMALL | ALSO_SMALL).items() if option in known}
+
+
 def count(model):
     return sum(parameter.numel() for parameter in model.parameters())
 
@@ -53,15 +65,19 @@ def test_the_entry_knows_its_parameters(name):
 @pytest.mark.parametrize("name", list_models())
 def test_every_option_changes_something(name):
     """No option is swallowed: another value of it gives another model, or an error that speaks of it."""
-    small = {"channels": 8, "num_layers": 2, "patch_size": 1, "kernel_size": 3, "image_size": (8, 8)}
+    small = small_options(name) | {"channels": 8, "image_size": (8, 8)}
+    if "patch_size" in small:
+        small["patch_size"] = 1
     others = {
         "channels": 12, "num_layers": 3, "patch_size": 2, "kernel_size": 5, "image_size": (8, 10), "in_channels": 2,
         "forget_bias": 0.25, "norm": "layer", "checkpointing": True, "attention_channels": 3, "warp_kernel_size": 5,
         "focus": "pooled", "time_decay": "batch", "growth": "head", "peephole": "channel", "iterations": 2,
-        "scales": [2], "base": "predrnnpp", "plugs": ["se"],
+        "scales": [2], "base": "predrnnpp", "plugs": ["se"], "depth": 3, "depths_down": [2, 1], "depths_up": [1, 2],
+        "state_dim": 3, "expand": 1, "directions": ["rows"], "drop_path": 0.9, "window_size": 2, "mlp_ratio": 2.0,
     }  # fmt: skip
     base = create_model(name, **small)
-    others["norm"] = "group" if base.config["norm"] else "layer"
+    others["norm"] = "group" if base.config.get("norm") else "layer"
+    others["num_heads"] = [2, 4] if name.endswith("_d") else 2
     others["simple_focus"] = not base.config.get("simple_focus", True)
 
     def print_of(model):
@@ -72,7 +88,8 @@ def test_every_option_changes_something(name):
         frames = model(torch.rand(2, 2, model.in_channels, 8, 8), 2) if model.image_size in (None, (8, 8)) else None
         return shapes, None if frames is None else frames.sum().item(), model.checkpointing, model.image_size
 
-    for option in base.config.keys() - {"model"}:
+    only_reported = set() if "norm" in base.config else {"image_size"}
+    for option in base.config.keys() - {"model"} - only_reported:
         own = small | ({"plugs": ["se"]} if option == "scales" and name == "hybrid" else {})
         changed = own | {option: others[option]} | ({"norm": "layer"} if option == "image_size" else {})
         if option == "focus" and base.config["simple_focus"]:
@@ -142,15 +159,12 @@ def test_entry_points_are_loaded(monkeypatch, tmp_path):
     registry._load_plugins.cache_clear()
 
 
-SMALL = {"channels": 4, "num_layers": 2, "patch_size": 2, "kernel_size": 3}
-
-
 @pytest.mark.parametrize("name", list_models())
 def test_saving_and_loading(name, tmp_path):
-    model, past = create_model(name, image_size=(16, 16), **SMALL), torch.rand(1, 3, 1, 16, 16)
+    model, past = create_model(name, image_size=(16, 16), **small_options(name)).eval(), torch.rand(1, 3, 1, 16, 16)
     model.save_pretrained(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} >= {"config.json", "model.safetensors"}
-    other = Forecaster.from_pretrained(tmp_path)
+    other = Forecaster.from_pretrained(tmp_path).eval()
     assert other.config == model.config == json.loads((tmp_path / "config.json").read_text())
     assert torch.equal(other(past, 2), model(past, 2))
 
