@@ -44,6 +44,17 @@ BLOCKS: dict[str, Callable[[], st.Block]] = {
     "mimn-upper": lambda: st.MIMN(4, 4, first=False, kernel_size=1, norm=group),
     "mim": lambda: st.MIM(3, 4, kernel_size=3),
     "mim-norm": lambda: st.MIM(3, 4, kernel_size=1, forget_bias=0.0, norm=group),
+    "vit": lambda: st.ViTBlock(4, num_heads=2, mlp_ratio=2.0),
+    "swin": lambda: st.SwinBlock(4, num_heads=2, window_size=3, mlp_ratio=2.0),
+    "swin-shifted": lambda: st.SwinBlock(4, num_heads=1, window_size=2, shift=True, mlp_ratio=1.0),
+    "poolformer": lambda: st.PoolFormerBlock(4, mlp_ratio=2.0),
+    "convmixer": lambda: st.ConvMixerBlock(4, kernel_size=3),
+    "convnext": lambda: st.ConvNeXtBlock(4, mlp_ratio=2.0),
+    "van": lambda: st.VANBlock(4, kernel_size=9, dilation=2, mlp_ratio=2.0),
+    "hornet": lambda: st.HorNetBlock(8, mlp_ratio=1.0),
+    "moga": lambda: st.MogaBlock(5, mlp_ratio=2.0),
+    "uniformer": lambda: st.UniFormerBlock(4, mlp_ratio=2.0),
+    "uniformer-global": lambda: st.UniFormerBlock(4, relation="global", num_heads=2, mlp_ratio=2.0),
 }
 
 #: Smallest side of a map, where it is not 1.

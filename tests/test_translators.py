@@ -165,6 +165,11 @@ def test_a_window_larger_than_the_map_is_the_map():
     torch.testing.assert_close(large(maps), exact(maps))
 
 
+def test_orders_of_hornet_share_any_channels():
+    assert HorNetBlock(6, order=3).mixer.widths == [1, 3, 6]
+    testing.check_reach(lambda: HorNetBlock(6, order=3, kernel_size=3))
+
+
 def test_windows_shift_in_every_second_layer():
     assert [make("swin", layer=layer).shift for layer in range(4)] == [False, True, False, True]
 
