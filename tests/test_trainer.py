@@ -30,6 +30,7 @@ CHANGES = {
     "augment": (True, "weights"),
     "seed": (1, "weights"),
     "thresholds": ((0.5,), "records"),
+    "metrics": (("rmse@pixel",), "records"),
     "validate_every": (2, "records"),
     "keep_best": (2, "files"),
 }

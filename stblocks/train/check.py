@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..core import DirectForecaster
 from .config import TrainConfig
 from .metrics import SSIM_WINDOW
 
@@ -24,6 +25,10 @@ def check_run(
             problems.append("precision='fp16' needs a GPU, got a CPU; take 'bf16' or 'no'")
     if not callable(getattr(model, "rollout", None)):
         problems.append(f"model must have a method rollout(past, horizon, ...), got {type(model).__name__}")
+    if isinstance(model, DirectForecaster) and config.sampling != "none":
+        problems.append(
+            f"sampling must be 'none' for a direct model, which is fed no true future, got {config.sampling!r}"
+        )
     if 0 < len(validation_data) < processes:
         problems.append(f"validation_data must hold a sequence for each of {processes} processes")
     for name, data in (("train_data", train_data), ("validation_data", validation_data)):
@@ -54,15 +59,22 @@ def data_problems(data: Any, model: nn.Module) -> list[str]:
         if frames.ndim != 4 or not len(frames) or not frames.is_floating_point():
             return [f"must yield {name} as floats (T, C, H, W) with T >= 1, got {frames.dtype} {tuple(frames.shape)}"]
     problems = []
-    if past.shape[1:] != future.shape[1:]:
+    if past.shape[2:] != future.shape[2:] or past.shape[1] < future.shape[1]:
         problems.append(
-            f"must have past and future frames of one shape, got {[*past.shape[1:]]} and {[*future.shape[1:]]}"
+            f"must have future frames of the size of past ones, with their first channels, "
+            f"got {[*past.shape[1:]]} and {[*future.shape[1:]]}"
         )
     if not past.isfinite().all():
         problems.append("has NaN or infinite values in its first past; fill them")
     if min(past.shape[2:]) < SSIM_WINDOW:
         problems.append(f"must have frames of at least {SSIM_WINDOW} x {SSIM_WINDOW}, the window of SSIM")
-    for name, own in (("in_channels", past.shape[1]), ("image_size", list(past.shape[2:])), ("in_frames", len(past))):
+    shape = {
+        "in_channels": past.shape[1],
+        "out_channels": future.shape[1],
+        "image_size": [*past.shape[2:]],
+        "in_frames": len(past),
+    }
+    for name, own in shape.items():
         expected = getattr(model, name, None)
         expected = list(expected) if isinstance(expected, tuple) else expected
         if expected not in (None, own):

@@ -5,6 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_type_hints
 
+from ..data import Scaler
+from .metrics import value_metrics
+from .scores import DEFAULT_METRICS
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
@@ -33,6 +37,7 @@ class TrainConfig:
         seed: Of the order and the augmentation of the data, of sampling and of dropout.
         num_workers: Processes that load data; 0 loads in the training process.
         thresholds: Where CSI and the like cut, in the units of the data's scaler.
+        metrics: Names of the other scores, see the page on metrics.
         checkpoint_every: Steps between checkpoints; there is one after every validation too.
         validate_every: Epochs between validations; there is one after the last epoch too.
         patience: Stop after so many validations in a row without a lower MSE; `None` never does.
@@ -56,6 +61,7 @@ class TrainConfig:
     seed: int = 0
     num_workers: int = 0
     thresholds: tuple[float, ...] = ()
+    metrics: tuple[str, ...] = DEFAULT_METRICS
     checkpoint_every: int = 500
     validate_every: int = 1
     patience: int | None = None
@@ -75,6 +81,7 @@ class TrainConfig:
 
 Rule = tuple[str, Callable[[Any], bool]]  # what a value must be, and whether it is
 
+KNOWN = value_metrics(Scaler())
 OPTIONAL = ("grad_clip", "ema_decay", "patience")
 
 
@@ -101,4 +108,8 @@ RULES: dict[str, Rule] = {
     **{name: _choice(name) for name in ("schedule", "sampling", "precision")},
     "augment": ("True or False", lambda value: type(value) is bool),
     "thresholds": ("a tuple of numbers", lambda value: type(value) is tuple and all(map(_is_number, value))),
+    "metrics": (
+        f"a tuple of names among {', '.join(KNOWN)}",
+        lambda value: type(value) is tuple and {*value} <= KNOWN.keys(),
+    ),
 }

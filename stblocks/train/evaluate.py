@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from ..data import Sequence as Sample
-from .scores import Scores, persistence
+from .scores import DEFAULT_METRICS, Scores, persistence
 from .signals import leave_signals_to_the_parent
 from .table import Table
 
@@ -24,6 +24,7 @@ def evaluate(
     data: Dataset[Sample],
     *,
     thresholds: Sequence[float] = (),
+    metrics: Sequence[str] = DEFAULT_METRICS,
     batch_size: int = 16,
     num_workers: int = 0,
 ) -> Tables:
@@ -35,6 +36,7 @@ def evaluate(
         model: A forecaster; it is switched to `eval()` meanwhile.
         data: Sequences.
         thresholds: Where CSI and the like cut, in the units of `data.scaler`.
+        metrics: Names of the other scores.
         batch_size: Sequences at a time; it changes memory and speed, not the scores.
         num_workers: Processes that load data; 0 loads in this one.
 
@@ -46,15 +48,15 @@ def evaluate(
     """
     process = PartialState()
     share = Subset(data, range(process.process_index, len(data), process.num_processes))  # type: ignore[arg-type]
-    empty = partial(Scores, thresholds, getattr(data, "scaler", None))
+    empty = partial(Scores, thresholds, getattr(data, "scaler", None), metrics)
     scores = {"model": empty(), "persistence": empty()}
     device = next((parameter.device for parameter in model.parameters()), process.device)
     loader = DataLoader(share, batch_size, num_workers=num_workers, worker_init_fn=leave_signals_to_the_parent)
     with evaluating(model):
         for past, future in loader:
-            past, future, horizon = past.to(device), future.to(device), future.shape[1]
-            scores["model"].update(model(past, horizon), future)
-            scores["persistence"].update(persistence(past, horizon), future)
+            past, future = past.to(device), future.to(device)
+            scores["model"].update(model(past, future.shape[1]), future)
+            scores["persistence"].update(persistence(past, *future.shape[1:3]), future)
     return {name: add_processes(part, empty()).compute(name) for name, part in scores.items()}
 
 

@@ -25,11 +25,11 @@ class Losses(nn.Module):
 
         Args:
             past: `(B, T, C, H, W)`.
-            future: `(B, horizon, C, H, W)`, NaN where it is missing.
+            future: `(B, horizon, C', H, W)`, the first channels of the frames, NaN where it is missing.
             teacher_mask: `(B, T + horizon - 1)`, see `Forecaster.rollout`; a future frame with missing cells is not
                 fed all the same.
         """
-        truth = torch.cat([past, future], dim=1)
+        truth = torch.cat([past[:, :, : future.shape[2]], future], dim=1)
         # A method, not `forward`; what wraps this module to synchronise gradients has none to be called by mistake.
         rollout: Callable[..., Rollout] = self.model.rollout  # type: ignore[assignment]
         if teacher_mask is None:

@@ -12,6 +12,7 @@ from ..data import Sequence as Sample
 from ..files import write_atomically
 from ..viz import forecast_gif, forecast_strip, skill_by_lead_time
 from .evaluate import Tables, evaluate, evaluating
+from .scores import DEFAULT_METRICS
 from .screen import main_scores
 
 
@@ -21,6 +22,7 @@ def report(
     out_dir: str | Path,
     *,
     thresholds: Sequence[float] = (),
+    metrics: Sequence[str] = DEFAULT_METRICS,
     batch_size: int = 16,
     num_workers: int = 0,
     sample: int = 0,
@@ -34,7 +36,7 @@ def report(
         model: A forecaster made by `create_model`.
         data: Sequences that it was not trained on.
         out_dir: The directory.
-        thresholds, batch_size, num_workers: See `evaluate`.
+        thresholds, metrics, batch_size, num_workers: See `evaluate`.
         sample: The sequence whose forecast is drawn.
 
     Returns:
@@ -44,7 +46,9 @@ def report(
         ValueError: If a forecast is not finite, or a file cannot be written.
     """
     out = Path(out_dir)
-    tables = evaluate(model, data, thresholds=thresholds, batch_size=batch_size, num_workers=num_workers)
+    tables = evaluate(
+        model, data, thresholds=thresholds, metrics=metrics, batch_size=batch_size, num_workers=num_workers
+    )
     if not PartialState().is_main_process:
         return tables
     ours, persistence = tables.values()

@@ -12,9 +12,12 @@ from .verification import event_metrics, fraction_metric
 DEFAULT_METRICS = ("mse@pixel", "mse@frame_sum", "mae@pixel", "mae@frame_sum", "psnr@frame_mean", "ssim@uniform7")
 
 
-def persistence(past: Tensor, horizon: int) -> Tensor:
-    """The forecast that nothing changes: the last frame of `past` `(B, T, C, H, W)` as `(B, horizon, C, H, W)`."""
-    return past[:, -1:].expand(-1, horizon, -1, -1, -1)
+def persistence(past: Tensor, horizon: int, out_channels: int | None = None) -> Tensor:
+    """The forecast that nothing changes: the last frame of `past` `(B, T, C, H, W)` as `(B, horizon, C', H, W)`.
+
+    `out_channels` are its first channels, those that are forecast; `None` means all.
+    """
+    return past[:, -1:, :out_channels].expand(-1, horizon, -1, -1, -1)
 
 
 class Scores:

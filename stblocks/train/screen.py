@@ -7,7 +7,8 @@ from .table import Table
 
 def main_scores(table: Table) -> list[str]:
     """The metrics that fit on a screen; files have all."""
-    return [name for name in table.pooled if name.startswith(("mse@pixel", "mae@pixel", "psnr@", "ssim@", "csi@"))]
+    shown = ("mse@pixel", "mae@pixel", "rmse@physical", "mae@physical", "psnr@", "ssim@", "csi@")
+    return [name for name in table.pooled if name.startswith(shown)]
 
 
 class Screen:

@@ -133,6 +133,7 @@ def _validate(training: Training, data: Dataset[Sequence]) -> Tables:
         training.forecaster,
         data,
         thresholds=config.thresholds,
+        metrics=tuple(dict.fromkeys((MONITOR, *config.metrics))),
         batch_size=batch_size,
         num_workers=config.num_workers,
     )

@@ -26,7 +26,7 @@ def forecast_strip(
 
     Args:
         past: `(T, C, H, W)` in model units.
-        future: `(horizon, C, H, W)`, NaN where missing.
+        future: `(horizon, C', H, W)` with the first channels of `past`, NaN where missing.
         prediction: As `future`.
         path: A PNG file.
         scaler: To the physical units of the colour bars; `None` shows model units.
@@ -80,7 +80,7 @@ def forecast_gif(
 
     Args:
         past: `(T, C, H, W)` in model units.
-        future: `(horizon, C, H, W)`, NaN where missing.
+        future: `(horizon, C', H, W)` with the first channels of `past`, NaN where missing.
         prediction: As `future`.
         path: A GIF file.
         scaler: To physical units, between which colours are spread; `None` takes model units.

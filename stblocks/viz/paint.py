@@ -19,13 +19,13 @@ def physical(
     past: Tensor, future: Tensor, prediction: Tensor, scaler: Scaler | None, channel: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, Scaler]:
     """The frames of one channel, `(T, H, W)` each, in physical units."""
-    if past.ndim != 4 or future.shape != prediction.shape or past.shape[1:] != future.shape[1:]:
+    if past.ndim != 4 or future.shape != prediction.shape or past.shape[2:] != future.shape[2:]:
         raise ValueError(
             f"past, future and prediction must be (T, C, H, W), (horizon, C, H, W) and the same, of one sample; "
             f"got {tuple(past.shape)}, {tuple(future.shape)} and {tuple(prediction.shape)}."
         )
-    if not 0 <= channel < past.shape[1]:
-        raise ValueError(f"channel must be from 0 to {past.shape[1] - 1}, got {channel}.")
+    if not 0 <= channel < future.shape[1]:
+        raise ValueError(f"channel must be from 0 to {future.shape[1] - 1}, got {channel}.")
     scaler = (scaler or Scaler()).channel(channel)
     seen, truth, forecast = (
         scaler.to_physical(frames[:, channel].detach().float().cpu()).numpy() for frames in (past, future, prediction)
