@@ -1,0 +1,139 @@
+"""The selective scan in plain PyTorch: chunk after chunk, with states in a buffer of one chunk."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def chunk_length(length: int) -> int:
+    """Steps of a chunk: about the square root of all, where chunk and chunk borders take the least memory together."""
+    return math.isqrt(length - 1) + 1
+
+
+class _Chunks:
+    """The inputs of a scan, read chunk by chunk as (T, B, G, 1 or N, D / G): channels last, where loops vectorise."""
+
+    def __init__(self, u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, bias: Tensor, softplus: bool) -> None:
+        self.u, self.delta, self.B, self.C, self.softplus = u, delta, B, C, softplus
+        self.batch, self.groups, self.states, self.length = B.shape
+        self.dtype, self.steps = A.dtype, chunk_length(self.length)
+        self.A = self.channels_last(A)
+        self.bias = bias.view(self.groups, 1, -1)
+        shape = (self.steps, self.batch, *self.A.shape)
+        self.decay, self.h = A.new_empty(shape), A.new_empty(shape)
+
+    def __len__(self) -> int:
+        return -(-self.length // self.steps)
+
+    def span(self, index: int) -> slice:
+        return slice(index * self.steps, min((index + 1) * self.steps, self.length))
+
+    def channels_last(self, x: Tensor) -> Tensor:
+        """(..., G d, N) to (..., G, N, d)."""
+        return x.to(self.dtype).unflatten(-2, (self.groups, -1)).transpose(-1, -2).contiguous()
+
+    def per_channel(self, x: Tensor, span: slice) -> Tensor:
+        """(B, G d, L) to (T, B, G, 1, d)."""
+        x = x[:, :, span].to(self.dtype).unflatten(1, (self.groups, -1))
+        return x.permute(3, 0, 1, 2).contiguous().unsqueeze(3)
+
+    def per_state(self, x: Tensor, span: slice) -> Tensor:
+        """(B, G, N, L) to (T, B, G, N, 1)."""
+        return x[..., span].to(self.dtype).permute(3, 0, 1, 2).contiguous().unsqueeze(4)
+
+    def scan(self, index: int, h: Tensor) -> tuple[Tensor, ...]:
+        """u, dt, dt u, B, exp(dt A) and the states of a chunk that starts from `h`."""
+        span = self.span(index)
+        u, B = self.per_channel(self.u, span), self.per_state(self.B, span)
+        dt = self.per_channel(self.delta, span) + self.bias
+        if self.softplus:
+            dt = functional.softplus(dt)
+        drive = dt * u
+        decay = torch.mul(dt, self.A, out=self.decay[: len(dt)]).exp_()
+        states = torch.mul(drive, B, out=self.h[: len(dt)])
+        for decay_t, h_t in zip(decay.unbind(), states.unbind(), strict=True):
+            h = h_t.addcmul_(decay_t, h)
+        return u, dt, drive, B, decay, states
+
+
+def forward(
+    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, bias: Tensor, h: Tensor, softplus: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Outputs, final state, and the states (K, B, G, N, D / G) before each chunk."""
+    chunks = _Chunks(u, delta, A, B, C, bias, softplus)
+    y = torch.empty_like(u, memory_format=torch.contiguous_format)
+    h = chunks.channels_last(h)
+    borders = h.new_empty(len(chunks), *h.shape)
+    skip = D.view(chunks.groups, 1, -1)
+    for index in range(len(chunks)):
+        span = chunks.span(index)
+        borders[index] = h
+        x, _, _, _, _, states = chunks.scan(index, borders[index])
+        out = torch.matmul(chunks.per_state(C, span).mT, states).addcmul_(x, skip)  # (T, B, G, 1, d)
+        y[:, :, span] = out.flatten(2).permute(1, 2, 0)
+        h = states[-1]
+    return y, h.transpose(-1, -2).flatten(1, 2).contiguous(), borders
+
+
+def backward(
+    grad_y: Tensor,
+    grad_h: Tensor,
+    u: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor,
+    bias: Tensor,
+    borders: Tensor,
+    softplus: bool,
+) -> tuple[Tensor, ...]:
+    """Gradients of u, delta, A, B, C, D, bias and the initial state: chunks from last to first, states recomputed."""
+    chunks = _Chunks(u, delta, A, B, C, bias, softplus)
+    skip = D.view(chunks.groups, 1, -1)
+    grad_u, grad_delta, grad_B, grad_C = (
+        torch.empty_like(x, memory_format=torch.contiguous_format) for x in (u, delta, B, C)
+    )
+    grad_A, grad_D, grad_bias = (torch.zeros_like(x) for x in (chunks.A, skip, skip))
+    carry = chunks.channels_last(grad_h)
+    buffer = torch.empty_like(chunks.h)
+    for index in reversed(range(len(chunks))):
+        span = chunks.span(index)
+        x, dt, drive, B_, decay, states = chunks.scan(index, borders[index])
+        gy, C_ = chunks.per_channel(grad_y, span), chunks.per_state(C, span)
+        g = torch.mul(C_, gy, out=buffer[: len(dt)])  # becomes dL/dh
+        grad_C[..., span] = torch.matmul(states, gy.mT).squeeze(4).permute(1, 2, 3, 0)
+        g[-1] += carry
+        steps = list(zip(g.unbind(), decay.unbind(), strict=True))
+        for (g_t, _), (later, decay_later) in zip(steps[-2::-1], steps[:0:-1], strict=True):
+            g_t.addcmul_(decay_later, later)
+        grad_B[..., span] = torch.matmul(g, drive.mT).squeeze(4).permute(1, 2, 3, 0)
+        grad_drive = torch.matmul(B_.mT, g)
+        decay.mul_(g)
+        carry = decay[0].clone()
+        decay[0].mul_(borders[index])
+        decay[1:].mul_(states[:-1])  # dL/d(dt A)
+        grad_dt = torch.mul(decay, chunks.A, out=states).sum(3, keepdim=True).addcmul_(grad_drive, x)
+        grad_A += decay.mul_(dt).sum((0, 1))
+        grad_D += (gy * x).sum((0, 1))
+        if softplus:
+            grad_dt.mul_(torch.expm1(-dt).neg_())  # the logistic function, written with softplus
+        grad_bias += grad_dt.sum((0, 1))
+        grad_u[:, :, span] = grad_drive.mul_(dt).addcmul_(gy, skip).flatten(2).permute(1, 2, 0)
+        grad_delta[:, :, span] = grad_dt.flatten(2).permute(1, 2, 0)
+
+    def channels_first(x: Tensor) -> Tensor:
+        return x.transpose(-1, -2).flatten(-3, -2).contiguous()
+
+    return (
+        grad_u,
+        grad_delta,
+        channels_first(grad_A),
+        grad_B,
+        grad_C,
+        grad_D.flatten(),
+        grad_bias.flatten(),
+        channels_first(carry),
+    )

@@ -1,0 +1,125 @@
+"""The selective scan as one operator with a gradient: opaque to `torch.compile` and `torch.export`.
+
+Saved for backward are the inputs and the states before each chunk, nothing of size B D L N.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from stblocks.ops import scan_blocked
+
+_KERNELS = {"blocked": scan_blocked}
+
+
+@torch.library.custom_op("stblocks::selective_scan", mutates_args=())
+def scan(
+    u: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor,
+    bias: Tensor,
+    initial: Tensor,
+    softplus: bool,
+    backend: str,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Outputs `(B, D, L)`, final state `(B, D, N)`, and the states before each chunk, for backward."""
+    return _KERNELS[backend].forward(u, delta, A, B, C, D, bias, initial, softplus)
+
+
+@scan.register_fake
+def _(
+    u: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor,
+    bias: Tensor,
+    initial: Tensor,
+    softplus: bool,
+    backend: str,
+) -> tuple[Tensor, Tensor, Tensor]:
+    batch, groups, states, length = B.shape
+    chunks = -(-int(length) // scan_blocked.chunk_length(int(length)))
+    borders = A.new_empty(chunks, batch, groups, states, u.shape[1] // groups)
+    return torch.empty_like(u, memory_format=torch.contiguous_format), torch.empty_like(initial), borders
+
+
+@torch.library.custom_op("stblocks::selective_scan_backward", mutates_args=())
+def scan_backward(
+    grad_y: Tensor,
+    grad_h: Tensor,
+    u: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor,
+    bias: Tensor,
+    borders: Tensor,
+    softplus: bool,
+    backend: str,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Gradients of u, delta, A, B, C, D, bias and the initial state."""
+    return _KERNELS[backend].backward(grad_y, grad_h, u, delta, A, B, C, D, bias, borders, softplus)
+
+
+@scan_backward.register_fake
+def _(
+    grad_y: Tensor,
+    grad_h: Tensor,
+    u: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor,
+    bias: Tensor,
+    borders: Tensor,
+    softplus: bool,
+    backend: str,
+) -> tuple[Tensor, ...]:
+    return tuple(
+        torch.empty_like(x, memory_format=torch.contiguous_format) for x in (u, delta, A, B, C, D, bias, grad_h)
+    )
+
+
+class SelectiveScan(torch.autograd.Function):
+    """`scan` with its gradient."""
+
+    @staticmethod
+    def forward(*inputs: Any) -> tuple[Tensor, Tensor, Tensor]:
+        """u, delta, A, B, C, D, bias, initial state, softplus, backend: as `scan`."""
+        return scan(*inputs)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
+        """Keep the inputs but the initial state, which is the first of the states kept with them."""
+        ctx.save_for_backward(*inputs[:7], output[2])
+        ctx.mark_non_differentiable(output[2])
+        ctx.options = inputs[8:]
+
+    @staticmethod
+    def backward(ctx: Any, grad_y: Tensor, grad_h: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradients of all tensors."""
+        return *_Gradient.apply(grad_y, grad_h, *ctx.saved_tensors, *ctx.options), None, None
+
+
+class _Gradient(torch.autograd.Function):
+    """`scan_backward`, which says so when asked for a gradient of its own; `once_differentiable` may pass in silence."""
+
+    @staticmethod
+    def forward(*inputs: Any) -> tuple[Tensor, ...]:
+        return scan_backward(*inputs)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, *_: Tensor) -> None:
+        raise RuntimeError("selective_scan has no second derivative: differentiate once, without create_graph=True.")
