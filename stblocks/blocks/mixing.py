@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.ops import StochasticDepth
 
+from .fused import FusedMixing
 from .layers import Pointwise, depthwise
 from .map_block import MapBlock
 
@@ -57,6 +58,10 @@ class Mixing(MapBlock):
         mixed = normed + self.after(self.attention(functional.gelu(self.before(normed))))
         h = h + self.drop_path(self.scale1 * mixed)
         return h + self.drop_path(self.scale2 * self.mlp(self.norm2(h)))
+
+    def fused(self) -> FusedMixing:
+        """The same in `eval()`, with fewer layers."""
+        return FusedMixing(self)
 
 
 class ConvMLP(nn.Module):

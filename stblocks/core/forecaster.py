@@ -1,7 +1,8 @@
 """Forecasters: from past frames to future frames, at any horizon."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from copy import deepcopy
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,7 @@ from torch.nn import functional
 from torch.nn.utils import parametrize
 from torch.utils.checkpoint import checkpoint
 
+from .fuse import fuse_children
 from .pretrained import Pretrained
 from .stack import RecurrentStack, StackState
 
@@ -64,6 +66,16 @@ class Forecaster(Pretrained):
     ) -> Rollout:
         """All forecasts that training compares with the truth; see the subclass."""
         raise NotImplementedError
+
+    def fuse(self) -> Self:
+        """A copy for inference, in which batch norms and scales are part of the convolutions beside them.
+
+        It forecasts the same to rounding, cannot be trained, and is not saved: keep the model itself.
+        """
+        fused = deepcopy(self).eval().requires_grad_(False)
+        fuse_children(fused)
+        fused._hub_mixin_config = None  # its weights are no longer those of the model that the config describes
+        return fused
 
     def check_past(self, past: Tensor, horizon: int) -> None:
         """Raise a `ValueError` that names what is wrong with the arguments, if anything is."""
