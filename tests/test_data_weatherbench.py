@@ -75,7 +75,7 @@ def test_windows_go_on_from_one_file_into_the_next(tmp_path):
     times = hours(2015)
     for number, part in enumerate((slice(0, 30), slice(30, None))):
         one = dataset(2015)[["t2m"]].isel(time=part)
-        one.to_netcdf(tmp_path / f"{number}.nc", engine="h5netcdf")
+        one.to_netcdf(tmp_path / f"{9 - number}.nc", engine="h5netcdf")  # time, not the name, is their order
     data = WeatherBench(tmp_path, years={"train": (2015, 2015)}, step=6, in_frames=2, out_frames=6)
     assert len(data) == len(times) // 6 - 7
     np.testing.assert_allclose(data.scaler.to_physical(torch.cat(data[1]))[:, 0], kelvin(2015)[6:54:6], rtol=1e-6)
