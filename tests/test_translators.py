@@ -1,13 +1,17 @@
 """Every block of a translator, and the published sizes of the models made of them."""
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+import stblocks
 from stblocks import HorNetBlock, MLPMixerBlock, MogaBlock, SwinBlock, UniFormerBlock, ViTBlock, create_model, testing
-from stblocks.blocks.translators import TRANSLATORS
+from stblocks.blocks.translators import TRANSLATORS, Place
 from stblocks.flops import count_multiply_adds
 from stblocks.interop import KINDS, from_official
 
@@ -44,7 +48,7 @@ sides = st.integers(1, 7)
 
 
 def make(name, *, layer=1, size=(5, 4), resized=False, **options):
-    return TRANSLATORS[name](8, layer=layer, size=size, resized=resized, **options)
+    return TRANSLATORS[name](8, Place(layer, size, resized), **options)
 
 
 def count(module):
@@ -180,6 +184,20 @@ def test_uniformer_attends_after_the_first_layer_where_the_width_stays():
     assert attends == [False, False, False, True, True]
     model = create_model("simvpv2_s", translator="uniformer", channels=8, translator_channels=16, num_layers=4)
     assert [block.scale1 is not None for block in model.translator.blocks] == [False, True, True, False]
+
+
+def test_a_model_of_mlp_mixers_is_bound_to_its_size():
+    options = {"image_size": (8, 10), "in_frames": 2, "out_frames": 2, "channels": 4, "translator_channels": 8}
+    model = create_model("simvpv2_s", translator="mlpmixer", encoder_layers=2, num_layers=2, **options)
+    assert model(torch.zeros(1, 2, 1, 8, 10), 3).shape == (1, 3, 1, 8, 10)
+    with pytest.raises(ValueError, match=r"image_size"):
+        model(torch.zeros(1, 2, 1, 10, 8), 3)
+
+
+def test_timm_is_imported_only_by_those_who_need_it():
+    """It takes half a second, which `import stblocks` is not to cost."""
+    for path in Path(stblocks.__file__).parent.rglob("*.py"):
+        assert not re.search(r"^(from|import) timm", path.read_text(encoding="utf-8"), flags=re.MULTILINE), path
 
 
 def test_weights_that_the_repository_of_simvpv2_never_uses_are_left_out():

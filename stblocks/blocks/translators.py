@@ -1,7 +1,8 @@
 """The blocks that a SimVP translator can be made of, by name."""
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from torch import nn
 
@@ -15,64 +16,51 @@ from .timm_blocks import ConvNeXtBlock, MLPMixerBlock, PoolFormerBlock, ViTBlock
 from .uniformer import UniFormerBlock
 from .van import VANBlock
 
-#: Hidden channels of an MLP for each channel, in the released models.
-MLP_RATIO = 8.0
+#: What the released models give to blocks that have it.
+RELEASED: dict[str, Any] = {"mlp_ratio": 8.0}
+
+
+class Place(NamedTuple):
+    """Where in a translator a block stands.
+
+    Attributes:
+        layer: Counted from 0.
+        size: `(H, W)` of the map for frames of the model's `image_size`.
+        resized: Whether a 1x1 convolution behind the block changes the width.
+    """
+
+    layer: int
+    size: tuple[int, int]
+    resized: bool
 
 
 def _plain(block: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
-    """A block that does not care where it stands."""
-
-    def make(
-        channels: int, *, layer: int, size: tuple[int, int], resized: bool, mlp_ratio: float = MLP_RATIO, **options: Any
-    ) -> nn.Module:
-        return block(channels, mlp_ratio=mlp_ratio, **options)
-
-    return make
+    return lambda channels, place, **options: block(channels, **RELEASED | options)
 
 
-def _mlp_mixer(
-    channels: int, *, layer: int, size: tuple[int, int], resized: bool, mlp_ratio: float = MLP_RATIO, **options: Any
-) -> nn.Module:
-    return MLPMixerBlock(channels, size=size, mlp_ratio=mlp_ratio, **options)
-
-
-def _swin(mask_shift: bool) -> Callable[..., nn.Module]:
+def _swin(channels: int, place: Place, *, mask_shift: bool = True, **options: Any) -> nn.Module:
     """Windows of 4, as released; every second layer shifts them."""
-
-    def make(
-        channels: int, *, layer: int, size: tuple[int, int], resized: bool, mlp_ratio: float = MLP_RATIO, **options: Any
-    ) -> nn.Module:
-        options |= {"window_size": 4, "shift": layer % 2 == 1, "mask_shift": mask_shift}
-        return SwinBlock(channels, mlp_ratio=mlp_ratio, **options)
-
-    return make
+    shift = place.layer % 2 == 1
+    return SwinBlock(channels, window_size=4, shift=shift, mask_shift=mask_shift, **RELEASED | options)
 
 
-def _uniformer(
-    channels: int, *, layer: int, size: tuple[int, int], resized: bool, mlp_ratio: float = MLP_RATIO, **options: Any
-) -> nn.Module:
+def _uniformer(channels: int, place: Place, **options: Any) -> nn.Module:
     """Attention but in the first layer and before a change of width, as released."""
-    relation = "local" if layer == 0 or resized else "global"
-    return UniFormerBlock(channels, relation=relation, mlp_ratio=mlp_ratio, **options)
+    relation = "local" if place.layer == 0 or place.resized else "global"
+    return UniFormerBlock(channels, relation=relation, **RELEASED | options)
 
 
-def _conv_mixer(channels: int, *, layer: int, size: tuple[int, int], resized: bool, **options: Any) -> nn.Module:
-    return ConvMixerBlock(channels, kernel_size=11, **options)
-
-
-#: Name to a function `(channels, *, layer, size, resized, **options)` that makes the block of a layer. `size` is that
-#: of its map for frames of the model's `image_size`; `resized` says that a 1x1 convolution behind it changes the width;
-#: options are those of `mlp_ratio`, `drop` and `drop_path` that were asked for. Put your own in, and models take it by
-#: name.
+#: Name to a function `(channels, place, **options)` that makes a block; options are those of `mlp_ratio`, `drop` and
+#: `drop_path` that were asked for. Put your own in, and models take it by name.
 TRANSLATORS: dict[str, Callable[..., nn.Module]] = {
     "gsta": _plain(GSTA),
     "tau": _plain(TAU),
     "vit": _plain(ViTBlock),
-    "swin": _swin(mask_shift=True),
-    "swin_unmasked": _swin(mask_shift=False),
+    "swin": _swin,
+    "swin_unmasked": partial(_swin, mask_shift=False),
     "poolformer": _plain(PoolFormerBlock),
-    "mlpmixer": _mlp_mixer,
-    "convmixer": _conv_mixer,
+    "mlpmixer": lambda channels, place, **options: MLPMixerBlock(channels, size=place.size, **RELEASED | options),
+    "convmixer": lambda channels, place, **options: ConvMixerBlock(channels, kernel_size=11, **options),
     "convnext": _plain(ConvNeXtBlock),
     "van": _plain(VANBlock),
     "hornet": _plain(HorNetBlock),

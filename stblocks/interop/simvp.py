@@ -12,7 +12,7 @@ from ..blocks.layers import Pointwise
 from ..blocks.mixing import Mixing
 from ..blocks.timm_blocks import ConvNeXtBlock, MLPMixerBlock, ViTBlock
 from ..blocks.translator import Translator
-from ..blocks.translators import TRANSLATORS
+from ..blocks.translators import TRANSLATORS, Place
 from ..core import DirectForecaster, create_model
 from .names import Plan, Rules, block_names
 
@@ -171,8 +171,8 @@ def _meta_block(config: Config) -> Plan:
     """A block, and a 1x1 convolution where the width changes."""
     before, after = config["in_channels"], config["out_channels"]
     name, options = _translator(config)
-    place = {"layer": config["layer_i"], "size": tuple(config["input_resolution"]), "resized": before != after}
-    block = TRANSLATORS[name](before, **place, **options)
+    place = Place(config["layer_i"], tuple(config["input_resolution"]), resized=before != after)
+    block = TRANSLATORS[name](before, place, **options)
     module = nn.Sequential(block) if before == after else nn.Sequential(block, Pointwise(before, after))
     found = names(block, "0.", "block.")
     if before != after:

@@ -12,7 +12,7 @@ from ..blocks.autoencoder import Decoder, Encoder
 from ..blocks.inception import KERNEL_SIZES, InceptionUNet
 from ..blocks.layers import choose
 from ..blocks.translator import Gated, RecurrentTranslator, Translator
-from ..blocks.translators import SIZE_BOUND, TRANSLATORS
+from ..blocks.translators import SIZE_BOUND, TRANSLATORS, Place
 from ..core import Cell, DirectForecaster, RecurrentStack, register_model, register_variant
 
 PAPER = "Tan et al., SimVPv2, 2025"
@@ -124,7 +124,7 @@ def simvpv2_s(
         if mlp_ratio is not None:
             options["mlp_ratio"] = mlp_ratio
         resized = width != (after if layer == num_layers - 1 else translator_channels)
-        made = make(width, layer=layer, size=frames.size, resized=resized, **options)
+        made = make(width, Place(layer, frames.size, resized), **options)
         return Gated(width, made) if gated else made
 
     stack = Translator(
