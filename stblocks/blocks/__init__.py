@@ -23,7 +23,7 @@ from .st_convlstm import DecoupledSTConvLSTM, STConvLSTM
 from .swin import SwinBlock
 from .tau import TAU
 from .timm_blocks import ConvNeXtBlock, MLPMixerBlock, PoolFormerBlock, ViTBlock
-from .translator import Gated, RecurrentTranslator, Translator
+from .translator import Gated, LinearShortcut, RecurrentTranslator, Translator
 from .uniformer import UniFormerBlock
 from .van import VANBlock
 
@@ -51,6 +51,7 @@ __all__ = [
     "HorNetBlock",
     "Inception",
     "InceptionUNet",
+    "LinearShortcut",
     "MLPMixerBlock",
     "MapBlock",
     "MetaFormerBlock",

@@ -118,3 +118,28 @@ class RecurrentTranslator(nn.Module):
             forecast, state = self.stack(forecast, state)
             forecasts.append(forecast)
         return torch.cat(forecasts, dim=1)
+
+
+class LinearShortcut(Pointwise):
+    """Every forecast as a weighted sum of the past at the same place; it starts as persistence.
+
+    What a network adds to it is then only what a sum cannot tell.
+
+    Args:
+        in_channels, out_channels: Of past and of forecast frames, which are their first channels.
+        in_frames, out_frames: Past and future frames.
+
+    Shapes:
+        maps: Past frames as channels, `(B, in_frames * in_channels, H, W)`, time before channels.
+        returns: Forecasts alike, `(B, out_frames * out_channels, H, W)`.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, in_frames: int, out_frames: int) -> None:
+        super().__init__(in_frames * in_channels, out_frames * out_channels)
+        last = (in_frames - 1) * in_channels
+        with torch.no_grad():
+            self.weight.zero_()
+            self.bias.zero_()  # type: ignore[union-attr]
+            for frame in range(out_frames):
+                for channel in range(min(in_channels, out_channels)):
+                    self.weight[frame * out_channels + channel, last + channel] = 1

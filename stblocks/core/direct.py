@@ -22,6 +22,8 @@ class DirectForecaster(Forecaster):
             `(B, out_frames * C', H', W')`, time before channels.
         decoder: Features and skip to frames `(N, out_channels, H, W)`. Forecast k gets the skip of past frame k; with
             fewer forecasts than past frames, they get those of the last ones; with more, the rest get the last one.
+        shortcut: Past frames as channels, `(B, in_frames * in_channels, H, W)`, to what is added to the forecasts,
+            `(B, out_frames * out_channels, H, W)`.
         in_frames: Past frames that a forecast is made from.
         out_frames: Frames that are forecast at once.
         size_multiple: What encoder and translator need H and W to be multiples of. Frames are padded to it at the
@@ -41,6 +43,7 @@ class DirectForecaster(Forecaster):
         in_frames: int,
         out_frames: int,
         *,
+        shortcut: nn.Module | None = None,
         size_multiple: int = 1,
         feedback: Callable[[Tensor], Tensor] | None = None,
         in_channels: int | None = None,
@@ -52,7 +55,7 @@ class DirectForecaster(Forecaster):
         for name, value in numbers.items():
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise ValueError(f"{name} must be an integer of at least 1, got {value!r}.")
-        self.encoder, self.translator, self.decoder = encoder, translator, decoder
+        self.encoder, self.translator, self.decoder, self.shortcut = encoder, translator, decoder, shortcut
         self.in_frames, self.out_frames = in_frames, out_frames
         self.size_multiple, self.feedback = size_multiple, feedback
 
@@ -91,7 +94,10 @@ class DirectForecaster(Forecaster):
         features = features.unflatten(1, (self.out_frames, -1)).flatten(0, 1)
         if self.in_frames != self.out_frames:
             skip = skip.unflatten(0, (batch, -1))[:, self._skipped()].flatten(0, 1)
-        return self.decoder(features, skip)[..., :height, :width].unflatten(0, (batch, -1))
+        forecast = self.decoder(features, skip)[..., :height, :width].unflatten(0, (batch, -1))
+        if self.shortcut is None:
+            return forecast
+        return forecast + self.shortcut(past.flatten(1, 2)).unflatten(1, (self.out_frames, -1))
 
     def check_past(self, past: Tensor, horizon: int) -> None:
         """Raise a `ValueError` that names what is wrong with the arguments, if anything is."""

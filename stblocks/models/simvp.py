@@ -11,7 +11,7 @@ from ..blocks import ConvLSTM, STConvLSTM
 from ..blocks.autoencoder import Decoder, Encoder
 from ..blocks.inception import KERNEL_SIZES, InceptionUNet
 from ..blocks.layers import choose
-from ..blocks.translator import Gated, RecurrentTranslator, Translator
+from ..blocks.translator import Gated, LinearShortcut, RecurrentTranslator, Translator
 from ..blocks.translators import SIZE_BOUND, TRANSLATORS, Place
 from ..core import Cell, DirectForecaster, RecurrentStack, register_model, register_variant
 
@@ -31,6 +31,7 @@ class FrameCoder:
         channels: Of the features of a frame.
         encoder_layers: Convolutions in the encoder and in the decoder.
         kernel_size: Of these.
+        shortcut: Add the forecasts to a weighted sum of the past frames.
 
     Raises:
         ValueError: If a number is not a positive integer.
@@ -44,6 +45,7 @@ class FrameCoder:
     channels: int
     encoder_layers: int
     kernel_size: int
+    shortcut: bool
 
     def __post_init__(self) -> None:
         for name in ("in_channels", "in_frames", "out_frames", "channels", "encoder_layers"):
@@ -78,6 +80,9 @@ class FrameCoder:
             Decoder(self.channels, out_channels, num_layers=self.encoder_layers, kernel_size=self.kernel_size),
             self.in_frames,
             self.out_frames,
+            shortcut=LinearShortcut(self.in_channels, out_channels, self.in_frames, self.out_frames)
+            if self.shortcut
+            else None,
             size_multiple=self.multiple,
             in_channels=self.in_channels,
             out_channels=out_channels,
@@ -97,6 +102,7 @@ def simvpv2_s(
     channels: int = 64,
     encoder_layers: int = 4,
     kernel_size: int = 3,
+    shortcut: bool = False,
     translator: str = "gsta",
     translator_channels: int = 512,
     num_layers: int = 8,
@@ -111,9 +117,11 @@ def simvpv2_s(
     `mlp_ratio` is 8 by default, `drop` and `drop_path` 0; a block that lacks what is asked for refuses it by name.
     `drop_path` grows evenly from 0 in the first block. `gate="gfm"` lets a GFM gate the result of every block by what
     the block was given. `checkpointing` recomputes each block in backward instead of keeping its activations.
+    `shortcut` adds to the forecasts a weighted sum of the past frames at each place, for fields whose values matter
+    more than their pattern, and for little data.
     """
     frames = FrameCoder(
-        in_channels, image_size, out_channels, in_frames, out_frames, channels, encoder_layers, kernel_size
+        in_channels, image_size, out_channels, in_frames, out_frames, channels, encoder_layers, kernel_size, shortcut
     )
     make, (before, after) = find_translator(translator), frames.widths
     gated = gate is not None and choose("gate", gate, ("gfm",)) == gate
@@ -166,6 +174,7 @@ def simvp(
     channels: int = 64,
     encoder_layers: int = 4,
     kernel_size: int = 3,
+    shortcut: bool = False,
     translator_channels: int = 512,
     num_layers: int = 8,
     translator_kernel_sizes: Sequence[int] = KERNEL_SIZES,
@@ -173,7 +182,7 @@ def simvp(
 ) -> DirectForecaster:
     """SimVP: a U of Inception modules as translator, `num_layers` down and as many up."""
     frames = FrameCoder(
-        in_channels, image_size, out_channels, in_frames, out_frames, channels, encoder_layers, kernel_size
+        in_channels, image_size, out_channels, in_frames, out_frames, channels, encoder_layers, kernel_size, shortcut
     )
     before, after = frames.widths
     kernel_sizes = translator_kernel_sizes
@@ -194,13 +203,14 @@ def simvp_recurrent(
     channels: int = 64,
     encoder_layers: int = 4,
     kernel_size: int = 3,
+    shortcut: bool = False,
     cell: str = "st_convlstm",
     num_layers: int = 4,
     cell_kernel_size: int = 5,
 ) -> DirectForecaster:
     """SimVP's encoder and decoder about a recurrent stack, which runs over the encoded frames and then its own."""
     frames = FrameCoder(
-        in_channels, image_size, out_channels, in_frames, out_frames, channels, encoder_layers, kernel_size
+        in_channels, image_size, out_channels, in_frames, out_frames, channels, encoder_layers, kernel_size, shortcut
     )
     kind: Callable[..., ConvLSTM | STConvLSTM] = CELLS[choose("cell", cell, tuple(CELLS))]
     layers = [Cell(kind(channels, channels, kernel_size=cell_kernel_size)) for _ in range(num_layers)]
