@@ -55,6 +55,17 @@ BLOCKS: dict[str, Callable[[], st.Block]] = {
     "moga": lambda: st.MogaBlock(5, mlp_ratio=2.0),
     "uniformer": lambda: st.UniFormerBlock(4, mlp_ratio=2.0),
     "uniformer-global": lambda: st.UniFormerBlock(4, relation="global", num_heads=2, mlp_ratio=2.0),
+    "ss2d": lambda: st.SS2D(4, state_dim=2),
+    "ss2d-options": lambda: st.SS2D(
+        3, state_dim=3, expand=1, kernel_size=1, dt_rank=2, directions=("columns_reversed", "rows")
+    ),
+    "vss": lambda: st.VSS(4, state_dim=2),
+    "vmrnn": lambda: st.VMRNN(4, state_dim=2),
+    "vmrnn-options": lambda: st.VMRNN(
+        3, depth=1, state_dim=3, expand=1, kernel_size=1, dt_rank=2, directions=("rows_reversed",), drop_path=0.5
+    ),
+    "swin_lstm": lambda: st.SwinLSTM(4, depth=3, num_heads=2, window_size=2),
+    "swin_lstm-options": lambda: st.SwinLSTM(4, depth=1, num_heads=1, mlp_ratio=2.0, drop_path=[0.5]),
 }
 
 #: Smallest side of a map, where it is not 1.

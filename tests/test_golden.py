@@ -5,8 +5,9 @@ from golden import FOLDER, load
 from golden_metrics import ADAPTERS as METRICS
 from golden_recurrent import ADAPTERS as RECURRENT
 from golden_simvp import ADAPTERS as SIMVP
+from golden_vmrnn import ADAPTERS as VMRNN
 
-ADAPTERS = RECURRENT | METRICS | SIMVP
+ADAPTERS = RECURRENT | METRICS | SIMVP | VMRNN
 CLAIMED = {name.partition("__")[0] for name in ADAPTERS}
 FILES = sorted(path for path in FOLDER.glob("*.safetensors") if path.name.partition("__")[0] in CLAIMED)
 

@@ -32,6 +32,11 @@ PUBLISHED = [
     ("gmg_l", {"growth": "head", "in_channels": 2, "image_size": [32, 32], "patch_size": 2}, 31_222_765),
     ("gmg_m", {"growth": "head"}, 30_412_909),
     ("gmg_s", {"growth": "head"}, 29_228_013),
+    ("vmrnn_b", {"in_channels": 2, "image_size": [32, 32]}, 2_579_970 - 361_856),
+    ("vmrnn_d", {"depths_up": [2, 6]}, 15_267_201 - 1_871_872),
+    ("vmrnn_d", {"depths_down": [2, 2], "depths_up": [2, 2]}, 9_674_113 - 821_248),
+    ("swinlstm_b", {"in_channels": 2, "image_size": [32, 32]}, 2_939_442 - 197_376),
+    ("swinlstm_d", {}, 20_191_969 - 1_346_560),
 ]
 
 

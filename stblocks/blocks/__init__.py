@@ -17,15 +17,21 @@ from .mgm import MGM
 from .mim import MIM, MIMN
 from .moganet import MogaBlock
 from .motion_gru import MotionGRU
+from .one_gate_lstm import OneGateLSTM
+from .patch import PatchEmbed, PatchExpanding, PatchInflate, PatchMerging
 from .sam import SAM
 from .se import SE
+from .ss2d import SS2D
 from .st_convlstm import DecoupledSTConvLSTM, STConvLSTM
 from .swin import SwinBlock
+from .swin_lstm import SwinLSTM
 from .tau import TAU
 from .timm_blocks import ConvNeXtBlock, MLPMixerBlock, PoolFormerBlock, ViTBlock
 from .translator import Gated, LinearShortcut, RecurrentTranslator, Translator
 from .uniformer import UniFormerBlock
 from .van import VANBlock
+from .vmrnn import VMRNN
+from .vss import VSS
 
 __all__ = [
     "CE",
@@ -36,7 +42,10 @@ __all__ = [
     "MIMN",
     "SAM",
     "SE",
+    "SS2D",
     "TAU",
+    "VMRNN",
+    "VSS",
     "CausalLSTM",
     "ConvLSTM",
     "ConvMixerBlock",
@@ -58,11 +67,17 @@ __all__ = [
     "MogaBlock",
     "MotionGRU",
     "MotionHighway",
+    "OneGateLSTM",
+    "PatchEmbed",
+    "PatchExpanding",
+    "PatchInflate",
+    "PatchMerging",
     "PoolFormerBlock",
     "RecurrentTranslator",
     "STConvLSTM",
     "SimpleGFM",
     "SwinBlock",
+    "SwinLSTM",
     "Translator",
     "UniFormerBlock",
     "VANBlock",

@@ -103,9 +103,9 @@ class PatchExpanding(nn.Module):
 class PatchInflate(nn.Module):
     """Features to frame: the reconstruction layer, transposed convolutions that together enlarge `patch_size` times.
 
-    VMRNN paper, Sec. 3.1. There is one convolution for each prime factor of the patch size, the largest first, each but
-    the last followed by a group norm and a leaky ReLU. The side of a kernel is 2p - 1 for the factor p, but at least 3. For
-    patches of 2, 4 and 8 these are the released layers.
+    VMRNN paper, Sec. 3.1. There is one convolution for each prime factor p of the patch size, the largest first, each
+    but the last followed by a group norm and a leaky ReLU. Kernels have side 2p - 1, but at least 3. For patches of
+    2, 4 and 8 these are the released layers.
 
     Args:
         channels: Of the features.

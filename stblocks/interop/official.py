@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from . import cms_lstm, gmg, predrnn, simvp
+from . import cms_lstm, gmg, predrnn, simvp, vmrnn
 from .names import Plan
 
 #: What can be read: `<family>/<block>` to a function from the released configuration to our module and its names there.
@@ -15,6 +15,7 @@ KINDS: dict[str, Callable[[Mapping[str, Any]], Plan]] = {
     **predrnn.KINDS,
     **cms_lstm.KINDS,
     **simvp.KINDS,
+    **vmrnn.KINDS,
 }
 
 

@@ -1,5 +1,5 @@
 """Registered models, one family a file."""
 
-from . import convlstm, gmg, hybrid, predrnn, simvp
+from . import convlstm, gmg, hybrid, predrnn, simvp, vmrnn
 
-__all__ = ["convlstm", "gmg", "hybrid", "predrnn", "simvp"]
+__all__ = ["convlstm", "gmg", "hybrid", "predrnn", "simvp", "vmrnn"]
