@@ -6,9 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .layers import Pointwise, check_odd
-
-#: Standard deviation that the convolutions' weights start with, as released.
-SPREAD = 0.02
+from .starts import SPREAD
 
 
 class ConvUnit(nn.Module):

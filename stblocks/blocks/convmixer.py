@@ -5,7 +5,7 @@ from torch.nn import functional
 
 from .layers import Pointwise, depthwise
 from .map_block import MapBlock
-from .mixing import start_like_he
+from .starts import start_like_he
 
 
 class ConvMixerBlock(MapBlock):

@@ -26,8 +26,8 @@ class FusedMixing(nn.Module):
         super().__init__()
         scale, shift = as_affine(block.norm1)
         self.register_buffer("kept", 1 + block.scale1 * scale[:, None, None])
-        self.before, self.attention = after_affine(block.before, scale, shift), block.attention
-        self.after = scaled(block.after, block.scale1.flatten(), shift)
+        self.before, self.attention = after_affine(block.mixer.before, scale, shift), block.mixer.attention
+        self.after = scaled(block.mixer.after, block.scale1.flatten(), shift)
         self.mlp = deepcopy(block.mlp)
         self.mlp.widen = after_affine(block.mlp.widen, *as_affine(block.norm2))
         self.mlp.narrow = scaled(block.mlp.narrow, block.scale2.flatten())

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from .layers import Pointwise, depthwise
 from .metaformer import MLP, ChannelNorm, MetaFormerBlock
-from .mixing import start_like_he
+from .starts import start_like_he
 
 
 class HorNetBlock(MetaFormerBlock):

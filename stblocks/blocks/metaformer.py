@@ -6,9 +6,7 @@ from torchvision.ops import StochasticDepth
 
 from .layers import Norm, Pointwise
 from .map_block import MapBlock
-
-#: Standard deviation that the weights of linear layers start with in transformers.
-SPREAD = 0.02
+from .starts import start_like_transformers
 
 
 class MetaFormerBlock(MapBlock):
@@ -91,12 +89,3 @@ class MLP(nn.Sequential):
             nn.Dropout(drop),
         )
         start_like_transformers(self)
-
-
-def start_like_transformers(module: nn.Module) -> None:
-    """Start linear layers, 1x1 convolutions too, from a truncated normal distribution and biases from zero."""
-    for part in module.modules():
-        if isinstance(part, nn.Linear | Pointwise):
-            nn.init.trunc_normal_(part.weight, std=SPREAD)
-            if part.bias is not None:
-                nn.init.zeros_(part.bias)

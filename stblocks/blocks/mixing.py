@@ -1,28 +1,25 @@
-"""Mixing: the residual frame of gSTA, TAU and VAN, in which an attention over space and an MLP take turns."""
+"""Mixing: what gSTA, TAU and VAN share, blocks in which an attention over space and an MLP take turns."""
 
-from math import sqrt
-
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.ops import StochasticDepth
 
 from .fused import FusedMixing
 from .layers import Pointwise, depthwise
-from .map_block import MapBlock
+from .metaformer import MetaFormerBlock
+from .starts import start_like_he
 
 #: Start of the weights of both branches: a new block is close to the identity.
 SCALE = 0.01
 
 
-class Mixing(MapBlock):
-    r"""Attention over space, then an MLP over channels, each normed, scaled and added to what came in.
+class Mixing(MetaFormerBlock):
+    r"""Attention over space, then an MLP over channels, in the frame of `MetaFormerBlock` with batch norm.
 
-    $$y = \mathrm{BN}(x) \qquad x \leftarrow x + \gamma_1 \circ (y + W_2 * A(\mathrm{GELU}(W_1 * y)))$$
-    $$x \leftarrow x + \gamma_2 \circ \mathrm{MLP}(\mathrm{BN}(x))$$
+    The mixer, for what the subclasses differ in, $A$, and 1x1 convolutions $W$:
 
-    with 1x1 convolutions $W$, weights $\gamma$ for each channel, and $A$ what the subclasses differ in. As in
-    Fig. 5 (d) of the SimVPv2 paper; norms and scales as released.
+    $$\mathrm{mixer}(y) = y + W_2 * A(\mathrm{GELU}(W_1 * y))$$
+
+    As in Fig. 5 (d) of the SimVPv2 paper; norms and scales as released.
 
     Args:
         channels: Of the map.
@@ -42,26 +39,32 @@ class Mixing(MapBlock):
     def __init__(
         self, channels: int, attention: nn.Module, *, mlp_ratio: float = 4.0, drop: float = 0.0, drop_path: float = 0.0
     ) -> None:
-        super().__init__(channels)
-        self.norm1, self.norm2 = nn.BatchNorm2d(channels), nn.BatchNorm2d(channels)
-        self.before, self.after = Pointwise(channels, channels), Pointwise(channels, channels)
-        self.attention = attention
-        self.mlp = ConvMLP(channels, int(channels * mlp_ratio), drop)
-        self.scale1, self.scale2 = (nn.Parameter(torch.full((channels, 1, 1), SCALE)) for _ in range(2))
-        self.drop_path = StochasticDepth(drop_path, "row")
+        super().__init__(
+            channels,
+            SpatialAttention(channels, attention),
+            ConvMLP(channels, int(channels * mlp_ratio), drop),
+            norm=nn.BatchNorm2d,
+            scale=SCALE,
+            drop_path=drop_path,
+        )
         start_like_he(self)
-
-    def forward(self, h: Tensor) -> Tensor:
-        """`h`, mixed."""
-        (h,) = self.take(h)
-        normed = self.norm1(h)
-        mixed = normed + self.after(self.attention(functional.gelu(self.before(normed))))
-        h = h + self.drop_path(self.scale1 * mixed)
-        return h + self.drop_path(self.scale2 * self.mlp(self.norm2(h)))
 
     def fused(self) -> FusedMixing:
         """The same in `eval()`, with fewer layers."""
         return FusedMixing(self)
+
+
+class SpatialAttention(nn.Module):
+    """An attention between two 1x1 convolutions, added to its input."""
+
+    def __init__(self, channels: int, attention: nn.Module) -> None:
+        super().__init__()
+        self.before, self.after = Pointwise(channels, channels), Pointwise(channels, channels)
+        self.attention = attention
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """`(B, channels, H, W)` to the same."""
+        return maps + self.after(self.attention(functional.gelu(self.before(maps))))
 
 
 class ConvMLP(nn.Module):
@@ -83,17 +86,3 @@ class ConvMLP(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         """`(B, channels, H, W)` to the same."""
         return self.drop(self.narrow(self.drop(functional.gelu(self.local(self.widen(maps))))))
-
-
-def start_like_he(module: nn.Module) -> None:
-    """Start convolutions and linear layers from a normal distribution of variance 2 / fan-out, biases from zero.
-
-    As released.
-    """
-    for part in module.modules():
-        if isinstance(part, nn.Conv2d | nn.Linear):
-            groups = part.groups if isinstance(part, nn.Conv2d) else 1
-            fan_out = part.weight[:, 0].numel() // groups
-            nn.init.normal_(part.weight, std=sqrt(2 / fan_out))
-            if part.bias is not None:
-                nn.init.zeros_(part.bias)

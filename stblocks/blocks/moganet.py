@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from .layers import Pointwise, depthwise
 from .metaformer import MetaFormerBlock
-from .mixing import start_like_he
+from .starts import start_like_he
 
 #: Start of the weights of layer scale and of feature decomposition.
 SCALE = 1e-5

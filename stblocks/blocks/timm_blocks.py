@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from .layers import check_heads
 from .map_block import MapBlock
-from .metaformer import MLP, MetaFormerBlock, start_like_transformers
-from .mixing import start_like_he
+from .metaformer import MLP, MetaFormerBlock
+from .starts import start_like_he, start_like_transformers
 
 
 class ViTBlock(MapBlock):
