@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from ..files import write_atomically
+from ..flops import count_multiply_adds
 
 
 @dataclass(frozen=True)
@@ -54,8 +53,6 @@ def cost(model: nn.Module, past: Tensor, horizon: int, repeats: int = 5) -> tupl
         horizon: Frames to forecast.
         repeats: Steps to time, after one to warm up.
     """
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model(past[:1], horizon)
     seconds = []
     for _ in range(repeats + 1):
         start = time.perf_counter()
@@ -63,7 +60,7 @@ def cost(model: nn.Module, past: Tensor, horizon: int, repeats: int = 5) -> tupl
         seconds.append(time.perf_counter() - start)
     model.zero_grad(set_to_none=True)
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    return parameters, counter.get_total_flops() // 2, 1000 * statistics.median(seconds[1:])
+    return parameters, count_multiply_adds(model, past[:1], horizon).total, 1000 * statistics.median(seconds[1:])
 
 
 class Leaderboard:
