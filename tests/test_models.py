@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from stblocks import Forecaster, create_model, list_models, register_model, register_variant
+from stblocks.cli import SETTINGS, Setting
 from stblocks.core import model_entry, registry
 from stblocks.interop import from_official
 
@@ -63,8 +64,11 @@ def test_published_parameters(name, options, parameters):
 
 @pytest.mark.parametrize("name", list_models())
 def test_the_entry_knows_its_parameters(name):
+    entry = model_entry(name)
+    setting = SETTINGS.get(entry.dataset, Setting())
     with torch.device("meta"):
-        assert model_entry(name).parameters in (None, count(create_model(name)))
+        model = create_model(name, setting.in_channels, setting.image_size)
+    assert entry.parameters in (None, count(model))
 
 
 @pytest.mark.parametrize("name", list_models())

@@ -27,7 +27,7 @@ class ModelEntry:
         build: Function from options to the model.
         paper: Where it was published.
         dataset: The setting of the published figures.
-        parameters: Number of parameters by default: as published, less those that never take part.
+        parameters: Number of parameters in that setting: as published, less those that never take part.
         flops: Published multiply-adds of one sequence of that setting.
     """
 

@@ -75,17 +75,16 @@ def _swin_cell(config: Config) -> SwinLSTM:
 
 
 def _vmrnn_options(config: Config) -> dict[str, Any]:
-    return {"state_dim": config["kwargs"]["d_state"]}
+    return {"state_dim": config.get("kwargs", {}).get("d_state", 16)}
 
 
 def _swin_options(config: Config) -> dict[str, Any]:
     settings = _settings(config)
-    heads = config["num_heads"] if "num_heads" in config else settings["num_heads"]
-    return {"num_heads": heads, "window_size": settings["window_size"]}
+    return {"num_heads": {**settings, **config}["num_heads"], "window_size": settings["window_size"]}
 
 
-def _settings(config: Config) -> Config:
-    return vars(config["configs"]) if isinstance(config["configs"], Namespace) else config["configs"]
+def _settings(config: Config) -> dict[str, Any]:
+    return dict(vars(config["configs"]) if isinstance(config["configs"], Namespace) else config["configs"])
 
 
 def _model_plan(name: str, config: Config, **options: Any) -> Plan:

@@ -15,7 +15,7 @@ from ..core import Cell, RecurrentForecaster, RecurrentStack, register_model
 MakeCell = Callable[[int, int, list[float]], Cell]
 
 
-@register_model(paper="Tang et al., VMRNN, 2024", dataset="TaxiBJ", parameters=2_214_913)
+@register_model(paper="Tang et al., VMRNN, 2024", dataset="TaxiBJ", parameters=2_218_114, flops=903_878_976)
 def vmrnn_b(
     in_channels: int = 1,
     image_size: Sequence[int] = (64, 64),
@@ -47,7 +47,7 @@ def vmrnn_b(
     return _forecaster(in_channels, image_size, channels, patch_size, [cell], checkpointing)
 
 
-@register_model(paper="Tang et al., VMRNN, 2024", dataset="Moving MNIST", parameters=19_336_577)
+@register_model(paper="Tang et al., VMRNN, 2024", dataset="Moving MNIST")
 def vmrnn_d(
     in_channels: int = 1,
     image_size: Sequence[int] = (64, 64),
@@ -87,7 +87,7 @@ def vmrnn_d(
     return _forecaster(in_channels, image_size, channels, patch_size, layers, checkpointing, len(depths_down))
 
 
-@register_model(paper="Tang et al., SwinLSTM, ICCV 2023", dataset="TaxiBJ", parameters=2_738_865)
+@register_model(paper="Tang et al., SwinLSTM, ICCV 2023", dataset="TaxiBJ", parameters=2_742_066, flops=1_315_184_640)
 def swinlstm_b(
     in_channels: int = 1,
     image_size: Sequence[int] = (64, 64),
@@ -118,7 +118,9 @@ def swinlstm_b(
     return _forecaster(in_channels, image_size, channels, patch_size, [cell], checkpointing)
 
 
-@register_model(paper="Tang et al., SwinLSTM, ICCV 2023", dataset="Moving MNIST", parameters=18_845_409)
+@register_model(
+    paper="Tang et al., SwinLSTM, ICCV 2023", dataset="Moving MNIST", parameters=18_845_409, flops=69_877_858_304
+)
 def swinlstm_d(
     in_channels: int = 1,
     image_size: Sequence[int] = (64, 64),
