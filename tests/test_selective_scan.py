@@ -1,15 +1,22 @@
 """The selective scan against a plain loop over steps."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from stblocks.ops.selective_scan import selective_scan
+from stblocks.ops import selective_scan as module
+from stblocks.ops.selective_scan import selective_scan, selective_scan_flops
 from tests.golden import close
 
-DOUBLE = {"dtype": torch.float64}
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def loop(u, delta, A, B, C, D=None, delta_bias=None, delta_softplus=True, initial_state=None):
@@ -17,28 +24,40 @@ def loop(u, delta, A, B, C, D=None, delta_bias=None, delta_softplus=True, initia
     dt = delta if delta_bias is None else delta + delta_bias[:, None]
     dt = functional.softplus(dt) if delta_softplus else dt
     repeats = u.shape[1] // B.shape[1]
-    B, C = B.repeat_interleave(repeats, dim=1), C.repeat_interleave(repeats, dim=1)
+    B, C = (x.repeat_interleave(repeats, dim=1).transpose(2, 3) for x in (B, C))
+    decay, drive = torch.exp(dt[..., None] * A[:, None]), (dt * u)[..., None] * B
     h = u.new_zeros(*u.shape[:2], A.shape[1]) if initial_state is None else initial_state
-    y = []
-    for t in range(u.shape[2]):
-        h = torch.exp(dt[..., t, None] * A) * h + (dt * u)[..., t, None] * B[..., t]
-        y.append((h * C[..., t]).sum(-1) + (0 if D is None else D * u[..., t]))
-    return torch.stack(y, dim=2), h
+    states = []
+    for decay_t, drive_t in zip(decay.unbind(2), drive.unbind(2), strict=True):
+        h = decay_t * h + drive_t
+        states.append(h)
+    y = (torch.stack(states, dim=2) * C).sum(-1)
+    return y if D is None else y + D[:, None] * u, h
 
 
-def draw(batch, per_group, length, states=3, groups=1, seed=0, **kind):
-    """u, delta, A, B, C, D, delta_bias, initial_state."""
+def draw(batch=2, per_group=3, length=9, states=4, groups=2, seed=0, dtype=torch.float64):
+    """u, delta, A, B, C, D, delta_bias, initial_state; delta is positive, with a bias and softplus or without."""
     torch.manual_seed(seed)
     channels = groups * per_group
-    inputs = [torch.randn(batch, channels, length), torch.randn(batch, channels, length)]
+    inputs = [torch.randn(batch, channels, length), torch.rand(batch, channels, length)]
     inputs += [-torch.rand(channels, states) * 3, *torch.randn(2, batch, groups, states, length)]
-    inputs += [*torch.randn(2, channels), torch.randn(batch, channels, states)]
-    return [x.to(**(kind or DOUBLE)).requires_grad_() for x in inputs]
+    inputs += [torch.randn(channels), torch.rand(channels), torch.randn(batch, channels, states)]
+    return [x.to(dtype).requires_grad_() for x in inputs]
 
 
-def gradients(outputs, inputs, seed=0):
-    torch.manual_seed(seed)
-    return torch.autograd.grad(outputs, inputs, [torch.randn_like(x) for x in outputs])
+def with_gradients(scan, inputs, softplus=True, **options):
+    """Outputs, final state and the gradients of all inputs."""
+    outputs = scan(*inputs[:7], softplus, inputs[7], **options)
+    torch.manual_seed(1)
+    return *outputs, *torch.autograd.grad(outputs, inputs, [torch.randn(x.shape).to(x) for x in outputs])
+
+
+def agree(inputs, softplus=True, rtol=1e-10, **options):
+    ours = with_gradients(selective_scan, inputs, softplus, return_final_state=True, **options)
+    plain = with_gradients(loop, [x.detach().double().requires_grad_() for x in inputs], softplus)
+    for name, a, b in zip(["y", "h", "u", "delta", *"ABCD", "delta_bias", "initial"], ours, plain, strict=True):
+        assert a.isfinite().all(), name
+        close(a.double(), b, name, rtol)
 
 
 @settings(max_examples=25)
@@ -52,11 +71,230 @@ def gradients(outputs, inputs, seed=0):
     seed=st.integers(0, 99),
 )
 def test_scan_is_the_recurrence(batch, groups, per_group, length, states, softplus, seed):
-    inputs = draw(batch, per_group, length, states, groups, seed)
-    if not softplus:
-        inputs[1].data.abs_()
-        inputs[6].data.abs_()
-    ours = selective_scan(*inputs[:7], softplus, inputs[7], True)
-    plain = loop(*inputs[:7], softplus, inputs[7])
-    for a, b in zip((*ours, *gradients(ours, inputs)), (*plain, *gradients(plain, inputs)), strict=True):
-        close(a, b, "scan", 1e-10)
+    agree(draw(batch, per_group, length, states, groups, seed), softplus)
+
+
+@pytest.mark.parametrize("length", [1, 2, 7, 31, 64, 1009, 4096])
+def test_any_length(length):
+    agree(draw(1, 2, length, 2, 1))
+
+
+def test_float32():
+    agree(draw(length=50, dtype=torch.float32), rtol=1e-5)
+
+
+def test_optional_inputs_left_out():
+    inputs = draw()
+    zeros = [torch.zeros_like(x) for x in inputs]
+    assert selective_scan(*inputs[:5]).equal(selective_scan(*inputs[:5], *zeros[5:7], True, zeros[7]))
+    close(selective_scan(*inputs[:5]), loop(*inputs[:5])[0], "y")
+
+
+@settings(max_examples=20)
+@given(length=st.integers(2, 40), share=st.floats(0, 1))
+def test_a_split_scan_is_the_whole(length, share):
+    inputs, cut = draw(length=length), 1 + int(share * (length - 2))
+    halves = [[x[..., part] if x.ndim > 2 else x for x in inputs[:7]] for part in (slice(cut), slice(cut, None))]
+
+    def split(*_):
+        y, h = selective_scan(*halves[0], True, inputs[7], True)
+        after, h = selective_scan(*halves[1], True, h, True)
+        return torch.cat([y, after], dim=2), h
+
+    whole = with_gradients(selective_scan, inputs, return_final_state=True)
+    for a, b in zip(with_gradients(split, inputs), whole, strict=True):
+        close(a, b, "split", 1e-12)
+
+
+def test_gradcheck():
+    inputs = draw(1, 2, 5, 2, 2)
+    assert torch.autograd.gradcheck(lambda *x: selective_scan(*x[:7], True, x[7], True), inputs)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("shift", [-1e4, -60, 20, 1e4, 1e12])
+def test_extreme_step_sizes(shift, dtype):
+    inputs = draw(length=20, dtype=dtype)
+    inputs[1].data += shift
+    agree(inputs, rtol=1e-5 if dtype == torch.float32 else 1e-8)
+
+
+@pytest.mark.parametrize("rate", [0, 1e-9, 1e3, 1e9])
+def test_extreme_decay(rate):
+    inputs = draw(length=20)
+    inputs[2].data *= rate
+    agree(inputs)
+
+
+def test_autocast_keeps_states_in_float32():
+    inputs = [x.detach() for x in draw(length=60, dtype=torch.float32)]
+    low = [x.bfloat16() if index in (0, 1, 3, 4) else x for index, x in enumerate(inputs)]
+    low[0].requires_grad_()
+    exact = loop(*(x.double() for x in low[:7]), True, low[7].double())
+    with torch.autocast("cpu", torch.bfloat16):
+        y, h = selective_scan(*low[:7], True, low[7], True)
+        full, _ = selective_scan(low[0].float(), *low[1:7], True, low[7], True)
+    assert (y.dtype, h.dtype, full.dtype) == (torch.bfloat16, torch.float32, torch.float32)
+    close(h.double(), exact[1], "h", 1e-5)
+    close(full.double(), exact[0], "y", 1e-5)
+    close(y.double(), exact[0], "rounded y", 1e-2)
+    (grad,) = torch.autograd.grad(y.sum(), low[0])
+    assert grad.dtype == torch.bfloat16
+
+
+def test_runs_repeat_and_inputs_stay():
+    for softplus in (True, False):
+        for length in (1, 30):
+            inputs = draw(length=length, dtype=torch.float32)
+            before = [x.detach().clone() for x in inputs]
+            one, other = (with_gradients(selective_scan, inputs, softplus, return_final_state=True) for _ in range(2))
+            assert all(a.equal(b) for a, b in zip(one, other, strict=True))
+            assert all(a.equal(b) for a, b in zip(inputs, before, strict=True))
+
+
+@pytest.mark.parametrize("length", [256, 1024])
+def test_what_is_saved_grows_with_the_chunks(length):
+    inputs, sizes = draw(1, 8, length, 16, 1), []
+    with torch.autograd.graph.saved_tensors_hooks(lambda x: sizes.append(x.numel()) or x, lambda x: x):
+        selective_scan(*inputs[:7], True, inputs[7])
+    states = 8 * 16 * length
+    assert max(sizes) == max(states / length**0.5, 16 * length)  # the states before each chunk, or B and C themselves
+    assert sum(sizes) < states / 2
+
+
+@pytest.mark.parametrize("transform", ["compile", "export", "func"])
+def test_transforms(transform):
+    inputs = draw()
+    expected = with_gradients(selective_scan, inputs, return_final_state=True)
+    if transform == "compile":
+        compiled = torch.compile(selective_scan, fullgraph=True, backend="aot_eager")
+        ours = with_gradients(compiled, inputs, return_final_state=True)
+        assert all(a.equal(b) for a, b in zip(ours, expected, strict=True))
+    elif transform == "export":
+
+        class Scan(torch.nn.Module):
+            def forward(self, *x):
+                return selective_scan(*x[:7], True, x[7], True)
+
+        fixed = tuple(x.detach() for x in inputs)
+        ours = torch.export.export(Scan(), fixed).module()(*fixed)
+        assert all(a.equal(b) for a, b in zip(ours, expected[:2], strict=True))
+    else:
+        grad = torch.func.grad(lambda u: selective_scan(u, *inputs[1:7]).sum())(inputs[0].detach())
+        assert grad.equal(torch.autograd.grad(selective_scan(*inputs[:7]).sum(), inputs[0])[0])
+
+
+def test_operator_contract():
+    inputs = [*(x.detach().requires_grad_() for x in draw()), True, "blocked"]
+    for test in ("test_schema", "test_faketensor"):
+        torch.library.opcheck(torch.ops.stblocks.selective_scan.default, inputs, test_utils=test)
+        with torch.no_grad():
+            y, h, borders = torch.ops.stblocks.selective_scan(*inputs)
+        again = [y, h, *(x.detach() for x in inputs[:7]), borders, True, "blocked"]
+        torch.library.opcheck(torch.ops.stblocks.selective_scan_backward.default, again, test_utils=test)
+
+
+def test_a_second_derivative_is_refused():
+    inputs = draw()
+    (grad,) = torch.autograd.grad(selective_scan(*inputs[:7]).sum(), inputs[0], create_graph=True)
+    with pytest.raises(RuntimeError, match="no second derivative"):
+        grad.sum().backward()
+
+
+def test_multiply_adds():
+    # 84 scans of VMRNN-B on TaxiBJ: four directions of 256 channels over 8 x 8 tokens.
+    assert round(84 * selective_scan_flops(1, 4 * 256, 64, 16) / 1e9, 4) == 0.3138
+
+
+def test_shape_errors():
+    inputs = [x.detach() for x in draw()]  # (2, 6, 9), 4 states, 2 groups
+    with pytest.raises(ValueError, match=r"u must be \(B, D, L\) with L at least 1, got \(2, 6, 0\)"):
+        selective_scan(inputs[0][..., :0], *inputs[1:])
+    with pytest.raises(ValueError, match=r"groups of B .* must divide the 6 channels of u, got \(2, 4, 4, 9\)"):
+        selective_scan(*inputs[:3], *(x.repeat(1, 2, 1, 1) for x in inputs[3:5]))
+    with pytest.raises(ValueError, match=r"A must be \(D, N\)"):
+        selective_scan(*inputs[:2], inputs[2][0], *inputs[3:5])
+    names = ["delta", "A", "B", "C", "D", "delta_bias", "delta_softplus", "initial_state"]
+    given = dict(zip(names, [*inputs[1:7], True, inputs[7]], strict=True))
+    for name in names:
+        if name != "delta_softplus":
+            wrong = given | {name: torch.zeros([n + (axis == 0) for axis, n in enumerate(given[name].shape)])}
+            with pytest.raises(ValueError, match=rf"^{name} must be \("):
+                selective_scan(inputs[0], **wrong)
+
+
+def test_positive_A_is_refused_in_eager_calls():
+    inputs = [x.detach() for x in draw()]
+    inputs[2][1, 1] = 0.5
+    with pytest.raises(ValueError, match=r"A must be negative.*up to 0\.5\. Pass -exp\(A_log\)"):
+        selective_scan(*inputs[:5])
+    torch.compile(selective_scan, fullgraph=True, backend="eager")(*inputs[:5])
+
+
+def test_names_of_back_ends(monkeypatch):
+    inputs = [x.detach() for x in draw()]
+    monkeypatch.setattr(module, "_MISSING", {"mamba_ssm"})
+    with pytest.raises(
+        ValueError, match=r"one of auto, .*mamba_ssm \(installed here: auto, blocked, triton\), got 'cu'"
+    ):
+        selective_scan(*inputs[:5], backend="cu")
+    with pytest.raises(ValueError, match=r"'mamba_ssm' needs the package mamba_ssm"):
+        selective_scan(*inputs[:5], backend="mamba_ssm")
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    with pytest.raises(ValueError, match=r"'triton' needs tensors on a GPU.*backend='blocked'.*TRITON_INTERPRET=1"):
+        selective_scan(*inputs[:5], backend="triton")
+    monkeypatch.setenv("STBLOCKS_SCAN", "triton")
+    with pytest.raises(ValueError, match="needs tensors on a GPU"):
+        selective_scan(*inputs[:5])
+    assert selective_scan(*inputs[:5], backend="blocked").shape == inputs[0].shape  # the argument wins
+    assert module._choose("triton", "cuda") == "triton"
+    monkeypatch.delenv("STBLOCKS_SCAN")
+    assert [module._choose("auto", device) for device in ("cpu", "cuda", "mps")] == ["blocked", "triton", "blocked"]
+    monkeypatch.setattr(module, "_MISSING", {"triton"})
+    assert module._choose("auto", "cuda") == "blocked"
+    with pytest.raises(
+        ValueError, match=r"'triton' needs the package triton: install it, or ask for backend='blocked'"
+    ):
+        selective_scan(*inputs[:5], backend="triton")
+
+
+def test_mamba_ssm(monkeypatch):
+    def selective_scan_fn(u, delta, A, B, C, D=None, z=None, delta_bias=None, delta_softplus=False):
+        assert z is None
+        return loop(u, delta, A, B, C, D, delta_bias, delta_softplus)[0]
+
+    package = ModuleType("mamba_ssm.ops.selective_scan_interface")
+    package.selective_scan_fn = selective_scan_fn
+    monkeypatch.setitem(sys.modules, package.__name__, package)
+    monkeypatch.setattr(module, "_MISSING", set())
+    inputs = draw()
+    close(selective_scan(*inputs[:7], backend="mamba_ssm"), selective_scan(*inputs[:7]), "y")
+    for options in ({"initial_state": inputs[7]}, {"return_final_state": True}):
+        with pytest.raises(ValueError, match="takes no initial_state and gives the final state no gradient"):
+            selective_scan(*inputs[:5], backend="mamba_ssm", **options)
+
+
+INTERPRETED = """
+import torch
+from tests.test_selective_scan import agree, draw
+inputs = draw(1, 17, 5, 3, 2)
+inputs[1].data[:, ::2] -= 30
+inputs[1].data[:, ::5] += 90
+agree(inputs, backend="triton")
+agree(draw(2, 1, 2, 1, 1, dtype=torch.float32), False, 1e-5, backend="triton")
+"""
+
+
+def test_triton_in_its_interpreter():
+    pytest.importorskip("triton")
+    # Triton reads the variable when it is imported: a process of its own.
+    options = {"env": os.environ | {"TRITON_INTERPRET": "1"}, "cwd": ROOT, "capture_output": True, "text": True}
+    done = subprocess.run([sys.executable, "-c", INTERPRETED], **options, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="Triton's kernels need a GPU")
+@pytest.mark.parametrize("length", [1, 64, 1009])
+def test_triton_on_a_gpu(length):
+    inputs = [x.detach().cuda().requires_grad_() for x in draw(2, 40, length, 16, 4, dtype=torch.float32)]
+    agree(inputs, rtol=1e-4, backend="triton")

@@ -3,14 +3,18 @@
 Saved for backward are the inputs and the states before each chunk, nothing of size B D L N.
 """
 
+from importlib import import_module
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from stblocks.ops import scan_blocked
+from stblocks.ops.scan_blocked import chunk_length
 
-_KERNELS = {"blocked": scan_blocked}
+
+def _kernels(backend: str) -> Any:
+    """The module of a back end, with `forward` and `backward`; Triton is imported by those who ask for it."""
+    return import_module(f"stblocks.ops.scan_{backend}")
 
 
 @torch.library.custom_op("stblocks::selective_scan", mutates_args=())
@@ -27,26 +31,16 @@ def scan(
     backend: str,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Outputs `(B, D, L)`, final state `(B, D, N)`, and the states before each chunk, for backward."""
-    return _KERNELS[backend].forward(u, delta, A, B, C, D, bias, initial, softplus)
+    with torch.autocast(u.device.type, enabled=False):
+        return _kernels(backend).forward(u, delta, A, B, C, D, bias, initial, softplus)
 
 
 @scan.register_fake
-def _(
-    u: Tensor,
-    delta: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor,
-    bias: Tensor,
-    initial: Tensor,
-    softplus: bool,
-    backend: str,
-) -> tuple[Tensor, Tensor, Tensor]:
+def _(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, *others: Any) -> tuple[Tensor, Tensor, Tensor]:
     batch, groups, states, length = B.shape
-    chunks = -(-int(length) // scan_blocked.chunk_length(int(length)))
+    chunks = -(-int(length) // chunk_length(int(length)))
     borders = A.new_empty(chunks, batch, groups, states, u.shape[1] // groups)
-    return torch.empty_like(u, memory_format=torch.contiguous_format), torch.empty_like(initial), borders
+    return torch.empty_like(u, memory_format=torch.contiguous_format), A.new_empty(batch, *A.shape), borders
 
 
 @torch.library.custom_op("stblocks::selective_scan_backward", mutates_args=())
@@ -65,27 +59,13 @@ def scan_backward(
     backend: str,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Gradients of u, delta, A, B, C, D, bias and the initial state."""
-    return _KERNELS[backend].backward(grad_y, grad_h, u, delta, A, B, C, D, bias, borders, softplus)
+    with torch.autocast(u.device.type, enabled=False):
+        return _kernels(backend).backward(grad_y, grad_h, u, delta, A, B, C, D, bias, borders, softplus)
 
 
 @scan_backward.register_fake
-def _(
-    grad_y: Tensor,
-    grad_h: Tensor,
-    u: Tensor,
-    delta: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor,
-    bias: Tensor,
-    borders: Tensor,
-    softplus: bool,
-    backend: str,
-) -> tuple[Tensor, ...]:
-    return tuple(
-        torch.empty_like(x, memory_format=torch.contiguous_format) for x in (u, delta, A, B, C, D, bias, grad_h)
-    )
+def _(grad_y: Tensor, grad_h: Tensor, *inputs: Any) -> tuple[Tensor, ...]:
+    return tuple(torch.empty_like(x, memory_format=torch.contiguous_format) for x in (*inputs[:7], grad_h))
 
 
 class SelectiveScan(torch.autograd.Function):
@@ -110,7 +90,7 @@ class SelectiveScan(torch.autograd.Function):
 
 
 class _Gradient(torch.autograd.Function):
-    """`scan_backward`, which says so when asked for a gradient of its own; `once_differentiable` may pass in silence."""
+    """`scan_backward`, which refuses a gradient of its own also where `once_differentiable` would be silent."""
 
     @staticmethod
     def forward(*inputs: Any) -> tuple[Tensor, ...]:

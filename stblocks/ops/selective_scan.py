@@ -1,14 +1,17 @@
 """The selective scan of state space models, with back ends that agree to rounding."""
 
 import os
+from importlib import import_module
+from importlib.util import find_spec
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from stblocks.ops.scan_op import SelectiveScan
 
 #: Names for `backend=`, and for the environment variable `STBLOCKS_SCAN`, which the argument overrides.
-BACKENDS = ("auto", "blocked")
+BACKENDS = ("auto", "blocked", "triton", "mamba_ssm")
+_MISSING = {name for name in ("triton", "mamba_ssm") if find_spec(name) is None}
 
 
 def selective_scan(
@@ -44,25 +47,62 @@ def selective_scan(
         delta_softplus: Whether $\Delta + b$ goes through softplus.
         initial_state: `(B, D, N)`; zero if left out.
         return_final_state: Whether to return the last state as well, which continues the scan as `initial_state`.
-        backend: One of `BACKENDS`; `"auto"` asks the environment variable `STBLOCKS_SCAN`, then the device.
+        backend: `"blocked"` (PyTorch alone), `"triton"` (fused kernels on a GPU) or `"mamba_ssm"` (that package's
+            kernels); `"auto"` is what the environment variable `STBLOCKS_SCAN` names, else Triton on CUDA where it is
+            installed, else blocked.
 
     Returns:
         y `(B, D, L)` in the dtype of `u`, and on demand the state `(B, D, N)`.
 
     Raises:
-        ValueError: If a shape, the sign of A or the back end is not as said here.
+        ValueError: If a shape or the back end is not as said here, or A is positive; the sign is looked at on the CPU
+            alone, and not while compiling or exporting.
     """
     _check(u, delta, A, B, C, D, delta_bias, initial_state)
-    name = os.environ.get("STBLOCKS_SCAN", "auto") if backend == "auto" else backend
-    if name not in BACKENDS:
-        raise ValueError(f"backend must be one of {', '.join(BACKENDS)}, got {name!r}.")
+    name = _choose(backend, u.device.type)
+    if name == "mamba_ssm":
+        if initial_state is not None or return_final_state:
+            raise ValueError(
+                "backend 'mamba_ssm' takes no initial_state and gives the final state no gradient; "
+                "ask for backend='triton' or 'blocked' to carry a state."
+            )
+        return import_module("mamba_ssm.ops.selective_scan_interface").selective_scan_fn(
+            u, delta, A, B, C, D, delta_bias=delta_bias, delta_softplus=delta_softplus
+        )
     dtype = torch.promote_types(torch.promote_types(u.dtype, A.dtype), torch.float32)
     A = A.to(dtype)
     skip = A.new_zeros(u.shape[1]) if D is None else D.to(dtype)
     bias = A.new_zeros(u.shape[1]) if delta_bias is None else delta_bias.to(dtype)
     h = A.new_zeros(u.shape[0], *A.shape) if initial_state is None else initial_state.to(dtype)
-    y, h, _ = SelectiveScan.apply(u, delta, A, B, C, skip, bias, h, delta_softplus, "blocked")
+    y, h, _ = SelectiveScan.apply(u, delta, A, B, C, skip, bias, h, delta_softplus, name)
     return (y, h) if return_final_state else y
+
+
+def selective_scan_flops(batch: int, channels: int, length: int, state: int) -> int:
+    r"""Multiply-adds of a scan: $B L D \, (3.5 N + 1)$.
+
+    For each state one multiply-add each for $\bar\Delta B u$, the recurrence and the product with C, and half of one
+    (a lone multiplication) for $\bar\Delta A$; for each channel one for $D u$. Exponentials are not counted.
+    """
+    return batch * length * channels * (7 * state + 2) // 2
+
+
+def _choose(backend: str, device: str) -> str:
+    """The back end that an argument means on a device."""
+    name = os.environ.get("STBLOCKS_SCAN", "auto") if backend == "auto" else backend
+    if name not in BACKENDS:
+        here = ", ".join(each for each in BACKENDS if each not in _MISSING)
+        raise ValueError(f"backend must be one of {', '.join(BACKENDS)} (installed here: {here}), got {name!r}.")
+    if name in _MISSING:
+        raise ValueError(f"backend {name!r} needs the package {name}: install it, or ask for backend='blocked'.")
+    if name == "auto":
+        return "triton" if device == "cuda" and "triton" not in _MISSING else "blocked"
+    if name == "triton" and device == "cpu" and os.environ.get("TRITON_INTERPRET") != "1":
+        raise ValueError(
+            "backend 'triton' needs tensors on a GPU, got them on the CPU; "
+            "ask for backend='blocked', or set TRITON_INTERPRET=1 to run the kernels slowly in Triton's interpreter."
+        )
+    return name
 
 
 def _check(
@@ -96,8 +136,8 @@ def _check(
     ):
         if given is not None and given.shape != shape:
             raise ValueError(f"{name} must be {shape} for u {tuple(u.shape)}, A and B, got {tuple(given.shape)}.")
-    if not torch.compiler.is_compiling() and A.device.type == "cpu" and bool((A > 0).any()):
+    looks = A.device.type == "cpu" and type(A) in (Tensor, nn.Parameter)  # no fake tensors, which have no values
+    if looks and not torch.compiler.is_compiling() and bool((A > 0).any()):
         raise ValueError(
-            f"A must be negative, or states grow without bound; its largest entry is {A.max():.3g}. "
-            "Pass -exp(A_log), or -A."
+            f"A must be negative, or states grow without bound; got up to {A.max().item():.3g}. Pass -exp(A_log)."
         )
