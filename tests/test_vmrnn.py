@@ -130,31 +130,27 @@ def test_vmrnn_projects_both_maps_and_adds_to_the_first():
 
 
 def test_swin_lstm_shifts_odd_blocks_and_projects_in_even_ones():
-    cell = SwinLSTM(4, depth=5, num_heads=2)
-    assert [block.shift for block in cell.blocks] == [False, True, False, True, False]
-    assert list(cell.projections) == ["0", "2", "4"]
-    with torch.no_grad():  # the state enters at block 0, the input again at block 2
-        cell.projections["0"].weight.zero_()
-        cell.projections["2"].weight.zero_()
-    x, h = torch.rand(2, 1, 5, 6, 4)
-    with torch.no_grad():
-        expected = x
-        for index, block in enumerate(cell.blocks):
-            bias = cell.projections[str(index)].bias if index in (0, 2) else None
-            normed = block.norm1(expected)
-            if index == 4:
-                normed = cell.projections["4"](expected, x, block.norm1)
-            expected = block.mix(expected, normed if bias is None else bias.expand_as(normed))
-        torch.testing.assert_close(cell.features(x, h), expected)
+    cell, (x, h, _) = example(lambda: SwinLSTM(4, depth=4, num_heads=2, window_size=2))
+    assert [block.shift for block in cell.blocks] == [False, True, False, True]
+    x, h = x.movedim(1, -1), h.movedim(1, -1)
+    expected = x
+    for index, block in enumerate(cell.blocks):
+        normed = block.norm1(expected)
+        if index % 2 == 0:
+            pair = torch.cat([normed, block.norm1(x if index else h)], -1)
+            normed = pair @ cell.projections[str(index)].weight.T + cell.projections[str(index)].bias
+        expected = block.mix(expected, normed)
+    torch.testing.assert_close(cell.features(x, h), expected)
 
 
 def test_stochastic_depth_rises_towards_the_coarsest_maps():
-    model = tiny("vmrnn_d", depths_up=[3, 1], drop_path=0.6)
-    rates = [[block.drop_path.p for block in layer.stages[0].blocks] for layer in model.stack.layers[::2]]
-    assert rates == [pytest.approx(each) for each in ([0.0], [0.3, 0.6], [0.2, 0.4, 0.6], [0.0])]
-    model = tiny("swinlstm_b", drop_path=0.3)
-    assert [block.drop_path.p for block in model.stack.layers[0].stages[0].blocks] == [0.3] * 3
-    assert tiny("vmrnn_d", depths_down=[1], depths_up=[1], drop_path=0.6).stack.layers[0].stages[0].blocks[0]
+    def rates(model):
+        return [[block.drop_path.p for block in layer.stages[0].blocks] for layer in model.stack.layers[::2]]
+
+    expected = [[0.0], [0.3, 0.6], [0.2, 0.4, 0.6], [0.0]]
+    assert rates(tiny("vmrnn_d", depths_up=[3, 1], drop_path=0.6)) == [pytest.approx(each) for each in expected]
+    assert rates(tiny("vmrnn_d", depths_down=[1], depths_up=[1], drop_path=0.6)) == [[0.0], [0.0]]
+    assert rates(tiny("swinlstm_b", drop_path=0.3)) == [[0.3] * 3]
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -109,7 +109,7 @@ class SS2D(MapBlock):
             delta_bias=self.dt_bias.flatten(),
         )
         parts = zip(self.directions, y.chunk(len(self.directions), dim=1), strict=True)
-        return sum((_merge(part, v, *z.shape[2:]) for v, part in parts), torch.zeros_like(z))  # (9)
+        return sum((_merge(part, v, *z.shape[2:]) for v, part in parts), torch.zeros_like(z))  # (9), laid out as z
 
 
 def _expand(maps: Tensor, direction: str) -> Tensor:
