@@ -8,6 +8,7 @@ from .scaler import Scaler
 from .sequence import Sequence
 from .shanghai import Shanghai2020
 from .synthetic import SyntheticRadar
+from .synthetic_weather import write_synthetic_weather
 from .taxibj import TaxiBJ
 from .weatherbench import WeatherBench
 from .windows import SequenceWindows
@@ -26,4 +27,5 @@ __all__ = [
     "TaxiBJ",
     "WeatherBench",
     "moving_mnist_test",
+    "write_synthetic_weather",
 ]

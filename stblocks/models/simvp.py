@@ -74,15 +74,19 @@ class FrameCoder:
     def build(self, translator: nn.Module, *, bound: bool = False) -> DirectForecaster:
         """The forecaster; `bound` says that the translator's weights depend on `image_size`."""
         out_channels = self.in_channels if self.out_channels is None else self.out_channels
+        layers: dict[str, int] = {"num_layers": self.encoder_layers, "kernel_size": self.kernel_size}
+        decoder, shortcut = Decoder(self.channels, out_channels, **layers), None
+        if self.shortcut:
+            shortcut = LinearShortcut(self.in_channels, out_channels, self.in_frames, self.out_frames)
+            for parameter in decoder.readout.parameters():  # at the start the shortcut forecasts alone
+                nn.init.zeros_(parameter)
         model = DirectForecaster(
-            Encoder(self.in_channels, self.channels, num_layers=self.encoder_layers, kernel_size=self.kernel_size),
+            Encoder(self.in_channels, self.channels, **layers),
             translator,
-            Decoder(self.channels, out_channels, num_layers=self.encoder_layers, kernel_size=self.kernel_size),
+            decoder,
             self.in_frames,
             self.out_frames,
-            shortcut=LinearShortcut(self.in_channels, out_channels, self.in_frames, self.out_frames)
-            if self.shortcut
-            else None,
+            shortcut=shortcut,
             size_multiple=self.multiple,
             in_channels=self.in_channels,
             out_channels=out_channels,

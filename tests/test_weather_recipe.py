@@ -1,0 +1,69 @@
+"""The weather recipe on small files, and the weather that is made."""
+
+import json
+
+import numpy as np
+import pytest
+import simvpv2_weather as recipe
+
+from stblocks import Forecaster
+from stblocks.data import WeatherBench, write_synthetic_weather
+
+TINY = ["--epochs", "1", "--in_frames", "4", "--out_frames", "3", "--stride", "12", "--channels", "2"]
+TINY += ["--translator_channels", "8", "--num_layers", "1"]
+
+
+def test_made_weather_is_read_and_is_a_function_of_its_seed(tmp_path):
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        write_synthetic_weather(tmp_path / f"{name}.npz", days=4, size=(8, 10), seed=seed)
+    first, same, other = (np.load(tmp_path / f"{name}.npz")["t2m"] for name in "abc")
+    assert (first == same).all()
+    assert (first != other).any()
+    assert first.shape == (96, 8, 10)
+    assert 255 < first.min() < first.max() < 310
+    train, test = (WeatherBench(tmp_path / "a.npz", split) for split in ("train", "test"))
+    assert (len(train), len(test)) == (72 - 23, 1)
+
+
+@pytest.mark.parametrize("wrong", [{"days": 3}, {"size": (1, 8)}])
+def test_made_weather_of_no_use(tmp_path, wrong):
+    with pytest.raises(ValueError, match="days must be at least 4 and size at least"):
+        write_synthetic_weather(tmp_path / "a.npz", **wrong)
+
+
+def test_the_recipe_leaves_scores_in_kelvin_pictures_and_a_model(tmp_path):
+    recipe.main(["--out", str(tmp_path), *TINY])
+    scores = (tmp_path / "scores.md").read_text()
+    assert "rmse@physical" in scores
+    assert "csi" not in scores
+    for name in ("skill.png", "forecast.png", "forecast.gif", "loss.png", "best"):
+        assert (tmp_path / name).exists(), name
+    model = Forecaster.from_pretrained(tmp_path / "model")
+    assert (model.in_channels, model.out_channels) == (3, 1)  # the temperature, and what is usual now and ahead
+    assert json.loads((tmp_path / "config.json").read_text())["stride"] == 12
+
+
+@pytest.mark.parametrize("fraction", ["0.25", "0.0"])
+def test_held_out_hours_choose_the_weights_if_there_are_any(tmp_path, fraction):
+    write_synthetic_weather(tmp_path / "a.npz", days=6, size=(8, 10))
+    settings = recipe.Settings(data=str(tmp_path / "a.npz"), validation_fraction=float(fraction))
+    train, validation, test = recipe.data_sets(settings, tmp_path)
+    hours = 108 * (1 - float(fraction))
+    assert len(train) == hours - 23
+    assert len(validation) == ((hours - 23 + 23) // 24 if fraction == "0.0" else 1)
+    assert len(test) == 36 - 23
+    assert validation.scaler == test.scaler == train.scaler
+
+
+def test_more_than_temperature_may_be_seen(tmp_path):
+    recipe.main(["--out", str(tmp_path), *TINY, "--extras", "hour", "position"])
+    assert Forecaster.from_pretrained(tmp_path / "model").in_channels == 6
+
+
+def test_mistakes(tmp_path):
+    with pytest.raises(ValueError, match="There is no .*none.npz"):
+        recipe.main(["--out", str(tmp_path), "--data", str(tmp_path / "none.npz"), *TINY])
+    with pytest.raises(ValueError, match="extras must be among"):
+        recipe.main(["--out", str(tmp_path), *TINY, "--extras", "sun"])
+    with pytest.raises(ValueError, match="translator must be one of"):
+        recipe.main(["--out", str(tmp_path), *TINY, "--translator", "gstar"])
