@@ -8,6 +8,7 @@ from .scaler import Scaler
 from .sequence import Sequence
 from .shanghai import Shanghai2020
 from .synthetic import SyntheticRadar
+from .synthetic_traffic import SyntheticTraffic
 from .synthetic_weather import write_synthetic_weather
 from .taxibj import TaxiBJ
 from .weatherbench import WeatherBench
@@ -24,6 +25,7 @@ __all__ = [
     "SequenceWindows",
     "Shanghai2020",
     "SyntheticRadar",
+    "SyntheticTraffic",
     "TaxiBJ",
     "WeatherBench",
     "moving_mnist_test",
