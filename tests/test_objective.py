@@ -63,9 +63,34 @@ def test_auxiliary_losses_are_weighted_by_name():
     assert (losses["decoupling"], losses["other"], losses["loss"]) == (2, 5, 0.5 * 2 + 5)
 
 
+def test_the_divergence_is_that_of_the_forecast_frames():
+    torch.manual_seed(0)
+    frames = torch.rand(2, 7, 2, 3, 3, dtype=torch.float64)
+    rollout = Rollout(torch.rand(2, 4, 2, 3, 3, dtype=torch.float64), 3, {}, None)
+    losses = Objective(0.0, 1.0, divergence=0.1)(rollout, frames)
+    p, q = ((each.diff(dim=1).flatten(2) / 0.1).softmax(dim=2) for each in (rollout.frames, frames[:, 3:]))
+    expected = (p * (p / q).log()).mean()
+    assert losses["divergence"].item() == pytest.approx(expected.item())
+    assert losses["loss"].item() == pytest.approx((losses["l2"] + 0.1 * expected).item())
+    assert Objective(divergence=0.1)(rollout._replace(frames=frames[:, 3:]), frames)["loss"].item() < 1e-9
+    assert "divergence" not in Objective()(rollout, frames)
+
+
+@given(cases())
+def test_missing_cells_have_no_effect_on_the_divergence_and_no_gradient(case):
+    rollout, frames, missing = case
+    objective = Objective(divergence=1.0)
+    losses = objective(rollout, frames)
+    losses["loss"].backward()
+    assert losses["loss"].isfinite()
+    assert rollout.frames.grad[missing].eq(0).all()
+    moved = rollout._replace(frames=torch.where(missing, 1e9, rollout.frames.detach()))
+    assert torch.equal(objective(moved, frames)["loss"], losses["loss"])
+
+
 def test_half_precision_forecasts_are_summed_in_single():
     frames = torch.rand(4, 3, 1, 64, 64)
-    losses = Objective()(Rollout(frames[:, 1:].to(torch.bfloat16), 1, {}, None), frames)
+    losses = Objective(divergence=0.1)(Rollout(frames[:, 1:].to(torch.bfloat16), 1, {}, None), frames)
     assert all(value.dtype == torch.float32 for value in losses.values())
 
 
@@ -74,6 +99,8 @@ def test_errors_say_what_to_do():
     rollout = Rollout(frames[:, 1:], 1, {"decoupling": torch.zeros(2)}, None)
     with pytest.raises(ValueError, match=r"l2 must be a weight of at least 0, got -1"):
         Objective(l2=-1)
+    with pytest.raises(ValueError, match=r"divergence must be a weight of at least 0, got -0.1"):
+        Objective(divergence=-0.1)
     with pytest.raises(ValueError, match=r"l1 and l2 must not both be 0"):
         Objective(0, 0)
     with pytest.raises(ValueError, match=r"aux must name .* which are \['decoupling'\], got \['decouple'\]"):

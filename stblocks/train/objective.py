@@ -5,13 +5,15 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from ..blocks.tau import differential_divergence
 from ..core import Rollout
 
 
 class Objective(nn.Module):
-    r"""Weighted L1 and L2 of a rollout against the true frames, plus its auxiliary losses.
+    r"""Weighted L1 and L2 of a rollout against the true frames, plus its auxiliary losses and TAU's divergence.
 
-    $$L = \lambda_1 \frac{1}{N} \sum |\hat x - x| + \lambda_2 \frac{1}{N} \sum (\hat x - x)^2 + \sum_a \lambda_a L_a$$
+    $$L = \lambda_1 \frac{1}{N} \sum |\hat x - x| + \lambda_2 \frac{1}{N} \sum (\hat x - x)^2 + \sum_a \lambda_a L_a
+    + \lambda_D D$$
 
     Sums and the count $N$ go over the cells whose truth is known: NaN marks a missing cell, whose forecast has no
     effect on the loss and gets no gradient. Where every cell is missing, both errors are 0. All frames that the rollout
@@ -21,16 +23,21 @@ class Objective(nn.Module):
         l1: Weight of the mean absolute error.
         l2: Weight of the mean squared error.
         aux: Weights of auxiliary losses by name, such as `{"decoupling": 0.05}`; 1 for one that is not named.
+        divergence: Weight of the differential divergence, which TAU is trained with (0.1 there): how differently
+            forecast and truth change from frame to frame, see `stblocks.blocks.tau.differential_divergence`. Missing
+            cells are 0 in both.
 
     Raises:
         ValueError: If a weight is negative, or `l1` and `l2` are both 0; when called, if `aux` names a loss that the
             rollout does not have, or the frames do not fit the rollout.
     """
 
-    def __init__(self, l1: float = 1.0, l2: float = 1.0, aux: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self, l1: float = 1.0, l2: float = 1.0, aux: Mapping[str, float] | None = None, divergence: float = 0.0
+    ) -> None:
         super().__init__()
-        self.l1, self.l2, self.aux = l1, l2, dict(aux or {})
-        for name, weight in {"l1": l1, "l2": l2, **self.aux}.items():
+        self.l1, self.l2, self.aux, self.divergence = l1, l2, dict(aux or {}), divergence
+        for name, weight in {"l1": l1, "l2": l2, "divergence": divergence, **self.aux}.items():
             if not weight >= 0:
                 raise ValueError(f"{name} must be a weight of at least 0, got {weight}.")
         if l1 == l2 == 0:
@@ -44,7 +51,7 @@ class Objective(nn.Module):
             frames: The true frames `cat([past, future], dim=1)`, `(B, T + horizon, C, H, W)`, NaN where missing.
 
         Returns:
-            Scalars `"loss"`, `"l1"`, `"l2"`, and each auxiliary loss under its name.
+            Scalars `"loss"`, `"l1"`, `"l2"`, each auxiliary loss under its name, and `"divergence"` if it has a weight.
         """
         target = frames[:, rollout.first :]
         if target.shape != rollout.frames.shape:
@@ -61,7 +68,11 @@ class Objective(nn.Module):
         count = (~missing).sum().clamp_min(1)
         losses = {"l1": error.abs().sum() / count, "l2": error.square().sum() / count}
         losses |= {name: value.mean() for name, value in rollout.aux.items()}
-        weights = {"l1": self.l1, "l2": self.l2, **self.aux}
+        if self.divergence:
+            forecast = rollout.frames.to(target.dtype)  # half precision would round small divergences away
+            forecast, truth = forecast.masked_fill(missing, 0), target.masked_fill(missing, 0)
+            losses["divergence"] = differential_divergence(forecast, truth)
+        weights = {"l1": self.l1, "l2": self.l2, "divergence": self.divergence, **self.aux}
         return {"loss": torch.stack([weights.get(name, 1.0) * value for name, value in losses.items()]).sum(), **losses}
 
 
