@@ -1,10 +1,12 @@
 """Translators of SimVP: from the features of all past frames to those of all future ones."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 from ..core.stack import RecurrentStack, StackState
@@ -31,7 +33,7 @@ class Translator(nn.Module):
         returns: `(B, out_channels, H, W)`.
 
     Raises:
-        ValueError: If there is no layer; when called, if a block does not keep the shape of its map.
+        ValueError: If there is no layer or channel; when called, if a block does not keep the shape of its map.
     """
 
     def __init__(
@@ -45,8 +47,8 @@ class Translator(nn.Module):
         checkpointing: bool = False,
     ) -> None:
         super().__init__()
-        if num_layers < 1:
-            raise ValueError(f"num_layers must be at least 1, got {num_layers}.")
+        if num_layers < 1 or channels < 1:
+            raise ValueError(f"num_layers and channels must be at least 1, got {num_layers} and {channels}.")
         widths = [in_channels, *[channels] * (num_layers - 1), out_channels]
         self.blocks = nn.ModuleList(block(layer, widths[layer]) for layer in range(num_layers))
         self.resize = nn.ModuleList(
@@ -59,7 +61,7 @@ class Translator(nn.Module):
         maps = maps.contiguous(memory_format=torch.channels_last)
         for block, resize in zip(self.blocks, self.resize, strict=True):
             again = self.checkpointing and torch.is_grad_enabled()
-            mixed = checkpoint(block, maps, use_reentrant=False) if again else block(maps)
+            mixed = recomputed(block, maps) if again else block(maps)
             if mixed.shape != maps.shape:
                 raise ValueError(
                     f"A translator's block must keep the shape of its map, {tuple(maps.shape)}; "
@@ -67,6 +69,27 @@ class Translator(nn.Module):
                 )
             maps = resize(mixed)
         return maps
+
+
+def recomputed(block: nn.Module, maps: Tensor) -> Tensor:
+    """`block(maps)`, whose activations backward computes again instead of keeping them."""
+    return checkpoint(block, maps, use_reentrant=False, context_fn=lambda: (nullcontext(), StatisticsKept(block)))
+
+
+class StatisticsKept:
+    """Within it, batch norms inside a module leave their running statistics as they are."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.norms = [part for part in module.modules() if isinstance(part, _BatchNorm)]
+        self.settings = [(norm.momentum, norm.num_batches_tracked) for norm in self.norms]
+
+    def __enter__(self) -> None:
+        for norm in self.norms:
+            norm.momentum, norm.num_batches_tracked = 0.0, None
+
+    def __exit__(self, *_: object) -> None:
+        for norm, (momentum, tracked) in zip(self.norms, self.settings, strict=True):
+            norm.momentum, norm.num_batches_tracked = momentum, tracked
 
 
 class Gated(MapBlock):
