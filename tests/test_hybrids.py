@@ -100,7 +100,7 @@ def test_a_plug_with_no_place():
 
 
 def test_unknown_names():
-    with pytest.raises(ValueError, match=r"base must be among convlstm, .*; got 'predrn', did you mean predrnn"):
+    with pytest.raises(ValueError, match=r"base must be among convlstm, .*, got 'predrn'; did you mean predrnn"):
         create_model("hybrid", base="predrn")
-    with pytest.raises(ValueError, match=r"plugs must be among ce, .*; got 'gmf', did you mean mgm or gfm"):
+    with pytest.raises(ValueError, match=r"plugs must be among ce, .*, got 'gmf'; did you mean mgm or gfm"):
         create_model("hybrid", plugs=["gmf"])

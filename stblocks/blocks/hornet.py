@@ -4,7 +4,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from .layers import Pointwise, depthwise
+from .layers import Pointwise, depthwise, hidden_channels
 from .metaformer import MLP, ChannelNorm, MetaFormerBlock
 from .starts import start_like_he
 
@@ -41,7 +41,7 @@ class HorNetBlock(MetaFormerBlock):
         super().__init__(
             channels,
             RecursiveGatedConv(channels, order, kernel_size),
-            MLP(channels, int(channels * mlp_ratio)),
+            MLP(channels, hidden_channels(channels, mlp_ratio)),
             norm=partial(ChannelNorm, eps=1e-6),
             scale=1e-6,
             drop_path=drop_path,

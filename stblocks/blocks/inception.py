@@ -31,7 +31,7 @@ class Inception(nn.Module):
         returns: `(B, out_channels, H, W)`.
 
     Raises:
-        ValueError: If `groups` does not divide the channels, or a kernel is even.
+        ValueError: If `groups` does not divide the channels, or a kernel is even, or there is none.
     """
 
     def __init__(
@@ -44,11 +44,13 @@ class Inception(nn.Module):
         groups: int = 8,
     ) -> None:
         super().__init__()
-        if groups < 1 or channels % groups or out_channels % groups:
+        if channels < 1 or groups < 1 or channels % groups or out_channels % groups:
             raise ValueError(
                 f"groups must divide the {channels} inner and {out_channels} outer channels, got {groups}; "
                 f"groups=1 always does."
             )
+        if not kernel_sizes:
+            raise ValueError(f"kernel_sizes must hold at least one side, got {kernel_sizes!r}.")
         self.narrow = Pointwise(in_channels, channels)
         self.branches = nn.ModuleList(_branch(channels, out_channels, side, groups) for side in kernel_sizes)
 

@@ -1,6 +1,8 @@
 """Small parts that several blocks share."""
 
-from collections.abc import Callable
+import difflib
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import torch
 from einops import rearrange
@@ -9,6 +11,8 @@ from torch.nn import functional
 
 #: Channels to a normalisation module; `None` stands for no normalisation.
 Norm = Callable[[int], nn.Module]
+
+Value = TypeVar("Value")
 
 
 def conv(
@@ -92,6 +96,18 @@ def check_heads(channels: int, num_heads: int) -> None:
         raise ValueError(f"num_heads must be a divisor of channels={channels}, got {num_heads}.")
 
 
+def hidden_channels(channels: int, mlp_ratio: float) -> int:
+    """How many channels an MLP has inside.
+
+    Raises:
+        ValueError: If it has none.
+    """
+    hidden = int(channels * mlp_ratio)
+    if hidden < 1:
+        raise ValueError(f"mlp_ratio must leave the MLP a channel of {channels}, got {mlp_ratio}.")
+    return hidden
+
+
 def choose(argument: str, value: str, allowed: tuple[str, ...]) -> str:
     """`value`, if it is one of the allowed words.
 
@@ -101,6 +117,19 @@ def choose(argument: str, value: str, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
         raise ValueError(f"{argument} must be one of {', '.join(map(repr, allowed))}, got {value!r}.")
     return value
+
+
+def find(argument: str, name: str, table: Mapping[str, Value]) -> Value:
+    """What a table holds under a name.
+
+    Raises:
+        ValueError: If there is no such name; all are listed, and those near it again.
+    """
+    if name not in table:
+        near = difflib.get_close_matches(name, table, n=3)
+        hint = f"; did you mean {' or '.join(near)}?" if near else "."
+        raise ValueError(f"{argument} must be among {', '.join(table)}, got {name!r}{hint}")
+    return table[name]
 
 
 def blend(old: Tensor, new: Tensor, gate: Tensor) -> Tensor:

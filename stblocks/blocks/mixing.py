@@ -4,7 +4,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .fused import FusedMixing
-from .layers import Pointwise, depthwise
+from .layers import Pointwise, depthwise, hidden_channels
 from .metaformer import MetaFormerBlock
 from .starts import start_like_he
 
@@ -42,7 +42,7 @@ class Mixing(MetaFormerBlock):
         super().__init__(
             channels,
             SpatialAttention(channels, attention),
-            ConvMLP(channels, int(channels * mlp_ratio), drop),
+            ConvMLP(channels, hidden_channels(channels, mlp_ratio), drop),
             norm=nn.BatchNorm2d,
             scale=SCALE,
             drop_path=drop_path,

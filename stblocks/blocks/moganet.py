@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .layers import Pointwise, depthwise
+from .layers import Pointwise, depthwise, hidden_channels
 from .metaformer import MetaFormerBlock
 from .starts import start_like_he
 
@@ -35,7 +35,7 @@ class MogaBlock(MetaFormerBlock):
         super().__init__(
             channels,
             GatedAggregation(channels),
-            ChannelAggregation(channels, int(channels * mlp_ratio), drop),
+            ChannelAggregation(channels, hidden_channels(channels, mlp_ratio), drop),
             norm=nn.BatchNorm2d,
             scale=SCALE,
             drop_path=drop_path,

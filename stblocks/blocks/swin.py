@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.ops import StochasticDepth
 
-from .layers import check_heads
+from .layers import check_heads, hidden_channels
 from .map_block import MapBlock
 
 
@@ -62,7 +62,7 @@ class SwinBlock(MapBlock):
             raise ValueError(f"window_size must be at least 1, got {window_size}.")
         self.norm1, self.norm2 = nn.LayerNorm(channels), nn.LayerNorm(channels)
         self.attention = WindowAttention(channels, num_heads, window_size=window_size, proj_drop=drop)
-        self.mlp = Mlp(channels, int(channels * mlp_ratio), drop=drop)
+        self.mlp = Mlp(channels, hidden_channels(channels, mlp_ratio), drop=drop)
         self.drop_path = StochasticDepth(drop_path, "row")
         self.window_size, self.shift, self.mask_shift = window_size, shift, mask_shift
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from .layers import check_heads
+from .layers import check_heads, hidden_channels
 from .map_block import MapBlock
 from .metaformer import MLP, MetaFormerBlock
 from .starts import start_like_he, start_like_transformers
@@ -167,7 +167,7 @@ class PoolFormerBlock(MetaFormerBlock):
         super().__init__(
             channels,
             Pooling(),
-            MLP(channels, int(channels * mlp_ratio), drop),
+            MLP(channels, hidden_channels(channels, mlp_ratio), drop),
             norm=lambda width: nn.GroupNorm(1, width),
             scale=1e-5,
             drop_path=drop_path,

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from .layers import Pointwise, check_heads, choose, depthwise
+from .layers import Pointwise, check_heads, choose, depthwise, hidden_channels
 from .metaformer import MLP, ChannelNorm, MetaFormerBlock
 from .timm_blocks import on_tokens
 
@@ -48,7 +48,7 @@ class UniFormerBlock(MetaFormerBlock):
         super().__init__(
             channels,
             mixer,
-            MLP(channels, int(channels * mlp_ratio), drop),
+            MLP(channels, hidden_channels(channels, mlp_ratio), drop),
             norm=ChannelNorm if attends else nn.BatchNorm2d,
             scale=1e-6 if attends else None,
             drop_path=drop_path,

@@ -1,7 +1,6 @@
 """Hybrids: the network of one paper with the blocks of others plugged in."""
 
-import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ..blocks import (
@@ -21,7 +20,7 @@ from ..blocks import (
     SimpleGFM,
     STConvLSTM,
 )
-from ..blocks.layers import Norm
+from ..blocks.layers import Norm, find
 from ..core import TIME, Block, Cell, M, RecurrentForecaster, register_model
 from .recurrent import PatchRNN
 
@@ -121,10 +120,10 @@ def hybrid(
         ValueError: If a name is unknown, or a plug does not fit the base.
     """
     net = PatchRNN(in_channels, image_size, channels, num_layers, patch_size, norm, checkpointing)
-    make = _named("base", base, BASES)
+    make = find("base", base, BASES)
     if num_layers == 1 and (idle := {"mgm", "motion_gru"} & set(plugs)):
         raise ValueError(f"plugs {sorted(idle)} stand in every layer but the top one: take num_layers >= 2, got 1.")
-    chosen = [_named("plugs", plug, PLUGS) for plug in plugs]
+    chosen = [find("plugs", plug, PLUGS) for plug in plugs]
     own = net.make_norm()
 
     def cell(layer: int, below: int) -> Cell:
@@ -143,12 +142,3 @@ def hybrid(
         above_bottom=[Cell(GradientHighway(channels, channels, kernel_size=kernel_size, norm=own))] if highway else [],
         routes={M: TIME} if base == "sa_convlstm" else None,
     )
-
-
-def _named(argument: str, name: str, table: Mapping[str, Any]) -> Any:
-    if name not in table:
-        near = difflib.get_close_matches(name, table, n=3) or list(table)
-        raise ValueError(
-            f"{argument} must be among {', '.join(table)}; got {name!r}, did you mean {' or '.join(near)}?"
-        )
-    return table[name]

@@ -1,6 +1,5 @@
 """SimVP, SimVPv2, TAU and their like: a frame by frame encoder and decoder, and any translator in between."""
 
-import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ from torch import nn
 from ..blocks import ConvLSTM, STConvLSTM
 from ..blocks.autoencoder import Decoder, Encoder
 from ..blocks.inception import KERNEL_SIZES, InceptionUNet
-from ..blocks.layers import choose
+from ..blocks.layers import choose, find
 from ..blocks.translator import Gated, LinearShortcut, RecurrentTranslator, Translator
 from ..blocks.translators import SIZE_BOUND, TRANSLATORS, Place
 from ..core import Cell, DirectForecaster, RecurrentStack, register_model, register_variant
@@ -48,8 +47,10 @@ class FrameCoder:
     shortcut: bool
 
     def __post_init__(self) -> None:
-        for name in ("in_channels", "in_frames", "out_frames", "channels", "encoder_layers"):
+        for name in ("in_channels", "out_channels", "in_frames", "out_frames", "channels", "encoder_layers"):
             value = getattr(self, name)
+            if name == "out_channels" and value is None:
+                continue
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise ValueError(f"{name} must be an integer >= 1, got {value!r}.")
         if not isinstance(self.image_size, Sequence) or len(self.image_size) != 2 or min(self.image_size) < 1:
@@ -127,7 +128,7 @@ def simvpv2_s(
     frames = FrameCoder(
         in_channels, image_size, out_channels, in_frames, out_frames, channels, encoder_layers, kernel_size, shortcut
     )
-    make, (before, after) = find_translator(translator), frames.widths
+    make, (before, after) = find("translator", translator, TRANSLATORS), frames.widths
     gated = gate is not None and choose("gate", gate, ("gfm",)) == gate
 
     def block(layer: int, width: int) -> nn.Module:
@@ -219,17 +220,3 @@ def simvp_recurrent(
     kind: Callable[..., ConvLSTM | STConvLSTM] = CELLS[choose("cell", cell, tuple(CELLS))]
     layers = [Cell(kind(channels, channels, kernel_size=cell_kernel_size)) for _ in range(num_layers)]
     return frames.build(RecurrentTranslator(RecurrentStack(layers), in_frames, out_frames))
-
-
-def find_translator(name: str) -> Callable[..., nn.Module]:
-    """The function that makes a translator's blocks.
-
-    Raises:
-        ValueError: If there is no such translator; the nearest names are listed.
-    """
-    if name not in TRANSLATORS:
-        near = difflib.get_close_matches(name, TRANSLATORS, n=3, cutoff=0.4) or sorted(TRANSLATORS)
-        raise ValueError(
-            f"translator must be one of {', '.join(TRANSLATORS)}, got {name!r}; did you mean {' or '.join(near)}?"
-        )
-    return TRANSLATORS[name]
