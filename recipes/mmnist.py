@@ -1,18 +1,18 @@
 """What the Moving MNIST recipes share."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
-from torch import nn
+import recipe
 
 from stblocks.data import MovingMNIST, SequenceWindows, moving_mnist_test
-from stblocks.train import TrainConfig, fit, read_flags, report, run_recipe, seed_everything
+from stblocks.train import TrainConfig, run_recipe
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(TrainConfig):
-    """A small setting.
+class DigitSettings(TrainConfig):
+    """A small setting, of any model.
 
     Args:
         glyphs: Digits to move: an `.npz` of images or a folder with torchvision's MNIST; without it, those of a font.
@@ -21,10 +21,6 @@ class Settings(TrainConfig):
         test_sequences: Sequences that are made for testing; half as many for validation.
         digits: Moving digits in a frame.
         size: Side of the frames.
-        channels: Channels of the states.
-        num_layers: Layers.
-        patch_size: Side of the patches that frames are cut into.
-        kernel_size: Side of the kernels.
     """
 
     glyphs: str | None = None
@@ -33,15 +29,28 @@ class Settings(TrainConfig):
     test_sequences: int = 64
     digits: int = 2
     size: int = 64
-    channels: int = 32
-    num_layers: int = 2
-    patch_size: int = 4
-    kernel_size: int = 3
 
     epochs: int = 1
     batch_size: int = 8
     lr: float = 2e-3
     precision: Literal["no", "bf16", "fp16"] = "bf16"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(DigitSettings):
+    """A small setting, of a stack of recurrent cells on patches.
+
+    Args:
+        channels: Channels of the states.
+        num_layers: Layers.
+        patch_size: Side of the patches that frames are cut into.
+        kernel_size: Side of the kernels.
+    """
+
+    channels: int = 32
+    num_layers: int = 2
+    patch_size: int = 4
+    kernel_size: int = 3
 
     @property
     def model_options(self) -> dict[str, Any]:
@@ -57,7 +66,7 @@ def paper(**changes: Any) -> Settings:
     )
 
 
-def data_sets(settings: Settings) -> list[SequenceWindows]:
+def data_sets(settings: DigitSettings) -> list[SequenceWindows]:
     """To train, to validate, to test."""
     options: dict[str, Any] = {
         "glyphs": settings.glyphs,
@@ -74,21 +83,6 @@ def data_sets(settings: Settings) -> list[SequenceWindows]:
     return [train, validation, test]
 
 
-def train_and_report(
-    name: str,
-    build: Callable[[Settings], nn.Module],
-    default: Settings,
-    full: Settings,
-    description: str | None,
-    argv: Sequence[str] | None = None,
-) -> None:
-    """The whole of a recipe but its model."""
-    settings, out, resume = read_flags(name, default, {"paper": full}, argv, description)
-    train, validation, test = data_sets(settings)
-    seed_everything(settings.seed)
-    result = fit(build(settings), train, validation, settings, out, resume=resume)
-    report(result.model, test, out, thresholds=settings.thresholds, batch_size=settings.batch_size)
-    print(f"\nScores, pictures, checkpoint and model are in {out}; go on with --out {out} --resume.")
+train_and_report = partial(recipe.train_and_report, data_sets=data_sets)
 
-
-__all__ = ["Settings", "data_sets", "paper", "run_recipe", "train_and_report"]
+__all__ = ["DigitSettings", "Settings", "data_sets", "paper", "run_recipe", "train_and_report"]
