@@ -44,6 +44,8 @@ PUBLISHED = [
 SMALL = {"channels": 4, "num_layers": 2, "patch_size": 2, "kernel_size": 3}
 #: For networks of other dimensions.
 ALSO_SMALL = {"depth": 2, "depths_down": [1, 1], "depths_up": [1, 1], "state_dim": 2}
+#: For direct models.
+ALSO_SMALL |= {"in_frames": 2, "out_frames": 2, "encoder_layers": 2, "translator_channels": 8, "groups": 2}
 
 
 def small_options(name):
@@ -83,6 +85,9 @@ def test_every_option_changes_something(name):
         "focus": "pooled", "time_decay": "batch", "growth": "head", "peephole": "channel", "iterations": 2,
         "scales": [2], "base": "predrnnpp", "plugs": ["se"], "depth": 3, "depths_down": [2, 1], "depths_up": [1, 2],
         "state_dim": 3, "expand": 1, "directions": ["rows"], "drop_path": 0.9, "window_size": 2, "mlp_ratio": 2.0,
+        "in_frames": 3, "out_frames": 1, "out_channels": 2, "encoder_layers": 3, "shortcut": True, "translator": "van",
+        "translator_channels": 12, "drop": 0.5, "gate": "gfm", "translator_kernel_sizes": [3, 5], "groups": 4,
+        "cell": "convlstm", "cell_kernel_size": 3,
     }  # fmt: skip
     base = create_model(name, **small)
     others["norm"] = "group" if base.config.get("norm") else "layer"
@@ -94,8 +99,10 @@ def test_every_option_changes_something(name):
         for parameter in model.parameters():
             torch.nn.init.normal_(parameter, std=0.3)
         shapes = [tuple(p.shape) for p in model.parameters()]
-        frames = model(torch.rand(2, 2, model.in_channels, 8, 8), 2) if model.image_size in (None, (8, 8)) else None
-        return shapes, None if frames is None else frames.sum().item(), model.checkpointing, model.image_size
+        past = torch.rand(2, getattr(model, "in_frames", 2), model.in_channels, 8, 8)
+        frames = model(past, getattr(model, "out_frames", 2)) if model.image_size in (None, (8, 8)) else None
+        recomputes = any(getattr(module, "checkpointing", False) for module in model.modules())
+        return shapes, None if frames is None else frames.sum().item(), recomputes, model.image_size
 
     only_reported = set() if "norm" in base.config else {"image_size"}
     for option in base.config.keys() - {"model"} - only_reported:
@@ -170,7 +177,8 @@ def test_entry_points_are_loaded(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("name", list_models())
 def test_saving_and_loading(name, tmp_path):
-    model, past = create_model(name, image_size=(16, 16), **small_options(name)).eval(), torch.rand(1, 3, 1, 16, 16)
+    model = create_model(name, image_size=(16, 16), **small_options(name)).eval()
+    past = torch.rand(1, getattr(model, "in_frames", 3), 1, 16, 16)
     model.save_pretrained(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} >= {"config.json", "model.safetensors"}
     other = Forecaster.from_pretrained(tmp_path).eval()
