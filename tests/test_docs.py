@@ -74,3 +74,10 @@ def test_the_model_table_is_true():
         with torch.device("meta"):
             parameters = sum(parameter.numel() for parameter in stblocks.create_model(name).parameters())
         assert f"{parameters / 1e6:.3f}" == millions
+
+
+def test_the_lists_of_recipes_are_complete():
+    programs = {path.name for path in (ROOT / "recipes").glob("*.py") if "run_recipe(main)" in path.read_text("utf-8")}
+    for page in ("README.md", "CHANGELOG.md", "docs/training.md"):
+        listed = set(re.findall(r"(\w+\.py)\b", (ROOT / page).read_text(encoding="utf-8")))
+        assert programs <= listed, page
