@@ -9,6 +9,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.func import functional_call
 from torch.utils.flop_counter import FlopCounterMode, conv_flop_count, sdpa_flop_count
 
+from .ops.selective_scan import selective_scan_flops
+
 #: What torch's counter leaves out, attention only up to some version; shapes to its unit, two for a multiply-add.
 UNCOUNTED: dict[Any, Callable[..., int]] = {
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: lambda q, k, v, *_, **__: sdpa_flop_count(q, k, v),
@@ -16,7 +18,9 @@ UNCOUNTED: dict[Any, Callable[..., int]] = {
 }
 
 #: Operators made of elementwise operations that do the work of products, as the scan does; shapes to multiply-adds.
-FORMULAS: dict[Any, Callable[..., int]] = {}
+FORMULAS: dict[Any, Callable[..., int]] = {
+    torch.ops.stblocks.selective_scan: lambda u, delta, A, *_, **__: selective_scan_flops(*u, A[1]),
+}
 
 
 class MultiplyAdds(NamedTuple):

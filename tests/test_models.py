@@ -181,7 +181,7 @@ def test_saving_and_loading(name, tmp_path):
     past = torch.rand(1, getattr(model, "in_frames", 3), 1, 16, 16)
     model.save_pretrained(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} >= {"config.json", "model.safetensors"}
-    other = Forecaster.from_pretrained(tmp_path).eval()
+    other = Forecaster.from_pretrained(tmp_path)  # in eval()
     assert other.config == model.config == json.loads((tmp_path / "config.json").read_text())
     assert torch.equal(other(past, 2), model(past, 2))
 

@@ -15,6 +15,7 @@ from .tau import TAU
 from .timm_blocks import ConvNeXtBlock, MLPMixerBlock, PoolFormerBlock, ViTBlock
 from .uniformer import UniFormerBlock
 from .van import VANBlock
+from .vss import VSS
 
 #: What the released models give to blocks that have it.
 RELEASED: dict[str, Any] = {"mlp_ratio": 8.0}
@@ -66,6 +67,7 @@ TRANSLATORS: dict[str, Callable[..., nn.Module]] = {
     "hornet": _plain(HorNetBlock),
     "moga": _plain(MogaBlock),
     "uniformer": _uniformer,
+    "vss": lambda channels, place, **options: VSS(channels, **options),
 }
 
 #: Those whose weights depend on the size of the map.

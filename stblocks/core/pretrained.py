@@ -57,7 +57,7 @@ class Pretrained(ModelHubMixin, nn.Module, library_name="stblocks"):
         force_download: bool = False,
         local_files_only: bool = False,
     ) -> "Pretrained":
-        """Load a model that `save_pretrained` wrote.
+        """Load a model that `save_pretrained` wrote; it is in `eval()`, so call `train()` to go on training it.
 
         Args:
             pretrained_model_name_or_path: A directory, or a name on the Hugging Face hub.
@@ -119,7 +119,7 @@ class Pretrained(ModelHubMixin, nn.Module, library_name="stblocks"):
 
 
 def load_pretrained(config_path: Path, weights_path: Path) -> nn.Module:
-    """Build the model that a config file describes, and give it the weights of a safetensors file.
+    """Build the model that a config file describes, and give it the weights of a safetensors file; in `eval()`.
 
     Raises:
         ValueError: If a file is damaged, or the weights are those of another model.
@@ -127,7 +127,7 @@ def load_pretrained(config_path: Path, weights_path: Path) -> nn.Module:
     config = read_config(config_path)
     model = create_model(config.pop("model"), **config)
     read_weights(model, weights_path)
-    return model
+    return model.eval()
 
 
 def read_config(path: Path) -> dict[str, Any]:
