@@ -10,9 +10,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional
 
 from stblocks.ops import selective_scan as module
+from stblocks.ops.scan_blocked import chunk_length
 from stblocks.ops.selective_scan import selective_scan, selective_scan_flops
 from tests.golden import close
 
@@ -162,6 +164,11 @@ def test_what_is_saved_grows_with_the_chunks(length):
     assert sum(sizes) < states / 2
 
 
+def test_chunks_are_square_roots():
+    lengths = {1: 1, 2: 2, 4: 2, 5: 3, 1009: 32, 1024: 32, 4096: 64}  # buffers of a chunk, too, grow with the root
+    assert {length: chunk_length(length) for length in lengths} == lengths
+
+
 @pytest.mark.parametrize("transform", ["compile", "export", "func"])
 def test_transforms(transform):
     inputs = draw()
@@ -192,6 +199,13 @@ def test_operator_contract():
             y, h, borders = torch.ops.stblocks.selective_scan(*inputs)
         again = [y, h, *(x.detach() for x in inputs[:7]), borders, True, "blocked"]
         torch.library.opcheck(torch.ops.stblocks.selective_scan_backward.default, again, test_utils=test)
+
+
+def test_shapes_without_values():
+    with FakeTensorMode():
+        inputs = [torch.empty(x.shape) for x in draw()]
+        y, h = selective_scan(*inputs[:7], True, inputs[7], True)
+    assert (y.shape, h.shape) == ((2, 6, 9), (2, 6, 4))
 
 
 def test_a_second_derivative_is_refused():

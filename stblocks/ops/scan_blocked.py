@@ -15,13 +15,13 @@ def chunk_length(length: int) -> int:
 class _Chunks:
     """The inputs of a scan, read chunk by chunk as (T, B, G, 1 or N, D / G): channels last, where loops vectorise."""
 
-    def __init__(self, u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, bias: Tensor, softplus: bool) -> None:
-        self.u, self.delta, self.B, self.C, self.softplus = u, delta, B, C, softplus
-        self.batch, self.groups, self.states, self.length = B.shape
-        self.dtype, self.steps = A.dtype, chunk_length(self.length)
-        self.A = self.channels_last(A)
+    def __init__(self, u: Tensor, delta: Tensor, A: Tensor, B: Tensor, bias: Tensor, softplus: bool) -> None:
+        self.u, self.delta, self.B, self.softplus = u, delta, B, softplus
+        self.dtype, self.groups, self.length = A.dtype, B.shape[1], B.shape[3]
+        self.steps = chunk_length(self.length)
+        self.A = self.channels_last(A)  # (G, N, d)
         self.bias = bias.view(self.groups, 1, -1)
-        shape = (self.steps, self.batch, *self.A.shape)
+        shape = (self.steps, len(B), *self.A.shape)
         self.decay, self.h = A.new_empty(shape), A.new_empty(shape)
 
     def __len__(self) -> int:
@@ -62,7 +62,7 @@ def forward(
     u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, bias: Tensor, h: Tensor, softplus: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Outputs, final state, and the states (K, B, G, N, D / G) before each chunk."""
-    chunks = _Chunks(u, delta, A, B, C, bias, softplus)
+    chunks = _Chunks(u, delta, A, B, bias, softplus)
     y = torch.empty_like(u, memory_format=torch.contiguous_format)
     h = chunks.channels_last(h)
     borders = h.new_empty(len(chunks), *h.shape)
@@ -91,7 +91,7 @@ def backward(
     softplus: bool,
 ) -> tuple[Tensor, ...]:
     """Gradients of u, delta, A, B, C, D, bias and the initial state: chunks from last to first, states recomputed."""
-    chunks = _Chunks(u, delta, A, B, C, bias, softplus)
+    chunks = _Chunks(u, delta, A, B, bias, softplus)
     skip = D.view(chunks.groups, 1, -1)
     grad_u, grad_delta, grad_B, grad_C = (
         torch.empty_like(x, memory_format=torch.contiguous_format) for x in (u, delta, B, C)

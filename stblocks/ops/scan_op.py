@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stblocks.ops.scan_blocked import chunk_length
+from .scan_blocked import chunk_length
 
 
 def _kernels(backend: str) -> Any:
     """The module of a back end, with `forward` and `backward`; Triton is imported by those who ask for it."""
-    return import_module(f"stblocks.ops.scan_{backend}")
+    return import_module(f".scan_{backend}", __package__)
 
 
 @torch.library.custom_op("stblocks::selective_scan", mutates_args=())

@@ -11,7 +11,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from stblocks.ops.scan_blocked import chunk_length
+from .scan_blocked import chunk_length
 
 _CHANNELS = 16  # of a program
 
@@ -154,7 +154,8 @@ def forward(
     chunks = triton.cdiv(B.shape[3], chunk_length(B.shape[3]))
     borders = A.new_empty(chunks, *B.shape[:3], u.shape[1] // B.shape[1])
     y, final = torch.empty_like(inputs[0]), torch.empty_like(inputs[7])
-    _forward[grid](*inputs, y, final, borders, *sizes, **constants)
+    with torch.cuda.device_of(u):
+        _forward[grid](*inputs, y, final, borders, *sizes, **constants)
     return y, final, borders
 
 
@@ -180,7 +181,8 @@ def backward(
     grad_B, grad_C = A.new_empty(2, grid[1], *B.shape)
     grad_D, grad_bias = A.new_empty(2, *u.shape[:2])
     results = (grad_u, grad_delta, grad_A, grad_B, grad_C, grad_D, grad_bias, grad_initial)
-    _backward[grid](*inputs, scratch, *results, *sizes, grid[0], **constants)
+    with torch.cuda.device_of(u):
+        _backward[grid](*inputs, scratch, *results, *sizes, grid[0], **constants)
     return (
         grad_u,
         grad_delta,

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor, nn
 
-from stblocks.ops.scan_op import SelectiveScan
+from .scan_op import SelectiveScan
 
 #: Names for `backend=`, and for the environment variable `STBLOCKS_SCAN`, which the argument overrides.
 BACKENDS = ("auto", "blocked", "triton", "mamba_ssm")
