@@ -14,8 +14,13 @@ from stblocks import HorNetBlock, MLPMixerBlock, MogaBlock, SwinBlock, UniFormer
 from stblocks.blocks.translators import TRANSLATORS, Place
 from stblocks.interop import KINDS, from_official
 
-#: Options that a block lacks, because the released one does; given nevertheless, they are refused.
-LACKS = {"convmixer": {"mlp_ratio", "drop", "drop_path"}, "convnext": {"drop"}, "hornet": {"drop"}}
+#: Options that a block lacks; given nevertheless, they are refused.
+LACKS = {
+    "convmixer": {"mlp_ratio", "drop", "drop_path"},
+    "convnext": {"drop"},
+    "hornet": {"drop"},
+    "vss": {"mlp_ratio", "drop"},
+}
 
 name = pytest.mark.parametrize("name", TRANSLATORS)
 sides = st.integers(1, 7)
@@ -30,7 +35,7 @@ def count(module):
 
 
 def small(name, **place):
-    return make(name, **place, **({} if name == "convmixer" else {"mlp_ratio": 1.0}))
+    return make(name, **place, **({} if "mlp_ratio" in LACKS.get(name, ()) else {"mlp_ratio": 1.0}))
 
 
 @name
