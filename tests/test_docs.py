@@ -3,6 +3,7 @@
 import builtins
 import re
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -12,12 +13,13 @@ import stblocks.data
 import stblocks.train
 import stblocks.viz
 from stblocks import Route, Slot
+from stblocks.blocks.translators import TRANSLATORS
 from stblocks.core import registry
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNNABLE = [
     "README.md",
-    *(f"docs/{page}.md" for page in ("index", "add-a-block", "data", "training", "metrics", "weight-maps")),
+    *(f"docs/{page}.md" for page in ("index", "add-a-block", "models", "data", "training", "metrics", "weight-maps")),
 ]
 
 
@@ -32,8 +34,9 @@ def test_snippets_run(page, monkeypatch, tmp_path):
     names: dict = {"__name__": "snippet"}
     found = snippets(page)
     assert found
-    for code in found:
-        exec(compile(code, page, "exec"), names)
+    with patch.dict(TRANSLATORS):
+        for code in found:
+            exec(compile(code, page, "exec"), names)
 
 
 def test_every_public_name_has_a_page():
