@@ -26,6 +26,8 @@ class Settings(TrafficSettings):
     depth: int = 2
     patch_size: int = 4
 
+    epochs: int = 4
+
 
 #: VMRNN, Sec. 4.1 and Table 1: MSE, batches of 16, 200 epochs; the course of the learning rate, which it does not say,
 #: is that of configs/taxibj/VMRNN-B.py of the released code, 5 epochs to warm up.
