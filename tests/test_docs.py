@@ -19,7 +19,10 @@ from stblocks.core import registry
 ROOT = Path(__file__).resolve().parents[1]
 RUNNABLE = [
     "README.md",
-    *(f"docs/{page}.md" for page in ("index", "add-a-block", "models", "data", "training", "metrics", "weight-maps")),
+    *(
+        f"docs/{page}.md"
+        for page in ("index", "add-a-block", "models", "data", "training", "metrics", "scan", "weight-maps")
+    ),
 ]
 
 

@@ -296,6 +296,11 @@ inputs[1].data[:, ::2] -= 30
 inputs[1].data[:, ::5] += 90
 agree(inputs, backend="triton")
 agree(draw(2, 1, 2, 1, 1, dtype=torch.float32), False, 1e-5, backend="triton")
+inputs = draw(1, 1, 3, 2, 1, dtype=torch.float32)  # step sizes of 1e-13, made visible by u and D
+inputs[0].data *= 1e13
+inputs[1].data -= 30
+inputs[5].data.zero_()
+agree(inputs, rtol=1e-5, backend="triton")
 """
 
 
