@@ -1,6 +1,7 @@
 """Made weather: a file to try weather models on without a download."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -44,7 +45,7 @@ def write_synthetic_weather(
         air += 2 / wave * np.sin(course / 2 + drift)
     kelvin = 278 + 6 * rows + day + air
     first = int(len(hours) * (1 - TESTED))
-    arrays = {
+    arrays: dict[str, Any] = {
         "t2m": kelvin.astype(np.float32),
         "time": START + hours,
         "lat": np.linspace(58, 50, height),
