@@ -19,7 +19,7 @@ UNCOUNTED: dict[Any, Callable[..., int]] = {
 
 #: Operators made of elementwise operations that do the work of products, as the scan does; shapes to multiply-adds.
 FORMULAS: dict[Any, Callable[..., int]] = {
-    torch.ops.stblocks.selective_scan: lambda u, delta, A, *_, **__: selective_scan_flops(*u, A[1]),
+    torch.ops.stblocks.selective_scan: lambda u, delta, A, *_, **__: selective_scan_flops(u[0], u[1], u[2], A[1]),
 }
 
 

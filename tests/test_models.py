@@ -85,7 +85,7 @@ def test_every_option_changes_something(name):
         "focus": "pooled", "time_decay": "batch", "growth": "head", "peephole": "channel", "iterations": 2,
         "scales": [2], "base": "predrnnpp", "plugs": ["se"], "depth": 3, "depths_down": [2, 1], "depths_up": [1, 2],
         "state_dim": 3, "expand": 1, "directions": ["rows"], "drop_path": 0.9, "window_size": 2, "mlp_ratio": 2.0,
-        "in_frames": 3, "out_frames": 1, "out_channels": 2, "encoder_layers": 3, "shortcut": True, "translator": "van",
+        "in_frames": 3, "out_frames": 1, "out_channels": 2, "encoder_layers": 3, "shortcut": 3, "translator": "van",
         "translator_channels": 12, "drop": 0.5, "gate": "gfm", "translator_kernel_sizes": [3, 5], "groups": 4,
         "cell": "convlstm", "cell_kernel_size": 3,
     }  # fmt: skip

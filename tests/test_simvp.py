@@ -176,7 +176,7 @@ def test_a_block_that_changes_its_map_is_refused(monkeypatch):
 
 @pytest.mark.parametrize("translator", ["gsta", "swin", "uniformer", "mlpmixer"])
 def test_saving_and_loading(translator, tmp_path):
-    options = {"translator": translator, "gate": "gfm", "shortcut": True, "out_channels": 1, "in_channels": 2}
+    options = {"translator": translator, "gate": "gfm", "shortcut": 3, "out_channels": 1, "in_channels": 2}
     model, past = stir(small(**options)).eval(), torch.rand(1, 2, 2, 8, 8)
     model.save_pretrained(tmp_path)
     assert json.loads((tmp_path / "config.json").read_text())["translator"] == translator
@@ -227,7 +227,7 @@ def test_drop_path_grows_evenly_from_zero():
 
 
 def test_a_shortcut_starts_as_persistence_of_the_first_channels():
-    model, past = small(shortcut=True, in_channels=3, out_channels=2, out_frames=4), torch.rand(2, 2, 3, 8, 8)
+    model, past = small(shortcut=3, in_channels=3, out_channels=2, out_frames=4), torch.rand(2, 2, 3, 8, 8)
     torch.testing.assert_close(model(past, 4), past[:, -1:, :2].expand(-1, 4, -1, -1, -1))
     stir(model)(past, 4).square().sum().backward()
     assert all(parameter.grad.abs().max() > 0 for parameter in model.parameters())

@@ -92,17 +92,30 @@ def test_a_u_of_inception_modules(num_layers):
 
 
 @pytest.mark.parametrize(("in_channels", "out_channels"), [(2, 2), (3, 1), (1, 3)])
-def test_a_shortcut_starts_as_persistence(in_channels, out_channels):
+@pytest.mark.parametrize("kernel_size", [1, 3])
+def test_a_shortcut_starts_as_persistence(in_channels, out_channels, kernel_size):
     past = torch.randn(2, 4, in_channels, 3, 5)
-    made = LinearShortcut(in_channels, out_channels, 4, 3)(past.flatten(1, 2)).unflatten(1, (3, out_channels))
+    made = LinearShortcut(in_channels, out_channels, 4, 3, kernel_size=kernel_size)(past.flatten(1, 2)).unflatten(
+        1, (3, out_channels)
+    )
     shared = min(in_channels, out_channels)
     torch.testing.assert_close(made[:, :, :shared], past[:, -1:, :shared].expand(-1, 3, -1, -1, -1))
     assert not made[:, :, shared:].any()
 
 
+def test_a_shortcut_is_linear_in_the_frames_and_their_changes():
+    shortcut, past = LinearShortcut(1, 1, 3, 2).double(), torch.randn(1, 3, 4, 4).double()
+    nn.init.normal_(shortcut.conv.weight)
+    weight = shortcut.conv.weight[0, :, 0, 0]
+    first, second, third = past[0]
+    expected = weight[0] * (second - first) + weight[1] * (third - second) + weight[2] * third
+    torch.testing.assert_close(shortcut(past)[0, 0], expected)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: LinearShortcut(1, 1, 2, 2, kernel_size=2), "kernel_size must be an odd integer"),
         (lambda: GSTA(4, kernel_size=3, dilation=4), "dilation must be at least 1 and at most kernel_size=3, got 4"),
         (lambda: GSTA(4, dilation=0), "dilation must be at least 1"),
         (lambda: GSTA(4)(torch.zeros(1, 3, 5, 5)), "GSTA"),

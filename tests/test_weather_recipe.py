@@ -46,7 +46,7 @@ def test_the_recipe_leaves_scores_in_kelvin_pictures_and_a_model(tmp_path):
 @pytest.mark.parametrize("fraction", ["0.25", "0.0"])
 def test_held_out_hours_choose_the_weights_if_there_are_any(tmp_path, fraction):
     write_synthetic_weather(tmp_path / "a.npz", days=6, size=(8, 10))
-    settings = recipe.Settings(data=str(tmp_path / "a.npz"), validation_fraction=float(fraction))
+    settings = recipe.Settings(data=str(tmp_path / "a.npz"), stride=1, validation_fraction=float(fraction))
     train, validation, test = recipe.data_sets(settings, tmp_path)
     hours = 108 * (1 - float(fraction))
     assert len(train) == hours - 23

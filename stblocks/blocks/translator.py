@@ -11,7 +11,7 @@ from torch.utils.checkpoint import checkpoint
 
 from ..core.stack import RecurrentStack, StackState
 from .gfm import GFM
-from .layers import Pointwise
+from .layers import Pointwise, check_odd
 from .map_block import MapBlock
 
 
@@ -143,26 +143,45 @@ class RecurrentTranslator(nn.Module):
         return torch.cat(forecasts, dim=1)
 
 
-class LinearShortcut(Pointwise):
-    """Every forecast as a weighted sum of the past at the same place; it starts as persistence.
+class LinearShortcut(nn.Module):
+    r"""Every forecast as a weighted sum of the past nearby.
 
-    What a network adds to it is then only what a sum cannot tell.
+    $$\hat x_k = W_k * [\Delta x_2, \dots, \Delta x_T, x_T] + b_k \qquad \Delta x_t = x_t - x_{t-1}$$
+
+    The last frame and the changes from each frame to the next carry what the frames do, but are less alike, so that
+    their weights are found in fewer steps. It starts as persistence. What a network adds to it is what a sum cannot
+    tell.
 
     Args:
         in_channels, out_channels: Of past and of forecast frames, which are their first channels.
         in_frames, out_frames: Past and future frames.
+        kernel_size: Side of the neighbourhood, odd; borders are repeated.
 
     Shapes:
         maps: Past frames as channels, `(B, in_frames * in_channels, H, W)`, time before channels.
         returns: Forecasts alike, `(B, out_frames * out_channels, H, W)`.
+
+    Raises:
+        ValueError: If the kernel is even.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, in_frames: int, out_frames: int) -> None:
-        super().__init__(in_frames * in_channels, out_frames * out_channels)
+    def __init__(
+        self, in_channels: int, out_channels: int, in_frames: int, out_frames: int, *, kernel_size: int = 1
+    ) -> None:
+        super().__init__()
+        check_odd("kernel_size", kernel_size)
+        self.in_channels, centre = in_channels, kernel_size // 2
+        widths = in_frames * in_channels, out_frames * out_channels
+        self.conv = nn.Conv2d(*widths, kernel_size, padding=centre, padding_mode="replicate")
         last = (in_frames - 1) * in_channels
         with torch.no_grad():
-            self.weight.zero_()
-            self.bias.zero_()  # type: ignore[union-attr]
+            for parameter in self.conv.parameters():
+                parameter.zero_()
             for frame in range(out_frames):
                 for channel in range(min(in_channels, out_channels)):
-                    self.weight[frame * out_channels + channel, last + channel] = 1
+                    self.conv.weight[frame * out_channels + channel, last + channel, centre, centre] = 1
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Forecasts as channels."""
+        changes = maps[:, self.in_channels :] - maps[:, : -self.in_channels]
+        return self.conv(torch.cat([changes, maps[:, -self.in_channels :]], dim=1))

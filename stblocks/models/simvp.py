@@ -30,7 +30,8 @@ class FrameCoder:
         channels: Of the features of a frame.
         encoder_layers: Convolutions in the encoder and in the decoder.
         kernel_size: Of these.
-        shortcut: Add the forecasts to a weighted sum of the past frames.
+        shortcut: Side of the neighbourhood of past frames whose weighted sum the forecasts are added to; `None` adds
+            them to nothing.
 
     Raises:
         ValueError: If a number is not a positive integer.
@@ -44,7 +45,7 @@ class FrameCoder:
     channels: int
     encoder_layers: int
     kernel_size: int
-    shortcut: bool
+    shortcut: int | None
 
     def __post_init__(self) -> None:
         for name in ("in_channels", "out_channels", "in_frames", "out_frames", "channels", "encoder_layers"):
@@ -77,8 +78,9 @@ class FrameCoder:
         out_channels = self.in_channels if self.out_channels is None else self.out_channels
         layers: dict[str, int] = {"num_layers": self.encoder_layers, "kernel_size": self.kernel_size}
         decoder, shortcut = Decoder(self.channels, out_channels, **layers), None
-        if self.shortcut:
-            shortcut = LinearShortcut(self.in_channels, out_channels, self.in_frames, self.out_frames)
+        if self.shortcut is not None:
+            widths = self.in_channels, out_channels, self.in_frames, self.out_frames
+            shortcut = LinearShortcut(*widths, kernel_size=self.shortcut)
             for parameter in decoder.readout.parameters():  # at the start the shortcut forecasts alone
                 nn.init.zeros_(parameter)
         model = DirectForecaster(
@@ -107,7 +109,7 @@ def simvpv2_s(
     channels: int = 64,
     encoder_layers: int = 4,
     kernel_size: int = 3,
-    shortcut: bool = False,
+    shortcut: int | None = None,
     translator: str = "gsta",
     translator_channels: int = 512,
     num_layers: int = 8,
@@ -122,8 +124,8 @@ def simvpv2_s(
     `mlp_ratio` is 8 by default, `drop` and `drop_path` 0; a block that lacks what is asked for refuses it by name.
     `drop_path` grows evenly from 0 in the first block. `gate="gfm"` lets a GFM gate the result of every block by what
     the block was given. `checkpointing` recomputes each block in backward instead of keeping its activations.
-    `shortcut` adds to the forecasts a weighted sum of the past frames at each place, for fields whose values matter
-    more than their pattern, and for little data.
+    `shortcut` adds to the forecasts a weighted sum of the past frames within so many pixels, for fields whose values
+    matter more than their pattern, and for little data.
     """
     frames = FrameCoder(
         in_channels, image_size, out_channels, in_frames, out_frames, channels, encoder_layers, kernel_size, shortcut
@@ -179,7 +181,7 @@ def simvp(
     channels: int = 64,
     encoder_layers: int = 4,
     kernel_size: int = 3,
-    shortcut: bool = False,
+    shortcut: int | None = None,
     translator_channels: int = 512,
     num_layers: int = 8,
     translator_kernel_sizes: Sequence[int] = KERNEL_SIZES,
@@ -208,7 +210,7 @@ def simvp_recurrent(
     channels: int = 64,
     encoder_layers: int = 4,
     kernel_size: int = 3,
-    shortcut: bool = False,
+    shortcut: int | None = None,
     cell: str = "st_convlstm",
     num_layers: int = 4,
     cell_kernel_size: int = 5,
