@@ -66,7 +66,7 @@ class Settings(TrainConfig):
 
     epochs: int = 8
     batch_size: int = 16
-    lr: float = 1e-2
+    lr: float = 5e-3
     weight_decay: float = 0.05
     ema_decay: float | None = 0.95
     validate_every: int = 2
