@@ -23,6 +23,13 @@ def paired(actions: dict[str, Action], repeats: int) -> dict[str, list[float]]:
     return seconds
 
 
+def seconds_once(action: Action) -> float:
+    """Seconds of a single run, without a warm-up."""
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
 def ratio(seconds: dict[str, list[float]], one: str, other: str) -> float:
     """Median of the ratios, pair by pair."""
     return statistics.median(a / b for a, b in zip(seconds[one], seconds[other], strict=True))

@@ -7,7 +7,6 @@ the length: from 256 steps on it is timed once, and left out at 4096.
 import argparse
 import gc
 import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from torch import Tensor
 from torch._higher_order_ops import associative_scan
 from torch.nn import functional
 
-from benchmarks.measure import paired, peak_megabytes, ratio, resident_megabytes
+from benchmarks.measure import paired, peak_megabytes, ratio, resident_megabytes, seconds_once
 from stblocks.ops.selective_scan import selective_scan
 
 SHAPES = ((4, 1024, 64), (1, 1024, 64), (1, 1024, 256), (1, 1024, 1024), (1, 1024, 4096))
@@ -40,7 +39,7 @@ def terms(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, bias: Tenso
 def loop(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, bias: Tensor) -> Tensor:
     """Step by step as usually written: B and C repeated for all channels, the gradient of each index of full size."""
     dt = functional.softplus(delta + bias[:, None])
-    B, C = B.repeat(1, u.shape[1], 1, 1), C.repeat(1, u.shape[1], 1, 1)  # from one group
+    B, C = (x.repeat_interleave(u.shape[1] // x.shape[1], dim=1) for x in (B, C))
     decay, drive = torch.exp(torch.einsum("bdl,dn->bdln", dt, A)), torch.einsum("bdl,bdnl->bdln", dt * u, B)
     h, y = torch.zeros_like(decay[:, :, 0]), []
     for t in range(u.shape[2]):
@@ -76,13 +75,6 @@ def blocked(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor
 
 
 FORMS: dict[str, Callable[..., Tensor]] = {f.__name__: f for f in (blocked, loop, unbound, associative)}
-
-
-def seconds_once(action: Callable[[], object]) -> float:
-    """Seconds of a single run."""
-    start = time.perf_counter()
-    action()
-    return time.perf_counter() - start
 
 
 def row(shape: tuple[int, int, int], repeats: int) -> str:

@@ -1,0 +1,97 @@
+"""A training step of VMRNN with our scan against the same model with a loop over positions.
+
+`python -m benchmarks.vmrnn [--repeats N]`, float32: VMRNN-B on the shape of TaxiBJ, batch 4, timed whole; VMRNN-D on
+that of Moving MNIST, batch 1, where the loop takes hours: there both are timed for one forecast step out of 19, forward
+and backward, and the loop block by block, each kind of block once, times how many there are.
+"""
+
+import argparse
+import statistics
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks.measure import paired, ratio, seconds_once
+from benchmarks.models import made, training_step
+from benchmarks.scan import loop
+from stblocks import VSS, create_model
+from stblocks.blocks import ss2d
+
+
+@contextmanager
+def by_loop() -> Iterator[None]:
+    """Within the block, models scan by the loop."""
+    ours = ss2d.selective_scan
+    ss2d.selective_scan = lambda *inputs, delta_bias: loop(*inputs, delta_bias)  # type: ignore[assignment, misc]
+    try:
+        yield
+    finally:
+        ss2d.selective_scan = ours
+
+
+def vmrnn_b(repeats: int) -> str:
+    """One line: TaxiBJ, batch 4, a whole training step."""
+    model, frames = made("vmrnn_b")
+    model.eval()  # no stochastic depth, so that both do the same
+
+    def slow() -> None:
+        with by_loop():
+            training_step(model, frames, 4)
+
+    seconds = paired({"ours": lambda: training_step(model, frames, 4), "loop": slow}, repeats)
+    ours, other = (statistics.median(seconds[name]) for name in ("ours", "loop"))
+    return f"| VMRNN-B, TaxiBJ, batch 4, whole step | {ours:.2f} | {other:.0f} | {ratio(seconds, 'loop', 'ours'):.0f} |"
+
+
+def block_step(block: VSS, maps: Tensor) -> None:
+    """Forward and backward of a block."""
+    block.zero_grad(set_to_none=True)
+    block(maps).sum().backward()
+
+
+def vmrnn_d(repeats: int) -> str:
+    """One line: Moving MNIST, batch 1, one step of 19."""
+    model: Any = create_model("vmrnn_d").eval()
+    seen: list[tuple[VSS, tuple[int, ...]]] = []
+    hooks: list[Any] = []
+
+    def note(block: VSS, _: Any, given: tuple[Tensor, ...]) -> None:
+        seen.append((block, given[0].shape))
+
+    for block in model.modules():
+        if isinstance(block, VSS):
+            hooks.append(block.ss2d.register_forward_pre_hook(partial(note, block)))
+    frame = torch.rand(1, 1, 64, 64)
+    model.step(frame)
+    for hook in hooks:
+        hook.remove()
+    kinds = {shape: block for block, shape in seen}
+    ours = statistics.median(paired({"step": lambda: model.step(frame)[0].sum().backward()}, repeats)["step"])
+    extra = 0.0
+    for shape, block in kinds.items():
+        action, number = partial(block_step, block, torch.randn(shape)), sum(shape == other for _, other in seen)
+        with by_loop():
+            slow = seconds_once(action)
+        quick = statistics.median(paired({"ours": action}, repeats)["ours"])
+        extra += number * (slow - quick)
+    name = "VMRNN-D, Moving MNIST, batch 1, one of 19 steps"
+    return f"| {name} | {ours:.2f} | {ours + extra:.0f} | {1 + extra / ours:.0f} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=3)
+    options = parser.parse_args()
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads\n")
+    print("| model | blocked s | loop s | times faster |")
+    print("|---|---|---|---|")
+    for line in (vmrnn_b, vmrnn_d):
+        print(line(options.repeats), flush=True)
+
+
+if __name__ == "__main__":
+    main()
