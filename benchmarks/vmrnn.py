@@ -7,6 +7,8 @@ and backward, and the loop block by block, each kind of block once, times how ma
 
 import argparse
 import statistics
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -82,15 +84,24 @@ def vmrnn_d(repeats: int) -> str:
     return f"| {name} | {ours:.2f} | {ours + extra:.0f} | {1 + extra / ours:.0f} |"
 
 
+ROWS = {"vmrnn_b": vmrnn_b, "vmrnn_d": vmrnn_d}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--row", choices=ROWS, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.row:
+        print(ROWS[options.row](options.repeats))
+        return
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads\n")
     print("| model | blocked s | loop s | times faster |")
-    print("|---|---|---|---|")
-    for line in (vmrnn_b, vmrnn_d):
-        print(line(options.repeats), flush=True)
+    print("|---|---|---|---|", flush=True)
+    for name in ROWS:
+        subprocess.run(
+            [sys.executable, "-m", "benchmarks.vmrnn", "--row", name, "--repeats", str(options.repeats)], check=True
+        )
 
 
 if __name__ == "__main__":
