@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from stblocks import create_model
+from stblocks import GSTA, TAU, Cell, RecurrentForecaster, RecurrentStack, STConvLSTM, VANBlock, create_model
 
 SMALL = {"in_frames": 2, "out_frames": 2, "channels": 4, "translator_channels": 16, "num_layers": 3}
 
@@ -35,6 +35,19 @@ def test_blocks_inside_others_are_fused_too(options):
     model, past = trained("gsta", **options), torch.rand(1, 2, 1, 8, 8).double()
     torch.testing.assert_close(model.fuse()(past, 2), model(past, 2), rtol=1e-10, atol=1e-12)
     assert not any(isinstance(module, nn.BatchNorm2d) for module in model.fuse().modules())
+
+
+@pytest.mark.parametrize("block", [GSTA, TAU, VANBlock])
+def test_stages_of_cells_are_fused(block):
+    torch.manual_seed(0)
+    stack = RecurrentStack([Cell(STConvLSTM(1, 8), block(8)), Cell(STConvLSTM(8, 8), block(8))])
+    model = RecurrentForecaster(nn.Identity(), stack, nn.Conv2d(8, 1, 1)).double()
+    for parameter in model.parameters():
+        nn.init.normal_(parameter, std=0.1)
+    model.rollout(torch.rand(4, 2, 1, 6, 6).double(), 1)
+    fused, past = model.eval().fuse(), torch.rand(2, 2, 1, 5, 4).double()
+    torch.testing.assert_close(fused(past, 3), model(past, 3), rtol=1e-10, atol=1e-12)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in fused.modules())
 
 
 def test_a_model_with_nothing_to_fold_stays_what_it_is():

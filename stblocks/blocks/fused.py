@@ -8,22 +8,27 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .layers import Pointwise
+from .map_block import MapBlock
 
 
-class FusedMixing(nn.Module):
+class FusedMixing(MapBlock):
     r"""A `Mixing` block in `eval()`, norms and scales folded into the 1x1 convolutions beside them.
 
     $$x \leftarrow a \circ x + W'_2 * A(\mathrm{GELU}(W'_1 * x)) \qquad x \leftarrow x + \mathrm{MLP}'(x)$$
 
     Args:
         block: The block; it stays as it is, and shares its attention.
+
+    Shapes:
+        h: `(B, channels, H, W)`, any `H` and `W`.
+        returns: The same.
     """
 
     kept: Tensor
 
     @torch.no_grad()
     def __init__(self, block: Any) -> None:
-        super().__init__()
+        super().__init__(block.norm1.num_features)
         scale, shift = as_affine(block.norm1)
         self.register_buffer("kept", 1 + block.scale1 * scale[:, None, None])
         self.before, self.attention = after_affine(block.mixer.before, scale, shift), block.mixer.attention
@@ -34,6 +39,7 @@ class FusedMixing(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         """`h`, mixed."""
+        (h,) = self.take(h)
         h = self.kept * h + self.after(self.attention(functional.gelu(self.before(h))))
         return h + self.mlp(h)
 
