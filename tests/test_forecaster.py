@@ -1,12 +1,14 @@
 """Forecasters: any horizon, any size, teacher forcing, streaming, checkpointing."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from stblocks import Cell, ConvLSTM, RecurrentForecaster, RecurrentStack, create_model
+from stblocks import GSTA, Cell, ConvLSTM, RecurrentForecaster, RecurrentStack, Translator, create_model
 
 SMALL = {"channels": 4, "num_layers": 2, "patch_size": 2, "kernel_size": 3}
 NAMES = ("gmg_l", "gmg_m", "gmg_s", "predrnn", "predrnnv2", "motionrnn", "convlstm")
@@ -79,6 +81,26 @@ def test_checkpointing_changes_nothing():
         grads.append([out.frames.detach(), *(p.grad for p in net.parameters())])
     for one, other in zip(*grads, strict=True):
         torch.testing.assert_close(one, other)
+
+
+#: Steps that are recomputed, and within them a block that is.
+NESTED = Translator(1, 1, 1, num_layers=1, block=lambda layer, channels: GSTA(channels), checkpointing=True)
+
+
+@pytest.mark.parametrize("stem", [nn.Identity(), NESTED])
+def test_checkpointing_shows_batch_norms_each_step_once(stem):
+    past, seen = video(steps=3, size=(4, 4)), []
+    for checkpointing in (False, True):
+        torch.manual_seed(0)
+        stack = RecurrentStack([Cell(ConvLSTM(1, 4, kernel_size=3), GSTA(4, mlp_ratio=1.0))])
+        net = RecurrentForecaster(deepcopy(stem), stack, nn.Conv2d(4, 1, 1), checkpointing=checkpointing)
+        for _ in range(2):
+            net.rollout(past, 2).frames.square().sum().backward()
+        norms = [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
+        assert [norm.momentum for norm in norms] == [0.1] * len(norms)
+        assert [norm.num_batches_tracked.item() for norm in norms] == [8] * len(norms)
+        seen.append(list(net.buffers()))
+    torch.testing.assert_close(*seen)
 
 
 def test_other_channels_out_need_feedback():

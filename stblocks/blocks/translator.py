@@ -1,14 +1,12 @@
 """Translators of SimVP: from the features of all past frames to those of all future ones."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
-from torch.utils.checkpoint import checkpoint
 
+from ..core.recompute import recomputed
 from ..core.stack import RecurrentStack, StackState
 from .gfm import GFM
 from .layers import Pointwise, check_odd
@@ -61,7 +59,7 @@ class Translator(nn.Module):
         maps = maps.contiguous(memory_format=torch.channels_last)
         for block, resize in zip(self.blocks, self.resize, strict=True):
             again = self.checkpointing and torch.is_grad_enabled()
-            mixed = recomputed(block, maps) if again else block(maps)
+            mixed = recomputed(block, maps, module=block) if again else block(maps)
             if mixed.shape != maps.shape:
                 raise ValueError(
                     f"A translator's block must keep the shape of its map, {tuple(maps.shape)}; "
@@ -69,27 +67,6 @@ class Translator(nn.Module):
                 )
             maps = resize(mixed)
         return maps
-
-
-def recomputed(block: nn.Module, maps: Tensor) -> Tensor:
-    """`block(maps)`, whose activations backward computes again instead of keeping them."""
-    return checkpoint(block, maps, use_reentrant=False, context_fn=lambda: (nullcontext(), StatisticsKept(block)))
-
-
-class StatisticsKept:
-    """Within it, batch norms inside a module leave their running statistics as they are."""
-
-    def __init__(self, module: nn.Module) -> None:
-        self.norms = [part for part in module.modules() if isinstance(part, _BatchNorm)]
-        self.settings = [(norm.momentum, norm.num_batches_tracked) for norm in self.norms]
-
-    def __enter__(self) -> None:
-        for norm in self.norms:
-            norm.momentum, norm.num_batches_tracked = 0.0, None
-
-    def __exit__(self, *_: object) -> None:
-        for norm, (momentum, tracked) in zip(self.norms, self.settings, strict=True):
-            norm.momentum, norm.num_batches_tracked = momentum, tracked
 
 
 class Gated(MapBlock):

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import parametrize
-from torch.utils.checkpoint import checkpoint
 
 from .fuse import fuse_children
 from .pretrained import Pretrained
+from .recompute import recomputed
 from .stack import RecurrentStack, StackState
 
 
@@ -68,9 +68,11 @@ class Forecaster(Pretrained):
         raise NotImplementedError
 
     def fuse(self) -> Self:
-        """A copy for inference, in which batch norms and scales are part of the convolutions beside them.
+        """A copy for inference, in which blocks that can be had with fewer layers are.
 
-        It forecasts the same to rounding, cannot be trained, and is not saved: keep the model itself.
+        Those are gSTA, TAU and VAN, as translators and as stages of cells: their norms and scales become part of the
+        convolutions beside them. Everything else stays as it is. The copy forecasts the same to rounding, cannot be
+        trained, and is not saved: keep the model itself.
         """
         fused = deepcopy(self).eval().requires_grad_(False)
         fuse_children(fused)
@@ -185,7 +187,7 @@ class RecurrentForecaster(Forecaster):
                 if teacher_mask is not None and some[t] and not every[t]:
                     frame = torch.where(teacher_mask[:, t].to(past.device).view(-1, 1, 1, 1), truth[:, t], fed)
                 if self.checkpointing and torch.is_grad_enabled():
-                    forecast, state = checkpoint(self.step, frame, state, use_reentrant=False)
+                    forecast, state = recomputed(self.step, frame, state, module=self)
                 else:
                     forecast, state = self.step(frame, state)
                 forecasts.append(forecast)
