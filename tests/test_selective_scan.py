@@ -252,13 +252,13 @@ def test_names_of_back_ends(monkeypatch):
         ValueError, match=r"one of auto, .*mamba_ssm \(installed here: auto, blocked, triton\), got 'cu'"
     ):
         selective_scan(*inputs[:5], backend="cu")
-    with pytest.raises(ValueError, match=r"'mamba_ssm' needs the package mamba_ssm"):
+    with pytest.raises(ValueError, match=r"^backend='mamba_ssm' needs the package mamba_ssm"):
         selective_scan(*inputs[:5], backend="mamba_ssm")
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     with pytest.raises(ValueError, match=r"'triton' needs tensors on a GPU.*backend='blocked'.*TRITON_INTERPRET=1"):
         selective_scan(*inputs[:5], backend="triton")
     monkeypatch.setenv("STBLOCKS_SCAN", "triton")
-    with pytest.raises(ValueError, match="needs tensors on a GPU"):
+    with pytest.raises(ValueError, match=r"^STBLOCKS_SCAN='triton' needs tensors on a GPU.*unset it, or set it to 'bl"):
         selective_scan(*inputs[:5])
     assert selective_scan(*inputs[:5], backend="blocked").shape == inputs[0].shape  # the argument wins
     assert module._choose("triton", "cuda") == "triton"
@@ -270,6 +270,30 @@ def test_names_of_back_ends(monkeypatch):
         ValueError, match=r"'triton' needs the package triton: install it, or ask for backend='blocked'"
     ):
         selective_scan(*inputs[:5], backend="triton")
+
+
+def test_the_environment_variable_is_named_where_it_chose(monkeypatch):
+    inputs = [x.detach() for x in draw()]
+    monkeypatch.setattr(module, "_MISSING", {"triton"})
+    monkeypatch.setenv("STBLOCKS_SCAN", "cu")
+    with pytest.raises(
+        ValueError, match=r"^STBLOCKS_SCAN must be one of auto, .*, got 'cu'; unset it, or set it to 'b"
+    ):
+        selective_scan(*inputs[:5])
+    with pytest.raises(ValueError, match=r"^backend must be one of auto, .*, got 'gpu'; ask for backend='blocked'"):
+        selective_scan(*inputs[:5], backend="gpu")
+    monkeypatch.setenv("STBLOCKS_SCAN", "triton")
+    with pytest.raises(
+        ValueError, match=r"^STBLOCKS_SCAN='triton' needs the package triton: install it, or unset it, or"
+    ):
+        selective_scan(*inputs[:5])
+    monkeypatch.setenv("STBLOCKS_SCAN", "mamba_ssm")
+    with pytest.raises(
+        ValueError, match=r"^STBLOCKS_SCAN='mamba_ssm' takes no initial_state.*unset it, or set it to 'bl"
+    ):
+        selective_scan(*inputs[:5], return_final_state=True)
+    monkeypatch.setenv("STBLOCKS_SCAN", "auto")
+    assert selective_scan(*inputs[:5]).shape == inputs[0].shape
 
 
 def test_mamba_ssm(monkeypatch):
@@ -289,8 +313,10 @@ def test_mamba_ssm(monkeypatch):
 
 
 INTERPRETED = """
+import os
 import torch
-from tests.test_selective_scan import agree, draw
+from stblocks import create_model
+from tests.test_selective_scan import agree, close, draw
 inputs = draw(1, 17, 5, 3, 2)
 inputs[1].data[:, ::2] -= 30
 inputs[1].data[:, ::5] += 90
@@ -301,6 +327,17 @@ inputs[0].data *= 1e13
 inputs[1].data -= 30
 inputs[5].data.zero_()
 agree(inputs, rtol=1e-5, backend="triton")
+torch.manual_seed(0)
+model, forecasts = create_model("vmrnn_b", channels=4, depth=1, state_dim=2).eval(), {}
+for parameter in model.parameters():  # away from the start, where blocks hardly matter
+    parameter.data += 0.5 * torch.randn_like(parameter)
+past = torch.rand(1, 2, 1, 12, 8)
+for name in ("blocked", "triton"):
+    os.environ["STBLOCKS_SCAN"] = name
+    with torch.no_grad():
+        forecasts[name] = model(past, 2)
+assert not forecasts["triton"].equal(forecasts["blocked"])  # two back ends indeed
+close(forecasts["triton"], forecasts["blocked"], "forecast", 1e-5)
 """
 
 

@@ -1,4 +1,4 @@
-"""The selective scan of state space models, with back ends that agree to rounding."""
+"""The selective scan of state space models, by one of several back ends."""
 
 import os
 from importlib import import_module
@@ -34,7 +34,8 @@ def selective_scan(
     $$h_t = e^{\bar\Delta_t A} \odot h_{t-1} + \bar\Delta_t \, B_t \, u_t, \qquad y_t = C_t^\top h_t + D \, u_t$$
 
     Gu and Dao, 2023, https://arxiv.org/abs/2312.00752, Eqs. 2 and 4, with the input discretised by Euler's rule as in
-    their code. States are float32 (float64 for float64 inputs) under autocast as well; a second derivative is refused.
+    their code. States are float32 (float64 for float64 inputs), under autocast as well, but in `mamba_ssm` as that package
+    has them; a second derivative is refused.
 
     Args:
         u: `(B, D, L)`.
@@ -59,13 +60,9 @@ def selective_scan(
             alone, and not while compiling or exporting.
     """
     _check(u, delta, A, B, C, D, delta_bias, initial_state)
-    name = _choose(backend, u.device.type)
+    carries = initial_state is not None or return_final_state
+    name = _choose(backend, u.device.type, carries)
     if name == "mamba_ssm":
-        if initial_state is not None or return_final_state:
-            raise ValueError(
-                "backend 'mamba_ssm' takes no initial_state and gives the final state no gradient; "
-                "ask for backend='triton' or 'blocked' to carry a state."
-            )
         return import_module("mamba_ssm.ops.selective_scan_interface").selective_scan_fn(
             u, delta, A, B, C, D, delta_bias=delta_bias, delta_softplus=delta_softplus
         )
@@ -87,20 +84,29 @@ def selective_scan_flops(batch: int, channels: int, length: int, state: int) -> 
     return batch * length * channels * (7 * state + 2) // 2
 
 
-def _choose(backend: str, device: str) -> str:
-    """The back end that an argument means on a device."""
-    name = os.environ.get("STBLOCKS_SCAN", "auto") if backend == "auto" else backend
+def _choose(backend: str, device: str, carries: bool = False) -> str:
+    """The back end that an argument means on a device; `carries` says that a state goes in or comes out."""
+    name, source, instead = backend, "backend", "ask for backend='blocked'"
+    if backend == "auto" and "STBLOCKS_SCAN" in os.environ:
+        name, source, instead = os.environ["STBLOCKS_SCAN"], "STBLOCKS_SCAN", "unset it, or set it to 'blocked'"
     if name not in BACKENDS:
         here = ", ".join(each for each in BACKENDS if each not in _MISSING)
-        raise ValueError(f"backend must be one of {', '.join(BACKENDS)} (installed here: {here}), got {name!r}.")
+        raise ValueError(
+            f"{source} must be one of {', '.join(BACKENDS)} (installed here: {here}), got {name!r}; {instead}."
+        )
+    given = f"{source}={name!r}"
     if name in _MISSING:
-        raise ValueError(f"backend {name!r} needs the package {name}: install it, or ask for backend='blocked'.")
+        raise ValueError(f"{given} needs the package {name}: install it, or {instead}.")
     if name == "auto":
         return "triton" if device == "cuda" and "triton" not in _MISSING else "blocked"
     if name == "triton" and device == "cpu" and os.environ.get("TRITON_INTERPRET") != "1":
         raise ValueError(
-            "backend 'triton' needs tensors on a GPU, got them on the CPU; "
-            "ask for backend='blocked', or set TRITON_INTERPRET=1 to run the kernels slowly in Triton's interpreter."
+            f"{given} needs tensors on a GPU, got them on the CPU; {instead}, "
+            "or set TRITON_INTERPRET=1 to run the kernels slowly in Triton's interpreter."
+        )
+    if name == "mamba_ssm" and carries:
+        raise ValueError(
+            f"{given} takes no initial_state and gives the final state no gradient; {instead} to carry a state."
         )
     return name
 
