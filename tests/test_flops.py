@@ -137,3 +137,14 @@ def test_the_scan_of_vmrnn_is_counted_beside_what_was_published():
     assert count.products == pytest.approx(903_878_976, rel=0.02)
     assert count.total == pytest.approx(1_217_700_000, rel=0.02)
     assert count.formulas == pytest.approx(313_800_000, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "channels", "size", "steps", "published"),
+    [("swinlstm_b", 2, 32, 7, 1_315_184_640), ("swinlstm_d", 1, 64, 19, 69_877_858_304)],
+)
+def test_swinlstm_takes_what_was_published(name, channels, size, steps, published):
+    """VMRNN paper, Table 3: 1.3 G; SimVPv2 paper, Table II: 69.87 G. Norms apart; all steps are alike."""
+    with torch.device("meta"):
+        model, past = create_model(name, channels, (size, size)), torch.empty(1, 1, channels, size, size)
+    assert steps * count_multiply_adds(model, past, 1).products == pytest.approx(published, rel=0.02)

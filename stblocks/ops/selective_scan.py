@@ -34,8 +34,8 @@ def selective_scan(
     $$h_t = e^{\bar\Delta_t A} \odot h_{t-1} + \bar\Delta_t \, B_t \, u_t, \qquad y_t = C_t^\top h_t + D \, u_t$$
 
     Gu and Dao, 2023, https://arxiv.org/abs/2312.00752, Eqs. 2 and 4, with the input discretised by Euler's rule as in
-    their code. States are float32 (float64 for float64 inputs), under autocast as well, but in `mamba_ssm` as that package
-    has them; a second derivative is refused.
+    their code. States are float32 (float64 for float64 inputs), under autocast as well, but in `mamba_ssm` as that
+    package has them; a second derivative is refused.
 
     Args:
         u: `(B, D, L)`.
