@@ -5,6 +5,7 @@ python recipes/cms_lstm_mmnist.py --glyphs data/ --test_file data/ --paper
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from mmnist import Settings, paper, run_recipe, train_and_report
 
@@ -24,8 +25,8 @@ PAPER = paper(
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    def build(settings: Settings):
-        return create_model("cms_lstm", **settings.model_options)
+    def build(settings: Settings, frames: dict[str, Any]):
+        return create_model("cms_lstm", **frames, **settings.model_options)
 
     train_and_report("cms_lstm_mmnist", build, Settings(), PAPER, __doc__, argv)
 

@@ -5,6 +5,7 @@ python recipes/gfm_predrnn_mmnist.py --glyphs data/ --test_file data/ --paper
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from mmnist import Settings, paper, run_recipe, train_and_report
 
@@ -15,8 +16,8 @@ PAPER = paper(epochs=600, batch_size=16, lr=3e-4, schedule="onecycle", warmup=0.
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    def build(settings: Settings):
-        return create_model("hybrid", base="predrnn", plugs=["gfm"], **settings.model_options)
+    def build(settings: Settings, frames: dict[str, Any]):
+        return create_model("hybrid", base="predrnn", plugs=["gfm"], **frames, **settings.model_options)
 
     train_and_report("gfm_predrnn_mmnist", build, Settings(), PAPER, __doc__, argv)
 

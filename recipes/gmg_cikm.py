@@ -11,11 +11,13 @@ beside those of persistence, pictures, the checkpoint that `--resume` goes on fr
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
+
+from recipe import train_and_report
 
 from stblocks import create_model
 from stblocks.data import CIKM2017, SequenceWindows, SyntheticRadar
-from stblocks.train import TrainConfig, fit, read_flags, report, run_recipe, seed_everything
+from stblocks.train import TrainConfig, run_recipe
 
 #: Sequences of made rain.
 TRAIN, VALIDATION, TEST = 128, 32, 64
@@ -60,6 +62,12 @@ class Settings(TrainConfig):
     precision: Literal["no", "bf16", "fp16"] = "bf16"
     thresholds: tuple[float, ...] = (20.0, 30.0, 40.0)
 
+    @property
+    def model_options(self) -> dict[str, Any]:
+        """Options of `create_model`, beside the shape of the frames."""
+        names = ("channels", "num_layers", "patch_size", "kernel_size")
+        return {name: getattr(self, name) for name in names}
+
 
 #: Table I of the paper, GMG-L on CIKM2017; the course of the learning rate, which it does not say, is ours.
 PAPER = Settings(
@@ -89,21 +97,10 @@ def data_sets(settings: Settings) -> list[SequenceWindows]:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    settings, out, resume = read_flags("gmg_cikm", Settings(), {"paper": PAPER}, argv, __doc__)
-    train, validation, test = data_sets(settings)
-    seed_everything(settings.seed)
-    model = create_model(
-        settings.model,
-        in_channels=1,
-        image_size=(settings.size, settings.size),
-        channels=settings.channels,
-        num_layers=settings.num_layers,
-        patch_size=settings.patch_size,
-        kernel_size=settings.kernel_size,
-    )
-    result = fit(model, train, validation, settings, out, resume=resume)
-    report(result.model, test, out, thresholds=settings.thresholds, batch_size=settings.batch_size)
-    print(f"\nScores, pictures, checkpoint and model are in {out}; go on with --out {out} --resume.")
+    def build(settings: Settings, frames: dict[str, Any]):
+        return create_model(settings.model, **frames, **settings.model_options)
+
+    train_and_report("gmg_cikm", build, Settings(), PAPER, __doc__, argv, data_sets=data_sets)
 
 
 if __name__ == "__main__":

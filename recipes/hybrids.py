@@ -12,11 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from mmnist import Settings as MovingMNISTSettings
 from mmnist import data_sets as moving_mnist
+from torch import nn
 from torch.utils.data import DataLoader
 
 from stblocks import create_model
@@ -92,18 +93,24 @@ def choices(settings: Settings) -> Iterator[tuple[str, tuple[str, ...]]]:
                 yield base, plugs
 
 
+def build(base: str, plugs: tuple[str, ...], settings: Settings) -> nn.Module:
+    size = (settings.size, settings.size)
+    return create_model(
+        "hybrid", image_size=size, base=base, plugs=plugs, scales=settings.scales, **settings.model_options
+    )
+
+
 def train(
     base: str, plugs: tuple[str, ...], settings: Settings, data: list[SequenceWindows], out: Path, resume: bool
 ) -> Entry:
     """Train one model with each seed."""
     name = "+".join((base, *plugs))
-    options: dict[str, Any] = settings.model_options | {"base": base, "plugs": plugs, "scales": settings.scales}
     train_data, validation, test = data
     scores: dict[str, list[float]] = {metric: [] for metric in metrics(settings)}
     past, future = next(iter(DataLoader(train_data, settings.batch_size)))
     for seed in range(settings.seed, settings.seed + settings.seeds):
         seed_everything(seed)
-        model, place = create_model("hybrid", **options), out / name / f"seed-{seed}"
+        model, place = build(base, plugs, settings), out / name / f"seed-{seed}"
         costs = cost(model, past, future.shape[1])
         begun = resume and (place / "checkpoint.pt").exists()
         result = fit(model, train_data, validation, replace(settings, seed=seed), place, resume=begun)
@@ -119,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise ValueError("; ".join(problems) + ".")
     models, data, board = list(choices(settings)), data_sets(settings), Leaderboard(metrics(settings))
     for base, plugs in models:  # all must fit before the first is trained
-        model = create_model("hybrid", base=base, plugs=plugs, scales=settings.scales, **settings.model_options)
+        model = build(base, plugs, settings)
         with torch.no_grad():
             model(data[0][0].past[None], 1)
     for number, (base, plugs) in enumerate(models, start=1):

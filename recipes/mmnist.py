@@ -54,9 +54,9 @@ class Settings(DigitSettings):
 
     @property
     def model_options(self) -> dict[str, Any]:
-        """Options of `create_model`."""
+        """Options of `create_model`, beside the shape of the frames."""
         names = ("channels", "num_layers", "patch_size", "kernel_size")
-        return {"image_size": (self.size, self.size), **{name: getattr(self, name) for name in names}}
+        return {name: getattr(self, name) for name in names}
 
 
 def paper(**changes: Any) -> Settings:

@@ -5,6 +5,7 @@ python recipes/predrnn_mmnist.py --glyphs data/ --test_file data/ --paper
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from mmnist import Settings, paper, run_recipe, train_and_report
 
@@ -15,8 +16,8 @@ PAPER = paper(epochs=64, lr=1e-3, sampling="scheduled", schedule="constant", war
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    def build(settings: Settings):
-        return create_model("predrnn", **settings.model_options)
+    def build(settings: Settings, frames: dict[str, Any]):
+        return create_model("predrnn", **frames, **settings.model_options)
 
     train_and_report("predrnn_mmnist", build, Settings(), PAPER, __doc__, argv)
 

@@ -24,5 +24,5 @@ class SimVPSettings:
 
     @property
     def model_options(self) -> dict[str, Any]:
-        """Options of `create_model`."""
+        """Options of `create_model`, beside the shape of the frames."""
         return {field.name: getattr(self, field.name) for field in fields(SimVPSettings)}

@@ -6,6 +6,7 @@ python recipes/simvpv2_mmnist.py --glyphs data/ --test_file data/ --paper
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from mmnist import DigitSettings, run_recipe, train_and_report
 from simvp import SimVPSettings
@@ -38,8 +39,8 @@ PAPER = Settings(
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    def build(settings: Settings):
-        return create_model("simvpv2_s", image_size=(settings.size, settings.size), **settings.model_options)
+    def build(settings: Settings, frames: dict[str, Any]):
+        return create_model("simvpv2_s", **frames, **settings.model_options)
 
     train_and_report("simvpv2_mmnist", build, Settings(), PAPER, __doc__, argv)
 

@@ -6,9 +6,10 @@ python recipes/simvpv2_taxibj.py --data TaxiBJ/ --paper
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from simvp import SimVPSettings
-from taxibj import FRAMES, TrafficSettings, run_recipe, train_and_report
+from taxibj import TrafficSettings, run_recipe, train_and_report
 
 from stblocks import create_model
 
@@ -38,8 +39,8 @@ PAPER = Settings(
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    def build(settings: Settings):
-        return create_model("simvpv2_s", **FRAMES, in_frames=4, out_frames=4, **settings.model_options)
+    def build(settings: Settings, frames: dict[str, Any]):
+        return create_model("simvpv2_s", **frames, in_frames=4, out_frames=4, **settings.model_options)
 
     train_and_report("simvpv2_taxibj", build, Settings(), PAPER, __doc__, argv)
 

@@ -14,11 +14,15 @@ place. It adds what it finds to a weighted sum of the past hours nearby, which s
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
+
+import numpy as np
+from recipe import train_and_report
 
 from stblocks import create_model
 from stblocks.data import WeatherBench, write_synthetic_weather
-from stblocks.train import TrainConfig, fit, read_flags, report, run_recipe, seed_everything
+from stblocks.train import TrainConfig, run_recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +35,9 @@ class Settings(TrainConfig):
         extras: Channels to see beside it, see `WeatherBench`.
         step: Hours from one frame to the next.
         stride: Frames from the start of a training sequence to that of the next.
-        validation_fraction: Share of the hours for training that is held out to choose the weights, where an `.npz`
-            file has no validation part; with 0, sequences that are trained on choose, and the last weights win.
+        validation_fraction: Share of the hours for training of an `.npz` file that is held out to choose the weights,
+            those of the lowest MSE. With 0 the file's validation part chooses them; if it has none, sequences that
+            are trained on do.
         in_frames: Frames a forecast starts from.
         out_frames: Frames to forecast.
         translator: Block of the translator.
@@ -103,40 +108,42 @@ PAPER = Settings(
 )
 
 
-def data_sets(settings: Settings, out: Path) -> list[WeatherBench]:
+def data_sets(settings: Settings) -> list[WeatherBench]:
     """To train, to validate, to test."""
-    path = settings.data
-    if path is None:
-        out.mkdir(parents=True, exist_ok=True)
-        path = str(out / "weather.npz")
-        write_synthetic_weather(path)
+    with TemporaryDirectory() as folder:
+        if settings.data is not None:
+            return read(settings.data, settings)
+        made = Path(folder, "weather.npz")
+        write_synthetic_weather(made)
+        return read(str(made), settings)  # into memory
+
+
+def read(path: str, settings: Settings) -> list[WeatherBench]:
+    """The three parts of a file or folder."""
     options: dict[str, Any] = {
         "variables": settings.variable,
+        "validation_fraction": settings.validation_fraction,
         "extras": settings.extras,
         "in_frames": settings.in_frames,
         "out_frames": settings.out_frames,
         "step": settings.step,
     }
-    held_out = path.endswith(".npz") and not settings.validation_fraction
-    if path.endswith(".npz"):
-        options["validation_fraction"] = settings.validation_fraction
     train = WeatherBench(path, "train", stride=settings.stride, **options)
     options["scaler"] = train.scaler
-    last: Literal["train", "validation"] = "train" if held_out else "validation"
-    validation = WeatherBench(path, last, stride=settings.in_frames + settings.out_frames, **options)
+    part: Literal["train", "validation"] = "validation"
+    if path.endswith(".npz") and not settings.validation_fraction:
+        with np.load(path) as arrays:
+            if "train_index" in arrays and "validation_index" not in arrays:
+                part = "train"
+    validation = WeatherBench(path, part, stride=settings.in_frames + settings.out_frames, **options)
     return [train, validation, WeatherBench(path, "test", **options)]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    settings, out, resume = read_flags("simvpv2_weather", Settings(), {"paper": PAPER}, argv, __doc__)
-    train, validation, test = data_sets(settings, out)
-    seed_everything(settings.seed)
-    channels, *size = train.frame_shape
-    model = create_model("simvpv2_s", channels, tuple(size), out_channels=train.out_channels, **settings.model_options)
-    result = fit(model, train, validation, settings, out, resume=resume)
-    options = {"thresholds": settings.thresholds, "metrics": settings.metrics, "batch_size": settings.batch_size}
-    report(result.model, test, out, **options)
-    print(f"\nScores, pictures, checkpoint and model are in {out}; go on with --out {out} --resume.")
+    def build(settings: Settings, frames: dict[str, Any]):
+        return create_model("simvpv2_s", **frames, out_channels=1, **settings.model_options)
+
+    train_and_report("simvpv2_weather", build, Settings(), PAPER, __doc__, argv, data_sets=data_sets)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ python recipes/tau_mmnist.py --glyphs data/ --test_file data/ --paper
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from mmnist import run_recipe, train_and_report
 from simvpv2_mmnist import PAPER, Settings
@@ -19,8 +20,8 @@ OBJECTIVE = partial(Objective, divergence=0.1)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    def build(settings: Settings):
-        return create_model("tau", image_size=(settings.size, settings.size), **settings.model_options)
+    def build(settings: Settings, frames: dict[str, Any]):
+        return create_model("tau", **frames, **settings.model_options)
 
     train_and_report("tau_mmnist", build, Settings(), PAPER, __doc__, argv, objective=OBJECTIVE)
 

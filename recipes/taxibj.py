@@ -12,8 +12,6 @@ from stblocks.train import TrainConfig, run_recipe
 TRAIN, VALIDATION, TEST = 1024, 64, 128
 #: Share of the train part held out for validation, which the papers do on the test part.
 HELD_OUT = 0.1
-#: What models are told of the frames.
-FRAMES = {"in_channels": 2, "image_size": (32, 32)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,4 +40,4 @@ def data_sets(settings: TrafficSettings) -> list[SequenceWindows]:
 
 train_and_report = partial(recipe.train_and_report, data_sets=data_sets)
 
-__all__ = ["FRAMES", "TrafficSettings", "data_sets", "run_recipe", "train_and_report"]
+__all__ = ["TrafficSettings", "data_sets", "run_recipe", "train_and_report"]

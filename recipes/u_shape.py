@@ -22,5 +22,5 @@ class UShapeSettings:
 
     @property
     def model_options(self) -> dict[str, Any]:
-        """Options of `create_model`."""
+        """Options of `create_model`, beside the shape of the frames."""
         return {field.name: getattr(self, field.name) for field in fields(UShapeSettings)}

@@ -6,6 +6,7 @@ python recipes/vmrnn_mmnist.py --glyphs data/ --test_file data/ --paper
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from mmnist import DigitSettings, run_recipe, train_and_report
 from u_shape import UShapeSettings
@@ -38,8 +39,8 @@ PAPER = Settings(
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    def build(settings: Settings):
-        return create_model("vmrnn_d", image_size=(settings.size, settings.size), **settings.model_options)
+    def build(settings: Settings, frames: dict[str, Any]):
+        return create_model("vmrnn_d", **frames, **settings.model_options)
 
     train_and_report("vmrnn_mmnist", build, Settings(), PAPER, __doc__, argv)
 

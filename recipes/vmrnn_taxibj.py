@@ -6,8 +6,9 @@ python recipes/vmrnn_taxibj.py --data TaxiBJ/ --paper
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from taxibj import FRAMES, TrafficSettings, run_recipe, train_and_report
+from taxibj import TrafficSettings, run_recipe, train_and_report
 
 from stblocks import create_model
 
@@ -44,9 +45,9 @@ PAPER = Settings(
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    def build(settings: Settings):
+    def build(settings: Settings, frames: dict[str, Any]):
         return create_model(
-            "vmrnn_b", **FRAMES, channels=settings.channels, depth=settings.depth, patch_size=settings.patch_size
+            "vmrnn_b", **frames, channels=settings.channels, depth=settings.depth, patch_size=settings.patch_size
         )
 
     train_and_report("vmrnn_taxibj", build, Settings(), PAPER, __doc__, argv)

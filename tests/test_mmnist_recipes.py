@@ -14,6 +14,7 @@ DATA = "--size 16 --digits 1 --sequences 4 --test_sequences 2 --batch_size 2 --c
 PATCHES = "--patch_size 2 --num_layers 2"
 SIMVP = "--encoder_layers 2 --translator_channels 8 --num_layers 2"
 U_SHAPE = "--patch_size 4"
+FRAMES = {"in_channels": 1, "image_size": (64, 64)}
 RECIPES = {
     "cms_lstm_mmnist": PATCHES,
     "predrnn_mmnist": PATCHES,
@@ -88,7 +89,7 @@ def test_the_setting_of_the_paper(name, millions, steps, batch, lr, schedule, mo
     recipe = importlib.import_module(name)
     settings, built = recipe.PAPER, []
     monkeypatch.setattr(recipe, "create_model", lambda *args, **options: built.append((args, options)))
-    monkeypatch.setattr(recipe, "train_and_report", lambda _, build, *rest, **__: build(settings))
+    monkeypatch.setattr(recipe, "train_and_report", lambda _, build, *rest, **__: build(settings, FRAMES))
     recipe.main(["--paper"])
     (model,), options = built[0]
     with torch.device("meta"):

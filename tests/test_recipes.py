@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 
 from recipes import gmg_cikm
-from stblocks import RecurrentForecaster
+from stblocks import RecurrentForecaster, create_model
 from stblocks.core.pretrained import read_weights
 from stblocks.data import SyntheticRadar
-from stblocks.train import run_recipe
+from stblocks.train import read_flags, run_recipe
 
 FLAGS = "--size 16 --channels 4 --num_layers 1 --in_frames 2 --out_frames 3 --epochs 1 --batch_size 2 --thresholds 20"
 TINY = FLAGS.split()
@@ -53,19 +53,19 @@ def test_without_data_it_trains_on_made_rain_and_leaves_everything(tmp_path, mon
 def reports(monkeypatch):
     """Takes the place of the report, which takes most of the time."""
     calls = []
-    monkeypatch.setattr(gmg_cikm, "report", lambda *arguments, **options: calls.append((arguments, options)))
+    monkeypatch.setattr("recipe.report", lambda *arguments, **options: calls.append((arguments, options)))
     return calls
 
 
 def test_resume_goes_on_with_the_newest_run(reports, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    gmg_cikm.main(TINY)
+    gmg_cikm.main([*TINY, "--metrics", "mae@pixel"])
     before = (tmp_path / "runs" / "gmg_cikm-1" / "metrics.jsonl").read_text()
-    gmg_cikm.main([*TINY, "--resume"])
+    gmg_cikm.main([*TINY, "--metrics", "mae@pixel", "--resume"])
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["gmg_cikm-1"]
     assert (tmp_path / "runs" / "gmg_cikm-1" / "metrics.jsonl").read_text() == before
     (one, options), (other, _) = reports
-    assert options == {"thresholds": (20.0,), "batch_size": 2}
+    assert options == {"thresholds": (20.0,), "metrics": ("mae@pixel",), "batch_size": 2}
     for left, right in zip(one[0].parameters(), other[0].parameters(), strict=True):
         assert torch.equal(left, right)
 
@@ -93,8 +93,8 @@ def check_pictures(out):
 
 def check_model(out):
     loaded = RecurrentForecaster.from_pretrained(out / "model").eval()
-    settings = gmg_cikm.read_flags("gmg_cikm", gmg_cikm.Settings(), {}, TINY).settings
-    best = gmg_cikm.create_model(
+    settings = read_flags("gmg_cikm", gmg_cikm.Settings(), {}, TINY).settings
+    best = create_model(
         settings.model, in_channels=1, image_size=(16, 16), channels=4, num_layers=1, patch_size=4, kernel_size=3
     ).eval()
     (weights,) = (out / "best").iterdir()
@@ -129,7 +129,7 @@ def test_it_trains_on_data_of_the_layout_of_cikm(reports, tmp_path):
 
 def test_an_altitude_is_one_of_the_data(tmp_path):
     data = cikm(tmp_path / "four.npz", altitudes=(4,))
-    settings = gmg_cikm.read_flags("gmg_cikm", gmg_cikm.Settings(), {}, [*TINY, *data, "--altitude", "3.5"]).settings
+    settings = read_flags("gmg_cikm", gmg_cikm.Settings(), {}, [*TINY, *data, "--altitude", "3.5"]).settings
     train, validation, test = gmg_cikm.data_sets(settings)
     assert (len(train), len(validation), len(test)) == (18, 2, 2)
     with np.load(tmp_path / "four.npz") as arrays:
@@ -166,11 +166,11 @@ def test_an_unknown_flag_ends_it(capsys):
 def test_paper_is_table_1_of_the_paper(tmp_path, monkeypatch):
     made = {}
 
-    def fit(model, train, validation, settings, out, *, resume):
+    def fit(model, train, validation, settings, out, **_):
         made.update(model=model, settings=settings, train=train)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(gmg_cikm, "fit", fit)
+    monkeypatch.setattr("recipe.fit", fit)
     monkeypatch.setattr(gmg_cikm, "create_model", lambda name, **options: {"model": name, **options})
     data = cikm(tmp_path / "radar.npz")
     assert message("--paper", *data, "--out", str(tmp_path / "run")) == 130

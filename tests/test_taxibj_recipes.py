@@ -9,6 +9,7 @@ import torch
 from stblocks import Forecaster, create_model
 from stblocks.train import run_recipe
 
+FRAMES = {"in_channels": 2, "image_size": (32, 32)}
 RECIPES = {
     "simvpv2_taxibj": "--channels 4 --translator_channels 8 --num_layers 2",
     "vmrnn_taxibj": "--channels 4 --depth 1 --patch_size 8",
@@ -77,7 +78,7 @@ def test_the_setting_of_the_paper(name, parameters, epochs, lr, monkeypatch):
     recipe = importlib.import_module(name)
     settings, built = recipe.PAPER, []
     monkeypatch.setattr(recipe, "create_model", lambda *args, **options: built.append((args, options)))
-    monkeypatch.setattr(recipe, "train_and_report", lambda _, build, *rest: build(settings))
+    monkeypatch.setattr(recipe, "train_and_report", lambda _, build, *rest: build(settings, FRAMES))
     recipe.main(["--paper"])
     (model,), options = built[0]
     with torch.device("meta"):

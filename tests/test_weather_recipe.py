@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import simvpv2_weather as recipe
+import torch
 
 from stblocks import Forecaster
 from stblocks.data import WeatherBench, write_synthetic_weather
@@ -47,12 +48,48 @@ def test_the_recipe_leaves_scores_in_kelvin_pictures_and_a_model(tmp_path):
 def test_held_out_hours_choose_the_weights_if_there_are_any(tmp_path, fraction):
     write_synthetic_weather(tmp_path / "a.npz", days=6, size=(8, 10))
     settings = recipe.Settings(data=str(tmp_path / "a.npz"), stride=1, validation_fraction=float(fraction))
-    train, validation, test = recipe.data_sets(settings, tmp_path)
+    train, validation, test = recipe.data_sets(settings)
     hours = 108 * (1 - float(fraction))
     assert len(train) == hours - 23
     assert len(validation) == ((hours - 23 + 23) // 24 if fraction == "0.0" else 1)
     assert len(test) == 36 - 23
     assert validation.scaler == test.scaler == train.scaler
+
+
+def test_the_validation_part_of_a_file_chooses_the_weights(tmp_path):
+    write_synthetic_weather(tmp_path / "a.npz", days=6, size=(8, 10))
+    with np.load(tmp_path / "a.npz") as arrays:
+        parts = {"train_index": np.arange(60), "validation_index": np.arange(60, 108)}
+        np.savez(tmp_path / "b.npz", **(dict(arrays) | parts))
+        truth = arrays["t2m"][60:72]
+    train, validation, _ = recipe.data_sets(recipe.Settings(data=str(tmp_path / "b.npz"), stride=1))
+    assert (len(train), len(validation)) == (60 - 23, 2)
+    np.testing.assert_allclose(validation.scaler.to_physical(validation[0].past)[:, 0], truth, rtol=1e-6)
+
+
+def test_hours_are_held_out_of_files_with_indices_alone(tmp_path):
+    xarray = pytest.importorskip("xarray")
+    time = np.datetime64("2015-01-01T00", "ns") + np.arange(48) * np.timedelta64(1, "h")
+    t2m = np.random.default_rng(0).normal(280, 3, (48, 2, 3))
+    coordinates = {"time": time, "lat": [1.0, 0.0], "lon": [0.0, 1.0, 2.0]}
+    made = xarray.Dataset({"t2m": (("time", "lat", "lon"), t2m)}, coords=coordinates)
+    made.to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    with pytest.raises(ValueError, match=r"validation_fraction is for .npz files.*got 0.25"):
+        recipe.data_sets(recipe.Settings(data=str(tmp_path / "a.nc"), validation_fraction=0.25))
+
+
+def test_the_setting_of_the_paper():
+    settings, built = recipe.PAPER, []
+    frames = {"in_channels": 1, "image_size": (32, 64)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recipe, "train_and_report", lambda _, build, *rest, **__: built.append(build))
+        recipe.main(["--paper"])
+    with torch.device("meta"):
+        parameters = sum(parameter.numel() for parameter in built[0](settings, frames).parameters())
+    assert parameters == 12_758_305  # 12.76 M in the benchmark of OpenSTL
+    assert (settings.epochs, settings.lr, settings.batch_size, settings.precision) == (50, 5e-3, 16, "no")
+    assert (settings.l1, settings.l2, settings.schedule, settings.extras) == (0.0, 1.0, "cosine", ())
+    assert not settings.problems()
 
 
 def test_more_than_temperature_may_be_seen(tmp_path):
