@@ -64,6 +64,11 @@ def test_units_resample_by_stride_and_by_pixel_shuffle():
         torch.testing.assert_close(unit(maps), functional.silu(functional.group_norm(made, 2, eps=1e-5)))
 
 
+def test_units_refuse_other_words():
+    with pytest.raises(ValueError, match="resample must be one of 'up', 'down', got 'dwon'"):
+        ConvUnit(3, 4, resample="dwon")
+
+
 @given(num_layers=st.integers(1, 6))
 def test_the_decoder_undoes_the_strides_of_the_encoder(num_layers):
     encoder, decoder = Encoder(1, 4, num_layers=num_layers), Decoder(4, 2, num_layers=num_layers)

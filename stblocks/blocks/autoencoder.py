@@ -5,7 +5,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .layers import Pointwise, check_odd
+from .layers import Pointwise, check_odd, choose
 from .starts import SPREAD
 
 
@@ -27,7 +27,7 @@ class ConvUnit(nn.Module):
         returns: `(N, channels, H', W')`.
 
     Raises:
-        ValueError: If `channels` is odd or the kernel even.
+        ValueError: If `channels` is odd or the kernel even, or `resample` another word.
     """
 
     def __init__(
@@ -42,6 +42,8 @@ class ConvUnit(nn.Module):
         check_odd("kernel_size", kernel_size)
         if channels < 2 or channels % 2:
             raise ValueError(f"channels must be even, for a norm in two groups, got {channels}.")
+        if resample is not None:
+            choose("resample", resample, ("up", "down"))
         self.up = resample == "up"
         self.conv = nn.Conv2d(
             in_channels,
