@@ -265,12 +265,24 @@ def test_tau_squeezes_as_released(channels, squeezed):
     [
         ("simvpv2_s", {"translator": "gst"}, "translator must be among gsta, .*, got 'gst'; did you mean gsta"),
         ("simvpv2_s", {"translator": "mogga"}, "got 'mogga'; did you mean moga"),
+        ("simvpv2_s", {"translator": "gSTA"}, "got 'gSTA'; did you mean gsta"),
+        ("simvpv2_s", {"translator": "ViT"}, "got 'ViT'; did you mean vit"),
+        *(
+            ("simvpv2_s", {"translator": name}, rf"translator .* got '{name}'; .* create_model\(\"simvp\"\)")
+            for name in ("incepu", "IncepU", "inception")
+        ),
         ("simvpv2_s", {"translator": "zzz"}, r"translator must be among gsta, .* got 'zzz'\.$"),
         ("simvpv2_s", {"gate": "gmf"}, "gate must be one of 'gfm', got 'gmf'"),
         ("simvpv2_s", {"channels": 7}, "channels must be even, for a norm in two groups, got 7"),
         ("simvpv2_s", {"translator_channels": 0}, "num_layers and channels must be at least 1, got 3 and 0"),
         ("simvpv2_s", {"num_layers": 0}, "num_layers and channels must be at least 1, got 0 and 24"),
-        ("simvpv2_s", {"mlp_ratio": 0.0}, "mlp_ratio must leave the MLP a channel of 16, got 0.0"),
+        ("simvpv2_s", {"mlp_ratio": 0.0}, "mlp_ratio must be a number above 0, got 0.0"),
+        ("simvpv2_s", {"mlp_ratio": 0.01}, "mlp_ratio must leave the MLP a channel of 16, got 0.01"),
+        ("simvpv2_s", {"drop_path": 1.0}, r"drop_path must be a rate in \[0, 1\), got 1.0"),
+        ("simvpv2_s", {"drop_path": "x", "num_layers": 1}, r"drop_path must be a rate in \[0, 1\), got 'x'"),
+        ("simvpv2_s", {"drop": -0.1}, r"drop must be a rate in \[0, 1\), got -0.1"),
+        ("simvpv2_s", {"shortcut": 2}, "shortcut must be an odd integer, .* got 2"),
+        ("simvp", {"shortcut": 0}, "shortcut must be an odd integer, .* got 0"),
         ("simvpv2_s", {"kernel_size": 4}, "kernel_size must be an odd integer"),
         ("simvpv2_s", {"image_size": 8}, r"image_size must be \(H, W\), got 8"),
         *(
@@ -279,8 +291,9 @@ def test_tau_squeezes_as_released(channels, squeezed):
             for option in ("in_channels", "out_channels", "in_frames", "out_frames", "channels", "encoder_layers")
         ),
         ("simvp", {"groups": 5}, "groups must divide the 12 inner and 24 outer channels, got 5; groups=1 always does"),
-        ("simvp", {"translator_kernel_sizes": [3, 4], "groups": 1}, "kernel_sizes must be an odd integer"),
-        ("simvp", {"translator_kernel_sizes": [], "groups": 1}, r"kernel_sizes must hold at least one side, got \[\]"),
+        ("simvp", {"translator_kernel_sizes": [3, 4]}, r"translator_kernel_sizes must .* odd .* got \[3, 4\]"),
+        ("simvp", {"translator_kernel_sizes": []}, r"translator_kernel_sizes must .* at least one .* got \[\]"),
+        ("simvp", {"translator_kernel_sizes": 3}, "translator_kernel_sizes must .* got 3"),
         ("simvp", {"num_layers": 0, "groups": 1}, "num_layers must be at least 1, got 0"),
         ("simvp_recurrent", {"cell": "gru"}, "cell must be one of 'convlstm', 'st_convlstm', got 'gru'"),
     ],

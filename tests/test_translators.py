@@ -178,6 +178,24 @@ def test_weights_that_the_repository_of_simvpv2_never_uses_are_left_out():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        *(
+            (
+                lambda name=name, option=option, rate=rate: make(name, **{option: rate}),
+                rf"{option} must be .* got {rate!r}",
+            )
+            for name in TRANSLATORS
+            for option in {"drop", "drop_path"} - LACKS.get(name, set())
+            for rate in (-0.1, 1.0, "x")
+        ),
+        *(
+            (
+                lambda name=name, ratio=ratio: make(name, mlp_ratio=ratio),
+                rf"mlp_ratio must be a number .* got {ratio!r}",
+            )
+            for name in TRANSLATORS
+            if "mlp_ratio" not in LACKS.get(name, ())
+            for ratio in ("x", 0, -1.0, None, float("nan"), float("inf"))
+        ),
         (lambda: SwinBlock(6), "num_heads must be a divisor of channels=6, got 8"),
         (lambda: SwinBlock(8, window_size=0), "window_size must be at least 1, got 0"),
         (lambda: ViTBlock(6, num_heads=4), "num_heads must be a divisor of channels=6, got 4"),

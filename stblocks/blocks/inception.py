@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .layers import Pointwise, check_odd
+from .layers import Pointwise
 
 KERNEL_SIZES = (3, 5, 7, 11)
 
@@ -49,8 +49,7 @@ class Inception(nn.Module):
                 f"groups must divide the {channels} inner and {out_channels} outer channels, got {groups}; "
                 f"groups=1 always does."
             )
-        if not kernel_sizes:
-            raise ValueError(f"kernel_sizes must hold at least one side, got {kernel_sizes!r}.")
+        check_sides("kernel_sizes", kernel_sizes)
         self.narrow = Pointwise(in_channels, channels)
         self.branches = nn.ModuleList(_branch(channels, out_channels, side, groups) for side in kernel_sizes)
 
@@ -60,8 +59,14 @@ class Inception(nn.Module):
         return torch.stack([functional.leaky_relu(branch(narrow), 0.2) for branch in self.branches]).sum(dim=0)
 
 
+def check_sides(argument: str, kernel_sizes: Sequence[int]) -> None:
+    """Raise a `ValueError` unless these are sides of kernels that have a centre."""
+    listed = isinstance(kernel_sizes, Sequence) and len(kernel_sizes) > 0
+    if not listed or not all(isinstance(side, int) and side > 0 and side % 2 for side in kernel_sizes):
+        raise ValueError(f"{argument} must hold at least one side, each an odd integer, got {kernel_sizes!r}.")
+
+
 def _branch(in_channels: int, out_channels: int, kernel_size: int, groups: int) -> nn.Sequential:
-    check_odd("kernel_sizes", kernel_size)
     conv = nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2, groups=groups)
     return nn.Sequential(conv, nn.GroupNorm(groups, out_channels))
 

@@ -1,6 +1,7 @@
 """Small parts that several blocks share."""
 
 import difflib
+import math
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
@@ -96,12 +97,20 @@ def check_heads(channels: int, num_heads: int) -> None:
         raise ValueError(f"num_heads must be a divisor of channels={channels}, got {num_heads}.")
 
 
+def check_rate(argument: str, rate: float) -> None:
+    """Raise a `ValueError` unless a chance of being left out leaves something."""
+    if not _is_number(rate) or not 0 <= rate < 1:
+        raise ValueError(f"{argument} must be a rate in [0, 1), got {rate!r}.")
+
+
 def hidden_channels(channels: int, mlp_ratio: float) -> int:
     """How many channels an MLP has inside.
 
     Raises:
-        ValueError: If it has none.
+        ValueError: If it has none, or `mlp_ratio` is no number.
     """
+    if not _is_number(mlp_ratio) or not 0 < mlp_ratio < math.inf:
+        raise ValueError(f"mlp_ratio must be a number above 0, got {mlp_ratio!r}.")
     hidden = int(channels * mlp_ratio)
     if hidden < 1:
         raise ValueError(f"mlp_ratio must leave the MLP a channel of {channels}, got {mlp_ratio}.")
@@ -126,10 +135,15 @@ def find(argument: str, name: str, table: Mapping[str, Value]) -> Value:
         ValueError: If there is no such name; all are listed, and those near it again.
     """
     if name not in table:
-        near = difflib.get_close_matches(name, table, n=3)
+        known = {each.lower(): each for each in table}  # papers spell names with capitals
+        near = [known[each] for each in difflib.get_close_matches(name.lower(), known, n=3)]
         hint = f"; did you mean {' or '.join(near)}?" if near else "."
         raise ValueError(f"{argument} must be among {', '.join(table)}, got {name!r}{hint}")
     return table[name]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def blend(old: Tensor, new: Tensor, gate: Tensor) -> Tensor:

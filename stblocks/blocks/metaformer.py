@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import StochasticDepth
 
-from .layers import Norm, Pointwise
+from .layers import Norm, Pointwise, check_rate
 from .map_block import MapBlock
 from .starts import start_like_transformers
 
@@ -45,6 +45,7 @@ class MetaFormerBlock(MapBlock):
         drop_path: float = 0.0,
     ) -> None:
         super().__init__(channels)
+        check_rate("drop_path", drop_path)
         self.norm1, self.mixer = norm(channels), mixer
         self.norm2, self.mlp = norm(channels), mlp
         self.scale1, self.scale2 = (
@@ -81,6 +82,7 @@ class MLP(nn.Sequential):
     """
 
     def __init__(self, channels: int, hidden_channels: int, drop: float = 0.0) -> None:
+        check_rate("drop", drop)
         super().__init__(
             Pointwise(channels, hidden_channels),
             nn.GELU(),

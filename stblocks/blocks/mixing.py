@@ -4,7 +4,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .fused import FusedMixing
-from .layers import Pointwise, depthwise, hidden_channels
+from .layers import Pointwise, check_rate, depthwise, hidden_channels
 from .metaformer import MetaFormerBlock
 from .starts import start_like_he
 
@@ -78,6 +78,7 @@ class ConvMLP(nn.Module):
 
     def __init__(self, channels: int, hidden_channels: int, drop: float = 0.0) -> None:
         super().__init__()
+        check_rate("drop", drop)
         self.widen = Pointwise(channels, hidden_channels)
         self.local = depthwise(hidden_channels, 3)
         self.narrow = Pointwise(hidden_channels, channels)

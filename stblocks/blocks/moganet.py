@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .layers import Pointwise, depthwise, hidden_channels
+from .layers import Pointwise, check_rate, depthwise, hidden_channels
 from .metaformer import MetaFormerBlock
 from .starts import start_like_he
 
@@ -99,6 +99,7 @@ class ChannelAggregation(nn.Module):
 
     def __init__(self, channels: int, hidden_channels: int, drop: float) -> None:
         super().__init__()
+        check_rate("drop", drop)
         self.widen, self.local = Pointwise(channels, hidden_channels), depthwise(hidden_channels, 3)
         self.reduce, self.narrow = Pointwise(hidden_channels, 1), Pointwise(hidden_channels, channels)
         self.decompose = nn.Parameter(torch.full((hidden_channels, 1, 1), SCALE))

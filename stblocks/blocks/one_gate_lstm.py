@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ..core.block import Block
 from ..core.slot import C, H, O, X
+from .layers import check_rate
 
 
 class OneGateLSTM(Block):
@@ -72,11 +73,13 @@ def each_block(drop_path: float | Sequence[float], depth: int) -> list[float]:
     """A rate of stochastic depth for each of `depth` blocks, from one for all or a sequence.
 
     Raises:
-        ValueError: If `depth` is not positive, or there are not as many rates.
+        ValueError: If `depth` is not positive, or there are not as many rates, or one is not in [0, 1).
     """
     if not isinstance(depth, int) or depth < 1:
         raise ValueError(f"depth must be an integer of at least 1, got {depth!r}.")
-    rates = [drop_path] * depth if isinstance(drop_path, (int, float)) else list(drop_path)
+    rates = drop_path if isinstance(drop_path, Sequence) else [drop_path] * depth
     if len(rates) != depth:
         raise ValueError(f"drop_path must be one rate or one for each of the {depth} blocks, got {drop_path!r}.")
-    return rates
+    for rate in rates:
+        check_rate("drop_path", rate)
+    return list(rates)

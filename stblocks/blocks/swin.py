@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.ops import StochasticDepth
 
-from .layers import check_heads, hidden_channels
+from .layers import check_heads, check_rate, hidden_channels
 from .map_block import MapBlock
 
 
@@ -58,6 +58,8 @@ class SwinBlock(MapBlock):
 
         super().__init__(channels)
         check_heads(channels, num_heads)
+        check_rate("drop", drop)
+        check_rate("drop_path", drop_path)
         if window_size < 1:
             raise ValueError(f"window_size must be at least 1, got {window_size}.")
         self.norm1, self.norm2 = nn.LayerNorm(channels), nn.LayerNorm(channels)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from .layers import check_heads, hidden_channels
+from .layers import check_heads, check_rate, hidden_channels
 from .map_block import MapBlock
 from .metaformer import MLP, MetaFormerBlock
 from .starts import start_like_he, start_like_transformers
@@ -40,6 +40,7 @@ class ViTBlock(MapBlock):
 
         super().__init__(channels)
         check_heads(channels, num_heads)
+        _check_options(channels, mlp_ratio, drop, drop_path)
         self.block = Block(
             channels,
             num_heads,
@@ -94,6 +95,7 @@ class MLPMixerBlock(MapBlock):
             raise ValueError(f"size must be (H, W) of the map, got {size}.")
         if channels < 2:
             raise ValueError(f"channels must be at least 2, half of which are hidden units, got {channels}.")
+        _check_options(channels, mlp_ratio, drop, drop_path)
         height, width = self.size = (size[0], size[1])
         self.block = MixerBlock(channels, height * width, mlp_ratio=(0.5, mlp_ratio), drop=drop, drop_path=drop_path)
         start_like_transformers(self)
@@ -125,13 +127,14 @@ class ConvNeXtBlock(MapBlock):
         returns: The same.
 
     Raises:
-        ValueError: If a shape is not as said here.
+        ValueError: If an argument or a shape is not as said here.
     """
 
     def __init__(self, channels: int, *, mlp_ratio: float = 4.0, drop_path: float = 0.0) -> None:
         from timm.models.convnext import ConvNeXtBlock as Block
 
         super().__init__(channels)
+        _check_options(channels, mlp_ratio, 0.0, drop_path)
         self.block = Block(channels, mlp_ratio=mlp_ratio, conv_mlp=True, drop_path=drop_path)
         start_like_he(self)
 
@@ -158,7 +161,7 @@ class PoolFormerBlock(MetaFormerBlock):
         returns: The same.
 
     Raises:
-        ValueError: If a shape is not as said here.
+        ValueError: If an argument or a shape is not as said here.
     """
 
     def __init__(self, channels: int, *, mlp_ratio: float = 4.0, drop: float = 0.0, drop_path: float = 0.0) -> None:
@@ -178,3 +181,10 @@ def on_tokens(block: Callable[[Tensor], Tensor], maps: Tensor) -> Tensor:
     """Run a block on `(B, H W, C)`, where maps are `(B, C, H, W)`; of channels-last maps that is no copy."""
     tokens = block(maps.movedim(1, -1).flatten(1, 2))
     return tokens.unflatten(1, maps.shape[2:]).movedim(-1, 1)
+
+
+def _check_options(channels: int, mlp_ratio: float, drop: float, drop_path: float) -> None:
+    """What timm takes as it comes."""
+    hidden_channels(channels, mlp_ratio)
+    check_rate("drop", drop)
+    check_rate("drop_path", drop_path)

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from .layers import Pointwise, check_heads, choose, depthwise, hidden_channels
+from .layers import Pointwise, check_heads, check_rate, choose, depthwise, hidden_channels
 from .metaformer import MLP, ChannelNorm, MetaFormerBlock
 from .timm_blocks import on_tokens
 
@@ -69,6 +69,7 @@ class GlobalRelation(nn.Module):
 
         super().__init__()
         check_heads(channels, num_heads)
+        check_rate("drop", drop)
         self.attention = Attention(channels, num_heads, qkv_bias=True, proj_drop=drop)
 
     def forward(self, maps: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torchvision.ops import StochasticDepth
 
+from .layers import check_rate
 from .map_block import MapBlock
 from .ss2d import DIRECTIONS, SS2D
 
@@ -42,6 +43,7 @@ class VSS(MapBlock):
         eps: float = 1e-6,
     ) -> None:
         super().__init__(channels)
+        check_rate("drop_path", drop_path)
         self.norm = nn.LayerNorm(channels, eps=eps)
         self.ss2d = SS2D(
             channels,

@@ -8,8 +8,8 @@ from torch import nn
 
 from ..blocks import ConvLSTM, STConvLSTM
 from ..blocks.autoencoder import Decoder, Encoder
-from ..blocks.inception import KERNEL_SIZES, InceptionUNet
-from ..blocks.layers import choose, find
+from ..blocks.inception import KERNEL_SIZES, InceptionUNet, check_sides
+from ..blocks.layers import check_odd, check_rate, choose, find
 from ..blocks.translator import Gated, LinearShortcut, RecurrentTranslator, Translator
 from ..blocks.translators import SIZE_BOUND, TRANSLATORS, Place
 from ..core import Cell, DirectForecaster, RecurrentStack, register_model, register_variant
@@ -18,8 +18,11 @@ PAPER = "Tan et al., SimVPv2, 2025"
 #: Cells of the recurrent translator, by name.
 CELLS = {"convlstm": ConvLSTM, "st_convlstm": STConvLSTM}
 
+#: What papers call the translator of the first SimVP, which is another model here.
+INCEPTION = ("incepu", "inception")
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class FrameCoder:
     """SimVP without its translator.
 
@@ -34,7 +37,7 @@ class FrameCoder:
             them to nothing.
 
     Raises:
-        ValueError: If a number is not a positive integer.
+        ValueError: If a number is not a positive integer, or `shortcut` is even.
     """
 
     in_channels: int
@@ -56,6 +59,8 @@ class FrameCoder:
                 raise ValueError(f"{name} must be an integer >= 1, got {value!r}.")
         if not isinstance(self.image_size, Sequence) or len(self.image_size) != 2 or min(self.image_size) < 1:
             raise ValueError(f"image_size must be (H, W), got {self.image_size!r}.")
+        if self.shortcut is not None:
+            check_odd("shortcut", self.shortcut)
 
     @property
     def multiple(self) -> int:
@@ -128,10 +133,26 @@ def simvpv2_s(
     matter more than their pattern, and for little data.
     """
     frames = FrameCoder(
-        in_channels, image_size, out_channels, in_frames, out_frames, channels, encoder_layers, kernel_size, shortcut
+        in_channels=in_channels,
+        image_size=image_size,
+        out_channels=out_channels,
+        in_frames=in_frames,
+        out_frames=out_frames,
+        channels=channels,
+        encoder_layers=encoder_layers,
+        kernel_size=kernel_size,
+        shortcut=shortcut,
     )
+    if str(translator).lower() in INCEPTION:
+        raise ValueError(
+            f"translator must be a stack of blocks, got {translator!r}; the U of Inception modules is "
+            f'create_model("simvp").'
+        )
     make, (before, after) = find("translator", translator, TRANSLATORS), frames.widths
-    gated = gate is not None and choose("gate", gate, ("gfm",)) == gate
+    if gate is not None:
+        choose("gate", gate, ("gfm",))
+    for name, rate in (("drop", drop), ("drop_path", drop_path)):
+        check_rate(name, rate)
 
     def block(layer: int, width: int) -> nn.Module:
         options = {"drop": drop, "drop_path": drop_path * layer / max(num_layers - 1, 1)}
@@ -140,7 +161,7 @@ def simvpv2_s(
             options["mlp_ratio"] = mlp_ratio
         resized = width != (after if layer == num_layers - 1 else translator_channels)
         made = make(width, Place(layer, frames.size, resized), **options)
-        return Gated(width, made) if gated else made
+        return made if gate is None else Gated(width, made)
 
     stack = Translator(
         before, translator_channels, after, num_layers=num_layers, block=block, checkpointing=checkpointing
@@ -189,8 +210,17 @@ def simvp(
 ) -> DirectForecaster:
     """SimVP: a U of Inception modules as translator, `num_layers` down and as many up."""
     frames = FrameCoder(
-        in_channels, image_size, out_channels, in_frames, out_frames, channels, encoder_layers, kernel_size, shortcut
+        in_channels=in_channels,
+        image_size=image_size,
+        out_channels=out_channels,
+        in_frames=in_frames,
+        out_frames=out_frames,
+        channels=channels,
+        encoder_layers=encoder_layers,
+        kernel_size=kernel_size,
+        shortcut=shortcut,
     )
+    check_sides("translator_kernel_sizes", translator_kernel_sizes)
     before, after = frames.widths
     kernel_sizes = translator_kernel_sizes
     stack = InceptionUNet(
@@ -217,7 +247,15 @@ def simvp_recurrent(
 ) -> DirectForecaster:
     """SimVP's encoder and decoder about a recurrent stack, which runs over the encoded frames and then its own."""
     frames = FrameCoder(
-        in_channels, image_size, out_channels, in_frames, out_frames, channels, encoder_layers, kernel_size, shortcut
+        in_channels=in_channels,
+        image_size=image_size,
+        out_channels=out_channels,
+        in_frames=in_frames,
+        out_frames=out_frames,
+        channels=channels,
+        encoder_layers=encoder_layers,
+        kernel_size=kernel_size,
+        shortcut=shortcut,
     )
     kind: Callable[..., ConvLSTM | STConvLSTM] = CELLS[choose("cell", cell, tuple(CELLS))]
     layers = [Cell(kind(channels, channels, kernel_size=cell_kernel_size)) for _ in range(num_layers)]

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from ..blocks import VMRNN, PatchEmbed, PatchExpanding, PatchInflate, PatchMerging, SwinLSTM
+from ..blocks.layers import check_rate
 from ..blocks.ss2d import DIRECTIONS
 from ..core import Cell, RecurrentForecaster, RecurrentStack, register_model
 
@@ -184,6 +185,7 @@ def _u_shape(
 
 def _rates(drop_path: float, depths: Sequence[int]) -> list[list[float]]:
     """For each block of each cell, fine to coarse, a rate; they rise linearly to `drop_path`."""
+    check_rate("drop_path", drop_path)
     step, index = drop_path / max(sum(depths) - 1, 1), count()
     return [[step * next(index) for _ in range(depth)] for depth in depths]
 
