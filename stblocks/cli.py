@@ -108,7 +108,7 @@ def model_info(
     batch: int = 1,
     **overrides: Any,
 ) -> str:
-    """Parameters, multiply-adds and shapes of a model, beside the published figures.
+    """Parameters, multiply-adds and shapes of a model, beside the published figures if these are for the same options.
 
     What is left out is as in the setting of the published figures; of models with a fixed number of frames, as many.
 
@@ -144,14 +144,20 @@ def model_info(
         ["multiply-adds", _number(work.products), _number(entry.flops)],
         *([["  with the scan", _number(work.total), ""]] if work.formulas else []),
     ]
+    defaults = {option: given.default for option, given in inspect.signature(entry.build).parameters.items()}
+    asked = Setting(channels, tuple(past.shape[-2:]), in_frames, horizon)
+    defaults |= {"model": name, "in_channels": channels, "image_size": (height, width)}
+    alike = batch == 1 and asked == setting and model.config == json.loads(json.dumps(defaults))
+    if not alike:
+        rows = [row[:2] for row in rows]
     options = (f"{option}={json.dumps(value)}" for option, value in model.config.items() if option != "model")
     lines = [
         f"input      {_shape(past.shape)}",
         f"output     {_shape((batch, horizon, model.out_channels, height, width))}",
-        f"published  {_published(entry)}",
+        f"published  {_published(entry)}" + ("" if alike or entry.parameters is None else "; with other options"),
         textwrap.fill(f"options    {' '.join(options)}", 100, subsequent_indent=" " * 11),
     ]
-    return "\n".join([name, "", _aligned(rows, "<>>"), "", *lines])
+    return "\n".join([name, "", _aligned(rows, "<>>"[: len(rows[0])]), "", *lines])
 
 
 def _published(entry: ModelEntry) -> str:

@@ -144,7 +144,7 @@ def test_the_scan_of_vmrnn_is_counted_beside_what_was_published():
     [("swinlstm_b", 2, 32, 7, 1_315_184_640), ("swinlstm_d", 1, 64, 19, 69_877_858_304)],
 )
 def test_swinlstm_takes_what_was_published(name, channels, size, steps, published):
-    """VMRNN paper, Table 3: 1.3 G; SimVPv2 paper, Table II: 69.87 G. Norms apart; all steps after the first are alike."""
+    """VMRNN paper, Table 3: 1.3 G; SimVPv2 paper, Table II: 69.87 G. Norms apart; steps after the first are alike."""
     with torch.device("meta"):
         model, past = create_model(name, channels, (size, size)), torch.empty(1, 1, channels, size, size)
     one, two = (count_multiply_adds(model, past, horizon).products for horizon in (1, 2))
