@@ -197,6 +197,11 @@ NPZ_ERRORS = [
     ({"train_index": np.array([3, 96])}, {}, r"train_index of .* must be from 0 to 95"),
     ({}, {"extras": ("month",)}, r"extras must be among hour, day, .* got 'month'"),
     ({}, {"step": 0}, r"step must be at least 1, got 0"),
+    ({}, {"step": 5}, r"step must divide 24 or be a multiple of 24, in hours, got 5"),
+    ({}, {"step": 36}, r"step must divide 24 or be a multiple of 24, in hours, got 36"),
+    ({}, {"variables": {"t2m": (500,)}}, r"'t2m' has no levels, got \(500,\); give None"),
+    ({"time": hours(2015)[::-1].astype("M8[h]")}, {}, r"The time of .*uk.npz must ascend, each once; sort its maps"),
+    ({"time": hours(2015).astype("M8[D]")}, {}, r"The time of .*uk.npz must ascend, each once"),
     ({}, {"out_frames": 61}, r"no 73 frames for 'train' that follow one another every 1 h, at most 72; .* 1 h apart"),
     ({"time": hours(2015, step=3).astype("M8[h]")}, {}, r"every 1 h, at most 1; its maps are 3 h apart: take another"),
     (

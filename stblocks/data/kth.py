@@ -23,11 +23,11 @@ class KTH(SequenceWindows):
     """Human actions, filmed 25 times a second in grey at 160 x 120: windows of clips, values in [0, 1].
 
     Schuldt et al., ICPR 2004; https://www.csc.kth.se/cvap/actions/ has a zip file for each of six actions with clips
-    `person01_walking_d1_uncomp.avi`: 25 persons, 4 scenes. They are read as they are, or unpacked at any depth, a clip
-    when it is asked for; the last 8 stay decoded. Persons 1 to 16 are for training, 17 to 25 for testing. Where the
-    official `00sequences.txt` lies beside them, windows keep to its ranges of frames, each a walk, or so, from end to
-    end; else whole clips count, empty frames included. Ranges shorter than a window are left out. Reading clips needs
-    `pip install 'stblocks[data]'`.
+    `person01_walking_d1_uncomp.avi`: 25 persons, 4 scenes. They are read as they are, or unpacked at any depth: the
+    length and size of every clip at once, its frames when they are asked for; the last 8 clips stay decoded. Persons 1
+    to 16 are for training, 17 to 25 for testing. Where the official `00sequences.txt` lies beside them, windows keep to
+    its ranges of frames, each a walk, or so, from end to end; else whole clips count, empty frames included. Ranges
+    shorter than a window are left out. Reading clips needs `pip install 'stblocks[data]'`.
 
     Args:
         root: Folder with zip files or clips, or one of the zip files.

@@ -91,9 +91,21 @@ class Scaler:
 
     @classmethod
     def of_channels(cls, channels: Iterable["Scaler"]) -> Self:
-        """One scaler out of one for each channel."""
-        rows = [(_entries(each.offset)[0], _entries(each.scale)[0], str(each.unit)) for each in channels]
-        offset, scale, unit = zip(*rows, strict=True)
+        """One scaler out of one for each channel.
+
+        Raises:
+            ValueError: If there are none, or one has tuples.
+        """
+        each = list(channels)
+        if not each:
+            raise ValueError("channels must have a scaler for each channel, at least one, got none.")
+        for index, scaler in enumerate(each):
+            if any(isinstance(entry, tuple) for entry in (scaler.offset, scaler.scale, scaler.unit)):
+                raise ValueError(
+                    f"channels must be scalers of one channel, got {scaler} as entry {index}; "
+                    f"scaler.channel(i) is that of its channel i."
+                )
+        offset, scale, unit = zip(*((one.offset, one.scale, one.unit) for one in each), strict=True)
         return cls(offset, scale, unit)
 
     def to_model(self, physical: Values) -> Values:

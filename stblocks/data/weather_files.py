@@ -64,7 +64,7 @@ def open_grid(path: Path, variables: Variables) -> Grid:
     if not names:
         raise ValueError("variables must name at least one, got none.")
     if path.suffix == ".npz":
-        return _open_npz(path, names)
+        return _open_npz(path, levels)
     files = sorted(path.rglob("*.nc")) if path.is_dir() and path.suffix != ".zarr" else [path]
     if not files:
         raise ValueError(f"{path} holds no .nc files; name a folder that does.")
@@ -86,12 +86,16 @@ def open_grid(path: Path, variables: Variables) -> Grid:
     return Grid(channels, tuple(units), *axes[0])
 
 
-def _open_npz(path: Path, names: list[str]) -> Grid:
-    arrays = load_arrays(path)
+def _open_npz(path: Path, levels: Mapping[str, Sequence[float] | None]) -> Grid:
+    arrays, names = load_arrays(path), list(levels)
     if missing := [name for name in (*names, "time", "lat", "lon") if name not in arrays]:
         raise ValueError(f"{path} has no variable '{missing[0]}', only {', '.join(arrays)}; pass variables=.")
     time, lat, lon = arrays["time"].astype("M8[m]"), arrays["lat"], arrays["lon"]
+    if (np.diff(time) <= np.timedelta64(0)).any():
+        raise ValueError(f"The time of {path} must ascend, each once; sort its maps and indices by time.")
     for name in names:
+        if (asked := levels[name]) is not None:
+            raise ValueError(_no_levels(name, asked))
         if arrays[name].shape != (len(time), len(lat), len(lon)):
             raise ValueError(
                 f"'{name}' of {path} must be (time, lat, lon) = {(len(time), len(lat), len(lon))}, "
@@ -142,7 +146,7 @@ def _by_level(arrays: list[Any], name: str, levels: Sequence[float] | None) -> l
     """The arrays of each level, `(time, lat, lon)`."""
     if arrays[0].ndim == 3:
         if levels is not None:
-            raise ValueError(f"'{name}' has no levels, got {tuple(levels)}; give None.")
+            raise ValueError(_no_levels(name, levels))
         return [arrays]
     held = arrays[0][arrays[0].dims[1]].values.tolist()
     if not levels or not set(levels) <= set(held):
@@ -151,6 +155,10 @@ def _by_level(arrays: list[Any], name: str, levels: Sequence[float] | None) -> l
             f"variables={{'{name}': ({held[0]},)}}."
         )
     return [[array[:, held.index(level)] for array in arrays] for level in levels]
+
+
+def _no_levels(name: str, levels: Sequence[float]) -> str:
+    return f"'{name}' has no levels, got {tuple(levels)}; give None."
 
 
 def _as_slice(frames: np.ndarray) -> slice | np.ndarray:

@@ -39,7 +39,8 @@ class WeatherBench(SequenceWindows):
             for all splits: scaler and climatology come from what is left.
         in_frames: Frames a forecast starts from.
         out_frames: Frames to forecast.
-        step: Hours from one frame to the next; frames are those at multiples of it from midnight (UTC).
+        step: Hours from one frame to the next, a divisor or a multiple of 24; frames are those at multiples of it from
+            midnight (UTC).
         stride: Frames from the start of a window to that of the next.
         extras: Channels to see beside the variables, in this order:
 
@@ -78,6 +79,8 @@ class WeatherBench(SequenceWindows):
     ) -> None:
         check_split(split)
         check_at_least_one(step=step, in_frames=in_frames, out_frames=out_frames)
+        if 24 % step and step % 24:
+            raise ValueError(f"step must divide 24 or be a multiple of 24, in hours, got {step}.")
         grid = open_grid(Path(path), variables)
         on_step = grid.time.astype(int) % (60 * step) == 0
         splits = _splits(Path(path), grid, years, validation_fraction)
