@@ -18,6 +18,7 @@ from stblocks import create_model
 class Settings(UShapeSettings, DigitSettings):
     """A small setting."""
 
+    sequences: int = 1200
     depths_down: tuple[int, ...] = (2, 2)
     depths_up: tuple[int, ...] = (2, 2)
     l1: float = 0.0

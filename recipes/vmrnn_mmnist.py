@@ -18,7 +18,7 @@ from stblocks import create_model
 class Settings(UShapeSettings, DigitSettings):
     """A small setting."""
 
-    sequences: int = 800
+    sequences: int = 400
     l1: float = 0.0
 
 
