@@ -110,7 +110,7 @@ def test_other_channels_out_need_feedback():
 
     past = video(channels=3)
     assert build()(past, 1).shape == (2, 1, 1, 6, 7)
-    with pytest.raises(ValueError, match=r"forecasts have 1 channels but inputs 3.*feedback="):
+    with pytest.raises(ValueError, match=r"forecasts have 1 channels but inputs 3.* set model\.feedback = "):
         build()(past, 2)
     assert build(feedback=lambda frame: frame.repeat(1, 3, 1, 1))(past, 4).shape == (2, 4, 1, 6, 7)
 

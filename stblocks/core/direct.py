@@ -28,7 +28,8 @@ class DirectForecaster(Forecaster):
         out_frames: Frames that are forecast at once.
         size_multiple: What encoder and translator need H and W to be multiples of. Frames are padded to it at the
             bottom and the right by replication, forecasts are cropped.
-        feedback: Forecasts `(B, T, out_channels, H, W)` to past frames, where their channels differ.
+        feedback: Forecasts `(B, T, out_channels, H, W)` to past frames, where their channels differ. May be set on
+            a built model; it is not saved with it.
         in_channels, out_channels, image_size: See `Forecaster`.
 
     Raises:
@@ -124,7 +125,7 @@ class DirectForecaster(Forecaster):
         if frames.shape[2] != past.shape[2]:
             raise ValueError(
                 f"forecasts have {frames.shape[2]} channels but inputs {past.shape[2]}, so they cannot be fed back; "
-                f"pass feedback= to the forecaster (forecasts -> past frames), or use a horizon of at most "
+                f"set model.feedback = ... (forecasts -> past frames), or use a horizon of at most "
                 f"out_frames={self.out_frames}."
             )
         return frames

@@ -108,7 +108,8 @@ class RecurrentForecaster(Forecaster):
         head: Features to frame.
         size_multiple: What stem and stack need H and W to be multiples of. Frames are padded to it at the bottom and
             the right by replication, forecasts are cropped.
-        feedback: Forecast to next input, where their channels differ.
+        feedback: Forecast to next input, where their channels differ. May be set on a built model; it is not saved with
+            it.
         checkpointing: Recompute each step in backward instead of keeping its activations: memory of one step and of
             the states, for about a third more time.
         in_channels, out_channels, image_size: See `Forecaster`.
@@ -202,7 +203,7 @@ class RecurrentForecaster(Forecaster):
         if frame.shape[1] != past.shape[2]:
             raise ValueError(
                 f"forecasts have {frame.shape[1]} channels but inputs {past.shape[2]}, so they cannot be fed back; "
-                f"pass feedback= to the forecaster (forecast -> next input), or use horizon=1."
+                f"set model.feedback = ... (forecast -> next input), or use horizon=1."
             )
         return frame
 
