@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from ..blocks.tau import differential_divergence
 from ..core import Rollout
+from .divergence import differential_divergence
 
 
 class Objective(nn.Module):
@@ -24,8 +24,8 @@ class Objective(nn.Module):
         l2: Weight of the mean squared error.
         aux: Weights of auxiliary losses by name, such as `{"decoupling": 0.05}`; 1 for one that is not named.
         divergence: Weight of the differential divergence, which TAU is trained with (0.1 there): how differently
-            forecast and truth change from frame to frame, see `stblocks.blocks.tau.differential_divergence`. Missing
-            cells are 0 in both.
+            forecast and truth change from frame to frame, see
+            `stblocks.train.divergence.differential_divergence`. Missing cells are 0 in both.
 
     Raises:
         ValueError: If a weight is negative, or `l1` and `l2` are both 0; when called, if `aux` names a loss that the
