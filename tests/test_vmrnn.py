@@ -138,7 +138,8 @@ def test_swin_lstm_shifts_odd_blocks_and_projects_in_even_ones():
         normed = block.norm1(expected)
         if index % 2 == 0:
             pair = torch.cat([normed, block.norm1(x if index else h)], -1)
-            normed = pair @ cell.projections[str(index)].weight.T + cell.projections[str(index)].bias
+            projection = cell.projections[index // 2]
+            normed = pair @ projection.weight.T + projection.bias
         expected = block.mix(expected, normed)
     torch.testing.assert_close(cell.features(x, h), expected)
 

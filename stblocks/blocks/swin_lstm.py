@@ -58,14 +58,14 @@ class SwinLSTM(OneGateLSTM):
             )
             for index, rate in enumerate(each_block(drop_path, depth))
         )
-        self.projections = nn.ModuleDict({str(index): LinearProjection(channels) for index in range(0, depth, 2)})
+        self.projections = nn.ModuleList(LinearProjection(channels) for _ in range(0, depth, 2))
 
     def features(self, x: Tensor, h: Tensor) -> Tensor:
         """STB(LP(x; h)), all `(B, H, W, channels)`."""
         y = x
         for index, block in enumerate(cast("list[SwinBlock]", self.blocks)):
-            if str(index) in self.projections:
-                normed = self.projections[str(index)](y, x if index else h, block.norm1)
+            if index % 2 == 0:
+                normed = self.projections[index // 2](y, x if index else h, block.norm1)
             else:
                 normed = block.norm1(y)
             y = block.mix(y, normed)

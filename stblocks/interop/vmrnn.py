@@ -49,7 +49,8 @@ def part_names(part: nn.Module, ours: str = "", theirs: str = "") -> dict[str, s
     if isinstance(part, VMRNN):
         blocks, projections = "VSBs", {"projection": "0.linear"}
     else:
-        blocks, projections = "STBs", {f"projections.{index}": f"{index}.red" for index in part.projections}
+        count = len(part.projections)
+        blocks, projections = "STBs", {f"projections.{index}": f"{2 * index}.red" for index in range(count)}
     names = {
         f"{ours}{here}.{kind}": f"{theirs}{blocks}.{there}.{kind}"
         for here, there in projections.items()
