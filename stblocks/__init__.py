@@ -49,6 +49,7 @@ from .blocks import (
     UniFormerBlock,
     VANBlock,
     ViTBlock,
+    register_translator,
 )
 from .core import (
     AUX,
@@ -168,5 +169,6 @@ __all__ = [
     "create_model",
     "list_models",
     "register_model",
+    "register_translator",
     "register_variant",
 ]

@@ -1,6 +1,7 @@
 """The SimVP family: published sizes, any translator, what its options mean."""
 
 import json
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -16,10 +17,12 @@ from stblocks import (
     RecurrentStack,
     STConvLSTM,
     create_model,
+    register_translator,
     testing,
 )
+from stblocks.blocks.layers import MapNorm
 from stblocks.blocks.mixing import Mixing
-from stblocks.blocks.translators import TRANSLATORS
+from stblocks.blocks.translators import SIZE_BOUND, TRANSLATORS
 from stblocks.core import model_entry
 from stblocks.flops import count_multiply_adds
 from stblocks.models.simvp import CELLS
@@ -152,20 +155,51 @@ def test_the_recurrent_translator_is_the_recurrent_forecaster_on_features():
     torch.testing.assert_close(model.translator(features.flatten(1, 2)), rolled.flatten(1, 2))
 
 
-def test_a_block_of_your_own_is_taken_by_name(monkeypatch, tmp_path):
+@pytest.fixture
+def registered():
+    """What a test registers is forgotten after it."""
+    bound = set(SIZE_BOUND)
+    with patch.dict(TRANSLATORS):
+        yield
+    SIZE_BOUND.intersection_update(bound)
+
+
+@pytest.mark.usefixtures("registered")
+def test_a_block_of_your_own_is_taken_by_name(tmp_path):
     places = []
 
+    @register_translator("mine")
     def mine(channels, place, **options):
         places.append((channels, place, options))
         return nn.Conv2d(channels, channels, 3, padding=1)
 
-    monkeypatch.setitem(TRANSLATORS, "mine", mine)
     model, past = small(translator="mine", drop=0.5), torch.rand(1, 2, 1, 8, 8)
     assert [channels for channels, _, _ in places] == [16, 24, 24]
     assert [tuple(place) for _, place, _ in places] == [(0, (4, 4), True), (1, (4, 4), False), (2, (4, 4), True)]
     assert all(options == {"drop": 0.5} for _, _, options in places)
     model.save_pretrained(tmp_path)
     assert torch.equal(Forecaster.from_pretrained(tmp_path)(past, 3), model(past, 3))
+
+
+@pytest.mark.usefixtures("registered")
+@pytest.mark.parametrize("size_bound", [False, True])
+def test_a_block_of_your_own_may_be_bound_to_a_size(size_bound):
+    @register_translator("normed", size_bound=size_bound)
+    def normed(channels, place):
+        return MapNorm(channels, *place.size)
+
+    model = small(translator="normed")
+    assert model(torch.rand(1, 2, 1, 8, 8), 1).shape == (1, 1, 1, 8, 8)
+    with pytest.raises(ValueError if size_bound else RuntimeError, match="image_size" if size_bound else "shape"):
+        model(torch.rand(1, 2, 1, 12, 8), 1)
+
+
+@pytest.mark.usefixtures("registered")
+def test_a_translator_needs_a_name_of_its_own():
+    with pytest.raises(ValueError, match="name must be new, but 'gsta' is a translator already"):
+        register_translator("gsta")
+    with pytest.raises(ValueError, match=r'name must be a string, got .*; write @register_translator\("name"\)'):
+        register_translator(lambda channels, place: nn.Identity())
 
 
 def test_a_block_that_changes_its_map_is_refused(monkeypatch):

@@ -28,6 +28,7 @@ from .swin_lstm import SwinLSTM
 from .tau import TAU
 from .timm_blocks import ConvNeXtBlock, MLPMixerBlock, PoolFormerBlock, ViTBlock
 from .translator import Gated, LinearShortcut, RecurrentTranslator, Translator
+from .translators import register_translator
 from .uniformer import UniFormerBlock
 from .van import VANBlock
 from .vmrnn import VMRNN
@@ -82,4 +83,5 @@ __all__ = [
     "UniFormerBlock",
     "VANBlock",
     "ViTBlock",
+    "register_translator",
 ]

@@ -17,6 +17,8 @@ from .uniformer import UniFormerBlock
 from .van import VANBlock
 from .vss import VSS
 
+Maker = Callable[..., nn.Module]
+
 #: What the released models give to blocks that have it.
 RELEASED: dict[str, Any] = {"mlp_ratio": 8.0}
 
@@ -35,7 +37,7 @@ class Place(NamedTuple):
     resized: bool
 
 
-def _plain(block: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
+def _plain(block: Maker) -> Maker:
     return lambda channels, place, **options: block(channels, **RELEASED | options)
 
 
@@ -51,16 +53,14 @@ def _uniformer(channels: int, place: Place, **options: Any) -> nn.Module:
     return UniFormerBlock(channels, relation=relation, **RELEASED | options)
 
 
-#: Name to a function `(channels, place, **options)` that makes a block; options are those of `mlp_ratio`, `drop` and
-#: `drop_path` that were asked for. Put your own in, and models take it by name.
-TRANSLATORS: dict[str, Callable[..., nn.Module]] = {
+#: Name to a function that makes a block, see `register_translator`.
+TRANSLATORS: dict[str, Maker] = {
     "gsta": _plain(GSTA),
     "tau": _plain(TAU),
     "vit": _plain(ViTBlock),
     "swin": _swin,
     "swin_unmasked": partial(_swin, mask_shift=False),
     "poolformer": _plain(PoolFormerBlock),
-    "mlpmixer": lambda channels, place, **options: MLPMixerBlock(channels, size=place.size, **RELEASED | options),
     "convmixer": lambda channels, place, **options: ConvMixerBlock(channels, kernel_size=11, **options),
     "convnext": _plain(ConvNeXtBlock),
     "van": _plain(VANBlock),
@@ -70,5 +70,42 @@ TRANSLATORS: dict[str, Callable[..., nn.Module]] = {
     "vss": lambda channels, place, **options: VSS(channels, **options),
 }
 
-#: Those whose weights depend on the size of the map.
-SIZE_BOUND: frozenset[str] = frozenset({"mlpmixer"})
+#: Names of those whose weights depend on the size of the map.
+SIZE_BOUND: set[str] = set()
+
+
+def register_translator(name: str, *, size_bound: bool = False) -> Callable[[Maker], Maker]:
+    """Register a function that makes a block, which models then take as `translator=name`.
+
+    It is called as `(channels, place, **options)` and returns a module from maps `(B, channels, H, W)` to the same;
+    `place` is a `Place`, options are those of `mlp_ratio`, `drop` and `drop_path` that were asked for.
+
+    Args:
+        name: Of the block.
+        size_bound: Whether its weights depend on the size of the map; a model then takes frames of its `image_size`.
+
+    Raises:
+        ValueError: If the name is taken, or none is given.
+
+    Example:
+        >>> @register_translator("mine")
+        ... def mine(channels, place, **options):
+        ...     return nn.Conv2d(channels, channels, 3, padding=1, **options)
+    """
+    if not isinstance(name, str):
+        raise ValueError(f'name must be a string, got {name!r}; write @register_translator("name").')
+    if name in TRANSLATORS:
+        raise ValueError(f"name must be new, but {name!r} is a translator already; choose another.")
+
+    def register(make: Maker) -> Maker:
+        TRANSLATORS[name] = make
+        if size_bound:
+            SIZE_BOUND.add(name)
+        return make
+
+    return register
+
+
+@register_translator("mlpmixer", size_bound=True)
+def _mlpmixer(channels: int, place: Place, **options: Any) -> nn.Module:
+    return MLPMixerBlock(channels, size=place.size, **RELEASED | options)

@@ -124,7 +124,7 @@ def simvpv2_s(
     gate: str | None = None,
     checkpointing: bool = False,
 ) -> DirectForecaster:
-    """SimVPv2-S: a translator of gSTA blocks, or of the blocks that `translator` names in `TRANSLATORS`.
+    """SimVPv2-S: a translator of gSTA blocks, or of the blocks that `translator` names: see `register_translator`.
 
     `mlp_ratio` is 8 by default, `drop` and `drop_path` 0; a block that lacks what is asked for refuses it by name.
     `drop_path` grows evenly from 0 in the first block. `gate="gfm"` lets a GFM gate the result of every block by what
