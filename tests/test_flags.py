@@ -171,3 +171,9 @@ def test_runs_are_counted_up_and_the_newest_is_resumed(tmp_path, monkeypatch):
     assert run_directory("demo", resume=False) == Path("runs/demo-11")
     assert run_directory("demo", resume=True) == Path("runs/demo-10")
     assert run_directory("demo-big", resume=False) == Path("runs/demo-big-78")
+
+
+def test_help_without_presets(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        read_flags("name", Settings(), {}, ["--help"])
+    assert "--resume" in capsys.readouterr().out

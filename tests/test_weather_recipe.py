@@ -86,7 +86,7 @@ def test_the_setting_of_the_paper():
         recipe.main(["--paper"])
     with torch.device("meta"):
         parameters = sum(parameter.numel() for parameter in built[0](settings, frames).parameters())
-    assert parameters == 12_758_305  # 12.76 M in the benchmark of OpenSTL
+    assert parameters == 12_758_305
     assert (settings.epochs, settings.lr, settings.batch_size, settings.precision) == (50, 5e-3, 16, "no")
     assert (settings.l1, settings.l2, settings.schedule, settings.extras) == (0.0, 1.0, "cosine", ())
     assert not settings.problems()

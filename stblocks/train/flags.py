@@ -52,7 +52,7 @@ def read_flags(
     )
     parser.add_argument("--out", type=Path, default=None, help=f"the run's directory (a new one, runs/{name}-<number>)")
     parser.add_argument("--resume", action="store_true", default=False, help="go on with the run in --out (the newest)")
-    starts = parser.add_mutually_exclusive_group()
+    starts = parser.add_mutually_exclusive_group() if presets else parser  # argparse cannot print an empty group
     for preset in presets:
         starts.add_argument(
             f"--{preset}", dest="preset", action="store_const", const=preset, help=f"the {preset}'s settings"
