@@ -47,6 +47,7 @@ OTHERS = {
     "seed": (7, "7"),
     "num_workers": (2, "2"),
     "thresholds": ((20.0, 30.5), "20 30.5"),
+    "metrics": (("mse@pixel", "rmse@physical"), "mse@pixel rmse@physical"),
     "checkpoint_every": (9, "9"),
     "validate_every": (2, "2"),
     "patience": (3, "3"),

@@ -229,7 +229,7 @@ def simvp(
     return frames.build(stack)
 
 
-@register_model(paper="a recurrent translator in SimVP, ours")
+@register_model()
 def simvp_recurrent(
     in_channels: int = 1,
     image_size: Sequence[int] = (64, 64),
