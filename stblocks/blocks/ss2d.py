@@ -89,41 +89,42 @@ class SS2D(MapBlock):
         """`h`, each position having heard of all that come before it in one of the directions."""
         (h,) = self.take(h)
         z, gate = self.in_proj(h.movedim(1, -1)).chunk(2, dim=-1)  # (B, H, W, D) each
-        z = self._scan(functional.silu(self.conv(z.movedim(-1, 1))))
-        return self.out_proj(self.norm(z.movedim(1, -1)) * functional.silu(gate)).movedim(-1, 1)
+        z = self._scan(functional.silu(self.conv(z.movedim(-1, 1))).movedim(1, -1))
+        return self.out_proj(self.norm(z) * functional.silu(gate)).movedim(-1, 1)
 
     def _scan(self, z: Tensor) -> Tensor:
-        """Equations 7 to 9: `(B, D, H, W)` to the same."""
+        """Equations 7 to 9: `(B, H, W, D)` to the same."""
         # W_x looks at each position alone, so that one product serves all directions and is put in order afterwards
-        selection = functional.linear(z.movedim(1, -1), self.x_proj.flatten(0, 1)).movedim(-1, 1)
-        selections = zip(self.directions, selection.chunk(len(self.directions), dim=1), strict=True)
-        u = torch.stack([_expand(z, v) for v in self.directions], dim=1)  # (7): (B, V, D, L)
-        dt, b, c = torch.stack([_expand(each, v) for v, each in selections], dim=1).split(self.sizes, dim=2)
-        y: Any = selective_scan(  # (8)
-            u.flatten(1, 2),
-            (self.dt_proj @ dt).flatten(1, 2),
+        selections = functional.linear(z, self.x_proj.flatten(0, 1)).chunk(len(self.directions), dim=-1)
+        u = torch.stack([_expand(z, v) for v in self.directions], dim=2)  # (7): (B, L, V, D)
+        ordered = [_expand(each, v) for each, v in zip(selections, self.directions, strict=True)]
+        dt, b, c = torch.stack(ordered, dim=2).split(self.sizes, dim=-1)
+        delta = torch.einsum("blvr,vdr->blvd", dt, self.dt_proj)
+        y: Any = selective_scan(  # (8), of sequences whose last axis is in memory the first
+            u.flatten(2).mT,
+            delta.flatten(2).mT,
             -torch.exp(self.A_log),
-            b,
-            c,
+            b.movedim(1, -1),
+            c.movedim(1, -1),
             self.D,
             delta_bias=self.dt_bias.flatten(),
         )
-        parts = zip(self.directions, y.chunk(len(self.directions), dim=1), strict=True)
-        return sum((_merge(part, v, *z.shape[2:]) for v, part in parts), torch.zeros_like(z))  # (9), laid out as z
+        parts = zip(self.directions, y.mT.chunk(len(self.directions), dim=-1), strict=True)
+        return sum((_merge(part, v, *z.shape[1:3]) for v, part in parts), torch.zeros_like(z))  # (9)
 
 
 def _expand(maps: Tensor, direction: str) -> Tensor:
-    """`(B, C, H, W)` to the sequence of its positions `(B, C, H W)`."""
-    sequence = (maps.mT if direction.startswith("columns") else maps).flatten(2)
-    return sequence.flip(2) if direction.endswith("reversed") else sequence
+    """`(B, H, W, C)` to the sequence of its positions `(B, H W, C)`."""
+    sequence = (maps.transpose(1, 2) if direction.startswith("columns") else maps).flatten(1, 2)
+    return sequence.flip(1) if direction.endswith("reversed") else sequence
 
 
 def _merge(sequence: Tensor, direction: str, height: int, width: int) -> Tensor:
     """The inverse of `_expand`."""
-    sequence = sequence.flip(2) if direction.endswith("reversed") else sequence
+    sequence = sequence.flip(1) if direction.endswith("reversed") else sequence
     if direction.startswith("columns"):
-        return sequence.unflatten(2, (width, height)).mT
-    return sequence.unflatten(2, (height, width))
+        return sequence.unflatten(1, (width, height)).transpose(1, 2)
+    return sequence.unflatten(1, (height, width))
 
 
 def _uniform(*shape: int, bound: float) -> Tensor:

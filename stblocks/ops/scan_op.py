@@ -40,7 +40,7 @@ def _(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, *others: Any) -> tuple[Ten
     batch, groups, states, length = B.shape
     chunks = -(-int(length) // chunk_length(int(length)))
     borders = A.new_empty(chunks, batch, groups, states, u.shape[1] // groups)
-    return torch.empty_like(u, memory_format=torch.contiguous_format), A.new_empty(batch, *A.shape), borders
+    return torch.empty_like(u), A.new_empty(batch, *A.shape), borders
 
 
 @torch.library.custom_op("stblocks::selective_scan_backward", mutates_args=())
@@ -64,8 +64,9 @@ def scan_backward(
 
 
 @scan_backward.register_fake
-def _(grad_y: Tensor, grad_h: Tensor, *inputs: Any) -> tuple[Tensor, ...]:
-    return tuple(torch.empty_like(x, memory_format=torch.contiguous_format) for x in (*inputs[:7], grad_h))
+def _(grad_y: Tensor, grad_h: Tensor, u: Tensor, delta: Tensor, *inputs: Any) -> tuple[Tensor, ...]:
+    others = (torch.empty_like(x, memory_format=torch.contiguous_format) for x in (*inputs[:5], grad_h))
+    return torch.empty_like(u), torch.empty_like(u, dtype=delta.dtype), *others
 
 
 class SelectiveScan(torch.autograd.Function):
