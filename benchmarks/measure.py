@@ -10,13 +10,18 @@ from pathlib import Path
 Action = Callable[[], object]
 
 
-def paired(actions: dict[str, Action], repeats: int) -> dict[str, list[float]]:
-    """Seconds of each action, run in turn after one warm-up each, so that a drifting machine hits all alike."""
+def paired(actions: dict[str, Action], repeats: int, untimed: int = 0) -> dict[str, list[float]]:
+    """Seconds of each action, run in turn after one warm-up each, so that a drifting machine hits all alike.
+
+    With `untimed` runs before each timed one an action finds memory as it left it itself, not as the others did.
+    """
     for action in actions.values():
         action()
     seconds: dict[str, list[float]] = {name: [] for name in actions}
     for _ in range(repeats):
         for name, action in actions.items():
+            for _ in range(untimed):
+                action()
             start = time.perf_counter()
             action()
             seconds[name].append(time.perf_counter() - start)

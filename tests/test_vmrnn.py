@@ -63,7 +63,7 @@ def positions(direction, height, width):
 )
 def test_ss2d_is_its_equations_position_by_position(size, directions, seed):
     block, (h,) = example(lambda: SS2D(3, state_dim=2, dt_rank=2, directions=directions), size=size, seed=seed)
-    weight = block.in_proj.weight
+    weight = block.in_proj.weight.squeeze()
     z, gate = (torch.einsum("bchw,dc->bdhw", h, part) for part in weight.chunk(2))
     z = functional.silu(functional.conv2d(z, block.conv.weight, block.conv.bias, padding=1, groups=6))
     total = torch.zeros_like(z)
@@ -77,7 +77,7 @@ def test_ss2d_is_its_equations_position_by_position(size, directions, seed):
             state = (delta * a).exp() * state + delta * b[:, None] * now[:, :, None]
             total[:, :, i, j] += (state * c[:, None]).sum(-1) + d * now
     normed = functional.layer_norm(total.movedim(1, -1), (6,), block.norm.weight, block.norm.bias).movedim(-1, 1)
-    expected = torch.einsum("bdhw,cd->bchw", normed * functional.silu(gate), block.out_proj.weight)
+    expected = torch.einsum("bdhw,cd->bchw", normed * functional.silu(gate), block.out_proj.weight.squeeze())
     torch.testing.assert_close(block(h), expected)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..ops.selective_scan import selective_scan
-from .layers import choose, depthwise
+from .layers import Pointwise, choose, depthwise
 from .map_block import MapBlock
 
 #: Orders in which a map can be read: along its rows, along its columns, and both from the last position to the first.
@@ -75,7 +75,7 @@ class SS2D(MapBlock):
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name} must be an integer of at least 1, got {value!r}.")
         self.sizes = (rank, state_dim, state_dim)
-        self.in_proj = nn.Linear(channels, 2 * inner, bias=False)
+        self.in_proj = Pointwise(channels, 2 * inner, bias=False)
         self.conv = depthwise(inner, kernel_size)
         self.x_proj = nn.Parameter(_uniform(ways, sum(self.sizes), inner, bound=inner**-0.5))
         self.dt_proj = nn.Parameter(_uniform(ways, inner, rank, bound=rank**-0.5))
@@ -83,19 +83,20 @@ class SS2D(MapBlock):
         self.A_log = nn.Parameter(torch.arange(1.0, state_dim + 1).log().repeat(ways * inner, 1))
         self.D = nn.Parameter(torch.ones(ways * inner))
         self.norm = nn.LayerNorm(inner)
-        self.out_proj = nn.Linear(inner, channels, bias=False)
+        self.out_proj = Pointwise(inner, channels, bias=False)
 
     def forward(self, h: Tensor) -> Tensor:
         """`h`, each position having heard of all that come before it in one of the directions."""
         (h,) = self.take(h)
-        z, gate = self.in_proj(h.movedim(1, -1)).chunk(2, dim=-1)  # (B, H, W, D) each
-        z = self._scan(functional.silu(self.conv(z.movedim(-1, 1))).movedim(1, -1))
-        return self.out_proj(self.norm(z) * functional.silu(gate)).movedim(-1, 1)
+        z, gate = self.in_proj(h).chunk(2, dim=1)
+        z = self.norm(self._scan(functional.silu(self.conv(z))))
+        return self.out_proj(z.movedim(-1, 1) * functional.silu(gate))
 
     def _scan(self, z: Tensor) -> Tensor:
-        """Equations 7 to 9: `(B, H, W, D)` to the same."""
+        """Equations 7 to 9: `(B, D, H, W)` to `(B, H, W, D)`."""
         # W_x looks at each position alone, so that one product serves all directions and is put in order afterwards
-        selections = functional.linear(z, self.x_proj.flatten(0, 1)).chunk(len(self.directions), dim=-1)
+        selection = functional.conv2d(z, self.x_proj.flatten(0, 1)[:, :, None, None]).movedim(1, -1)
+        selections, z = selection.chunk(len(self.directions), dim=-1), z.movedim(1, -1)
         u = torch.stack([_expand(z, v) for v in self.directions], dim=2)  # (7): (B, L, V, D)
         ordered = [_expand(each, v) for each, v in zip(selections, self.directions, strict=True)]
         dt, b, c = torch.stack(ordered, dim=2).split(self.sizes, dim=-1)
