@@ -2,7 +2,8 @@
 
 `python -m benchmarks.vmrnn [--repeats N]`, float32: VMRNN-B on the shape of TaxiBJ, batch 4, timed whole; VMRNN-D on
 that of Moving MNIST, batch 1, where the loop takes hours: there both are timed for one forecast step out of 19, forward
-and backward, and the loop block by block, each kind of block once, times how many there are.
+and backward, and the loop block by block, each kind of block once, times how many there are. Then the projections of
+the scan's block against bare matrix products of the same sizes, the gradients' among them.
 """
 
 import argparse
@@ -15,12 +16,12 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmarks.measure import paired, ratio, seconds_once
 from benchmarks.models import made, training_step
 from benchmarks.scan import loop
-from stblocks import VSS, create_model
+from stblocks import SS2D, VSS, create_model
 from stblocks.blocks import ss2d
 
 
@@ -85,6 +86,28 @@ def vmrnn_d(repeats: int) -> str:
     return f"| {name} | {ours:.2f} | {ours + extra:.0f} | {1 + extra / ours:.0f} |"
 
 
+def linear(side: int, repeats: int) -> str:
+    """One line: both projections of SS2D on a map of `side` x `side`, batch 4, forward and backward."""
+    block, tokens = SS2D(128), 4 * side * side
+    seconds = []
+    for layer in (block.in_proj, block.out_proj):
+        maps = torch.randn(4, side, side, layer.in_channels).movedim(-1, 1).requires_grad_()
+        grad = torch.randn(4, side, side, layer.out_channels).movedim(-1, 1)
+        x, g = (torch.randn(tokens, width) for width in (layer.in_channels, layer.out_channels))
+        w = torch.randn(layer.out_channels, layer.in_channels)
+
+        def ours(layer: nn.Module = layer, maps: Tensor = maps, grad: Tensor = grad) -> object:
+            return torch.autograd.grad(layer(maps), (maps, *layer.parameters()), grad)
+
+        def product(x: Tensor = x, w: Tensor = w, g: Tensor = g) -> object:
+            return x @ w.T, g @ w, g.T @ x
+
+        seconds.append(paired({"ours": ours, "product": product}, 20 * repeats))
+    times = {name: [sum(pair) for pair in zip(*(s[name] for s in seconds), strict=True)] for name in ("ours", "product")}
+    milliseconds = [f"{statistics.median(times[name]) * 1e3:.2f}" for name in ("ours", "product")]
+    return f"| SS2D, 128 channels, 4 x {side} x {side} | {' | '.join(milliseconds)} | {ratio(times, 'product', 'ours'):.2f} |"
+
+
 ROWS = {"vmrnn_b": vmrnn_b, "vmrnn_d": vmrnn_d}
 
 
@@ -103,6 +126,10 @@ def main() -> None:
         subprocess.run(
             [sys.executable, "-m", "benchmarks.vmrnn", "--row", name, "--repeats", str(options.repeats)], check=True
         )
+    print("\n| projections | ours ms | products ms | times faster |")
+    print("|---|---|---|---|")
+    for side in (8, 32):
+        print(linear(side, options.repeats), flush=True)
 
 
 if __name__ == "__main__":

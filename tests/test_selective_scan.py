@@ -1,5 +1,6 @@
 """The selective scan against a plain loop over steps."""
 
+import math
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional
 
 from stblocks.ops import selective_scan as module
-from stblocks.ops.scan_blocked import chunk_length
+from stblocks.ops.scan_blocked import _softplus, chunk_length
 from stblocks.ops.selective_scan import selective_scan, selective_scan_flops
 from tests.golden import close
 
@@ -121,6 +122,24 @@ def test_extreme_step_sizes(shift, dtype):
     agree(inputs, rtol=1e-5 if dtype == torch.float32 else 1e-8)
 
 
+@pytest.mark.parametrize(("dtype", "rtol"), [(torch.float32, 3e-7), (torch.float64, 1e-15)])
+def test_softplus_is_exact_at_both_ends(dtype, rtol):
+    x = torch.cat([torch.linspace(-80, 80, 9999), torch.tensor([-1e30, 1e30, math.inf])]).to(dtype)
+    torch.testing.assert_close(_softplus(x), functional.softplus(x.double(), threshold=100).to(dtype), rtol=rtol, atol=0)
+
+
+@pytest.mark.parametrize("last", [(0,), (1,), (0, 1), (3, 4)])
+def test_any_layout(last):
+    plain = draw()
+    laid = [x.detach().mT.contiguous().mT if i in last else x.detach() for i, x in enumerate(plain)]
+    laid = [x.requires_grad_() for x in laid]
+    assert not all(x.is_contiguous() for x in laid)
+    ours = with_gradients(selective_scan, laid, return_final_state=True)
+    for a, b in zip(ours, with_gradients(selective_scan, plain, return_final_state=True), strict=True):
+        close(a, b, "layout", 1e-12)
+    assert [x.stride() for x in ours[:1] + ours[2:4]] == [laid[0].stride()] * 3  # y, and the gradients of u and delta
+
+
 @pytest.mark.parametrize("rate", [0, 1e-9, 1e3, 1e9])
 def test_extreme_decay(rate):
     inputs = draw(length=20)
@@ -191,8 +210,10 @@ def test_transforms(transform):
         assert grad.equal(torch.autograd.grad(selective_scan(*inputs[:7]).sum(), inputs[0])[0])
 
 
-def test_operator_contract():
-    inputs = [*(x.detach().requires_grad_() for x in draw()), True, "blocked"]
+@pytest.mark.parametrize("last", [False, True])
+def test_operator_contract(last):
+    inputs = [x.detach().mT.contiguous().mT if last and x.ndim > 2 else x.detach() for x in draw()]
+    inputs = [*(x.requires_grad_() for x in inputs), True, "blocked"]
     for test in ("test_schema", "test_faketensor"):
         torch.library.opcheck(torch.ops.stblocks.selective_scan.default, inputs, test_utils=test)
         with torch.no_grad():
@@ -322,6 +343,9 @@ inputs[1].data[:, ::2] -= 30
 inputs[1].data[:, ::5] += 90
 agree(inputs, backend="triton")
 agree(draw(2, 1, 2, 1, 1, dtype=torch.float32), False, 1e-5, backend="triton")
+inputs = draw(2, 3, 3, 2, 2)
+inputs[0] = inputs[0].detach().mT.contiguous().mT.requires_grad_()  # laid out otherwise than delta
+agree(inputs, backend="triton")
 inputs = draw(1, 1, 3, 2, 1, dtype=torch.float32)  # step sizes of 1e-13, made visible by u and D
 inputs[0].data *= 1e13
 inputs[1].data -= 30

@@ -14,7 +14,7 @@ def chunk_length(length: int) -> int:
 
 
 def _softplus(x: Tensor) -> Tensor:
-    """log(1 + e^x), without `log1p`, which takes ten times as long where AVX-512 meets pages not yet mapped.
+    """log(1 + e^x), by functions that are quick in every process (docs/scan.md).
 
     The quotient is what rounding 1 + e^x took away; for large x the maximum is x.
     """

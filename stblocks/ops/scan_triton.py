@@ -18,12 +18,12 @@ _CHANNELS = 16  # of a program
 
 @triton.jit
 def _step_size(raw, SOFTPLUS: tl.constexpr):
-    """softplus, with log(1 + e) to full accuracy for small e; above 20 it is the identity to rounding."""
+    """softplus, with what rounding 1 + e^x took away; above 20 it is the identity to rounding."""
     if SOFTPLUS:
-        e = tl.exp(tl.minimum(raw, 20.0))
-        one = 1.0 + e
-        rounded = tl.where(one == 1.0, 1.0, one - 1.0)
-        return tl.where(raw > 20.0, raw, tl.where(one == 1.0, e, tl.log(one) * (e / rounded)))
+        power = tl.exp(tl.minimum(raw, 20.0))
+        one_more = 1.0 + power
+        lost = ((one_more - 1.0) - power) / one_more
+        return tl.where(raw > 20.0, raw, tl.log(one_more) - lost)
     return raw
 
 
@@ -42,7 +42,7 @@ def _block(groups, width, states, CHANNELS: tl.constexpr, STATES: tl.constexpr):
 @triton.jit
 def _forward(
     u, delta, A, B, C, D, bias, initial, y, final, borders,
-    groups, width, states, length, steps, stride,
+    groups, width, states, length, steps, stride, batch_step, channel_step, time_step,
     SOFTPLUS: tl.constexpr, CHANNELS: tl.constexpr, STATES: tl.constexpr,
 ):  # fmt: skip
     sequence, d, n, inside, weights, entries = _block(groups, width, states, CHANNELS, STATES)
@@ -53,16 +53,18 @@ def _forward(
     shift = tl.load(bias + (sequence % groups) * width + d, real, 0.0)
     last = (sequence * width + d)[:, None] * states + n[None, :]
     h = tl.load(initial + last, inside, 0.0)
-    row, column = (sequence * width + d) * length, (sequence * states + n) * length
+    row = (sequence // groups) * batch_step + ((sequence % groups) * width + d) * channel_step
+    column = (sequence * states + n) * length
     for t in range(length):
+        here = row + tl.cast(t, tl.int64) * time_step
         if t % steps == 0:
             tl.store(borders + tl.cast(t // steps, tl.int64) * stride + entries, h, inside)
-        x = tl.load(u + row + t, real, 0.0).to(kind)
-        dt = _step_size(tl.load(delta + row + t, real, 0.0).to(kind) + shift, SOFTPLUS)
+        x = tl.load(u + here, real, 0.0).to(kind)
+        dt = _step_size(tl.load(delta + here, real, 0.0).to(kind) + shift, SOFTPLUS)
         B_t = tl.load(B + column + t, valid, 0.0).to(kind)
         C_t = tl.load(C + column + t, valid, 0.0).to(kind)
         h = tl.exp(dt[:, None] * decay_rate) * h + (dt * x)[:, None] * B_t[None, :]
-        tl.store(y + row + t, tl.sum(h * C_t[None, :], 1) + skip * x, real)
+        tl.store(y + here, tl.sum(h * C_t[None, :], 1) + skip * x, real)
     tl.store(final + last, h, inside)
 
 
@@ -70,7 +72,7 @@ def _forward(
 def _backward(
     grad_y, grad_h, u, delta, A, B, C, D, bias, borders, scratch,
     grad_u, grad_delta, grad_A, grad_B, grad_C, grad_D, grad_bias, grad_initial,
-    groups, width, states, length, steps, stride, sequences,
+    groups, width, states, length, steps, stride, batch_step, channel_step, time_step, sequences,
     SOFTPLUS: tl.constexpr, CHANNELS: tl.constexpr, STATES: tl.constexpr,
 ):  # fmt: skip
     sequence, d, n, inside, weights, entries = _block(groups, width, states, CHANNELS, STATES)
@@ -81,7 +83,8 @@ def _backward(
     shift = tl.load(bias + (sequence % groups) * width + d, real, 0.0)
     last = (sequence * width + d)[:, None] * states + n[None, :]
     g = tl.load(grad_h + last, inside, 0.0)
-    row, column = (sequence * width + d) * length, (sequence * states + n) * length
+    row = (sequence // groups) * batch_step + ((sequence % groups) * width + d) * channel_step
+    column = (sequence * states + n) * length
     partial = (
         column + tl.program_id(1).to(tl.int64) * sequences * states * length
     )  # grad_B and grad_C of this block of channels
@@ -92,20 +95,22 @@ def _backward(
         stop = tl.minimum(start + steps, length)
         h = tl.load(borders + tl.cast(start // steps, tl.int64) * stride + entries, inside, 0.0)
         for t in range(start, stop):
+            here = row + tl.cast(t, tl.int64) * time_step
             tl.store(scratch + tl.cast(t - start, tl.int64) * stride + entries, h, inside)
-            x = tl.load(u + row + t, real, 0.0).to(kind)
-            dt = _step_size(tl.load(delta + row + t, real, 0.0).to(kind) + shift, SOFTPLUS)
+            x = tl.load(u + here, real, 0.0).to(kind)
+            dt = _step_size(tl.load(delta + here, real, 0.0).to(kind) + shift, SOFTPLUS)
             B_t = tl.load(B + column + t, valid, 0.0).to(kind)
             h = tl.exp(dt[:, None] * decay_rate) * h + (dt * x)[:, None] * B_t[None, :]
         tl.debug_barrier()  # threads may read what others of the program wrote
         for ahead in range(stop - start):
             t = stop - 1 - ahead
-            x = tl.load(u + row + t, real, 0.0).to(kind)
-            raw = tl.load(delta + row + t, real, 0.0).to(kind) + shift
+            here = row + tl.cast(t, tl.int64) * time_step
+            x = tl.load(u + here, real, 0.0).to(kind)
+            raw = tl.load(delta + here, real, 0.0).to(kind) + shift
             dt = _step_size(raw, SOFTPLUS)
             B_t = tl.load(B + column + t, valid, 0.0).to(kind)
             C_t = tl.load(C + column + t, valid, 0.0).to(kind)
-            gy = tl.load(grad_y + row + t, real, 0.0).to(kind)
+            gy = tl.load(grad_y + here, real, 0.0).to(kind)
             decay = tl.exp(dt[:, None] * decay_rate)
             decayed = decay * tl.load(scratch + tl.cast(t - start, tl.int64) * stride + entries, inside, 0.0)
             h = decayed + (dt * x)[:, None] * B_t[None, :]
@@ -120,8 +125,8 @@ def _backward(
             sum_A += grad_exponent * dt[:, None]
             sum_D += gy * x
             sum_bias += grad_dt
-            tl.store(grad_u + row + t, grad_drive * dt + gy * skip, real)
-            tl.store(grad_delta + row + t, grad_dt, real)
+            tl.store(grad_u + here, grad_drive * dt + gy * skip, real)
+            tl.store(grad_delta + here, grad_dt, real)
             g = g * decay
         tl.debug_barrier()  # before the next chunk overwrites the scratch buffer
     tl.store(grad_initial + last, g, inside)
@@ -130,11 +135,11 @@ def _backward(
     tl.store(grad_bias + sequence * width + d, sum_bias, real)
 
 
-def _launch(B: Tensor, channels: int, softplus: bool) -> tuple[tuple[int, int], tuple[int, ...], dict[str, int | bool]]:
-    """Grid, sizes and constants of both kernels."""
-    batch, groups, states, length = B.shape
+def _launch(B: Tensor, like: Tensor, softplus: bool) -> tuple[tuple[int, int], tuple[int, ...], dict[str, int | bool]]:
+    """Grid, sizes and constants of both kernels; all (B, D, L) are laid out `like` one of them."""
+    (batch, groups, states, length), channels = B.shape, like.shape[1]
     width = channels // groups
-    sizes = (groups, width, states, length, chunk_length(length), batch * channels * states)
+    sizes = (groups, width, states, length, chunk_length(length), batch * channels * states, *like.stride())
     constants = {
         "SOFTPLUS": softplus,
         "CHANNELS": _CHANNELS,
@@ -145,15 +150,20 @@ def _launch(B: Tensor, channels: int, softplus: bool) -> tuple[tuple[int, int], 
     return (batch * groups, triton.cdiv(width, _CHANNELS)), sizes, constants
 
 
+def _lay_out(x: Tensor, like: Tensor) -> Tensor:
+    """`x` with the strides of `like`."""
+    return x if x.stride() == like.stride() else torch.empty_like(like, dtype=x.dtype).copy_(x)
+
+
 def forward(
     u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, bias: Tensor, h: Tensor, softplus: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Outputs, final state, and the states (K, B, G, N, D / G) before each chunk."""
-    grid, sizes, constants = _launch(B, u.shape[1], softplus)
-    inputs = [x.contiguous() for x in (u, delta, A, B, C, D, bias, h)]
+    y, final = torch.empty_like(u), torch.empty_like(h, memory_format=torch.contiguous_format)
+    grid, sizes, constants = _launch(B, y, softplus)
+    inputs = [*(_lay_out(x, y) for x in (u, delta)), *(x.contiguous() for x in (A, B, C, D, bias, h))]
     chunks = triton.cdiv(B.shape[3], chunk_length(B.shape[3]))
     borders = A.new_empty(chunks, *B.shape[:3], u.shape[1] // B.shape[1])
-    y, final = torch.empty_like(inputs[0]), torch.empty_like(inputs[7])
     with torch.cuda.device_of(u):
         _forward[grid](*inputs, y, final, borders, *sizes, **constants)
     return y, final, borders
@@ -173,10 +183,11 @@ def backward(
     softplus: bool,
 ) -> tuple[Tensor, ...]:
     """Gradients of u, delta, A, B, C, D, bias and the initial state."""
-    grid, sizes, constants = _launch(B, u.shape[1], softplus)
-    inputs = [x.contiguous() for x in (grad_y, grad_h, u, delta, A, B, C, D, bias, borders)]
+    grad_u, grad_delta = torch.empty_like(u), torch.empty_like(u, dtype=delta.dtype)
+    grid, sizes, constants = _launch(B, grad_u, softplus)
+    grad_y, u, delta = (_lay_out(x, grad_u) for x in (grad_y, u, delta))
+    inputs = [grad_y, grad_h.contiguous(), u, delta, *(x.contiguous() for x in (A, B, C, D, bias, borders))]
     scratch = A.new_empty(chunk_length(B.shape[3]), *borders.shape[1:])
-    grad_u, grad_delta = torch.empty_like(inputs[2]), torch.empty_like(inputs[3])
     grad_A, grad_initial = torch.empty_like(inputs[1]), torch.empty_like(inputs[1])
     grad_B, grad_C = A.new_empty(2, grid[1], *B.shape)
     grad_D, grad_bias = A.new_empty(2, *u.shape[:2])
