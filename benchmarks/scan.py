@@ -90,9 +90,9 @@ def row(shape: tuple[int, int, int], repeats: int) -> str:
 
     for name in FORMS:
         torch.testing.assert_close(forward(name), forward("blocked"), rtol=1e-3, atol=1e-3)
-    ahead = paired({name: lambda name=name: forward(name) for name in FORMS}, repeats)  # type: ignore[misc]
+    ahead = paired({name: lambda name=name: forward(name) for name in FORMS}, repeats, untimed=1)  # type: ignore[misc]
     swift = [name for name in FORMS if name != "loop" or shape[2] < 256]
-    trained = paired({name: lambda name=name: both(name) for name in swift}, repeats)  # type: ignore[misc]
+    trained = paired({name: lambda name=name: both(name) for name in swift}, repeats, untimed=1)  # type: ignore[misc]
     cells = [f"{statistics.median(ahead['blocked']) * 1e3:.1f} / {statistics.median(trained['blocked']) * 1e3:.1f}"]
     for name in ("loop", "unbound", "associative"):
         if name in trained:
