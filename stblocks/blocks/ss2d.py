@@ -101,7 +101,7 @@ class SS2D(MapBlock):
         ordered = [_expand(each, v) for each, v in zip(selections, self.directions, strict=True)]
         dt, b, c = torch.stack(ordered, dim=2).split(self.sizes, dim=-1)
         delta = torch.einsum("blvr,vdr->blvd", dt, self.dt_proj)
-        y: Any = selective_scan(  # (8), of sequences whose last axis is in memory the first
+        y: Any = selective_scan(  # (8); channels are last in memory, as the scan reads them fastest
             u.flatten(2).mT,
             delta.flatten(2).mT,
             -torch.exp(self.A_log),

@@ -30,7 +30,7 @@ def scan(
     softplus: bool,
     backend: str,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Outputs `(B, D, L)`, final state `(B, D, N)`, and the states before each chunk, for backward."""
+    """Outputs `(B, D, L)`, laid out as `u`, final state `(B, D, N)`, and the states before each chunk, for backward."""
     with torch.autocast(u.device.type, enabled=False):
         return _kernels(backend).forward(u, delta, A, B, C, D, bias, initial, softplus)
 
@@ -58,7 +58,7 @@ def scan_backward(
     softplus: bool,
     backend: str,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Gradients of u, delta, A, B, C, D, bias and the initial state."""
+    """Gradients of u, delta (laid out as `u` both), A, B, C, D, bias and the initial state."""
     with torch.autocast(u.device.type, enabled=False):
         return _kernels(backend).backward(grad_y, grad_h, u, delta, A, B, C, D, bias, borders, softplus)
 
