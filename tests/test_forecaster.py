@@ -142,7 +142,7 @@ MASK = torch.tensor([[True, True, True, True, False]] * 2)
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda net: net(video(), 0), "horizon must be an integer of at least 1.*got 0"),
+        (lambda net: net(video(), 0), "horizon must be an integer >= 1, got 0"),
         (lambda net: net(video(), 2.0), "horizon must be an integer"),
         (lambda net: net(video()[0], 1), r"past must be \(B, T, 1, H, W\) with T >= 1, got shape \(4, 1, 6, 7\)"),
         (lambda net: net(video(channels=3), 1), r"past must be \(B, T, 1, H, W\)"),
@@ -188,5 +188,5 @@ def test_construction_errors():
     cell = Cell(ConvLSTM(1, 4))
     with pytest.raises(ValueError, match="stack must be a RecurrentStack, got Cell"):
         RecurrentForecaster(nn.Identity(), cell, nn.Identity())
-    with pytest.raises(ValueError, match="size_multiple must be at least 1"):
+    with pytest.raises(ValueError, match="size_multiple must be an integer >= 1, got"):
         RecurrentForecaster(nn.Identity(), RecurrentStack([cell]), nn.Identity(), size_multiple=0)

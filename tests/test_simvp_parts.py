@@ -127,11 +127,11 @@ def test_a_shortcut_is_linear_in_the_frames_and_their_changes():
         (lambda: TAU(3), "channels must be at least 4, to be squeezed for the dynamic attention, got 3"),
         (lambda: ConvUnit(1, 3), "channels must be even, for a norm in two groups, got 3"),
         (lambda: ConvUnit(1, 4, kernel_size=2), "kernel_size must be an odd integer"),
-        (lambda: Encoder(1, 4, num_layers=0), "num_layers of encoder and decoder must be at least 1, got 0"),
-        (lambda: Decoder(4, 1, num_layers=0), "num_layers of encoder and decoder must be at least 1, got 0"),
+        (lambda: Encoder(1, 4, num_layers=0), "num_layers must be an integer >= 1, got 0"),
+        (lambda: Decoder(4, 1, num_layers=0), "num_layers must be an integer >= 1, got 0"),
         (lambda: Inception(3, 4, 6, groups=3), "groups must divide the 4 inner and 6 outer channels, got 3"),
         (lambda: Inception(3, 4, 6, groups=2, kernel_sizes=()), "kernel_sizes must hold at least one side"),
-        (lambda: InceptionUNet(3, 8, 4, num_layers=0), "num_layers must be at least 1, got 0"),
+        (lambda: InceptionUNet(3, 8, 4, num_layers=0), "num_layers must be an integer >= 1, got 0"),
     ],
 )
 def test_errors_name_the_argument_and_the_value(make, message):

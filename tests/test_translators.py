@@ -197,7 +197,7 @@ def test_weights_that_the_repository_of_simvpv2_never_uses_are_left_out():
             for ratio in ("x", 0, -1.0, None, float("nan"), float("inf"))
         ),
         (lambda: SwinBlock(6), "num_heads must be a divisor of channels=6, got 8"),
-        (lambda: SwinBlock(8, window_size=0), "window_size must be at least 1, got 0"),
+        (lambda: SwinBlock(8, window_size=0), "window_size must be an integer >= 1, got 0"),
         (lambda: ViTBlock(6, num_heads=4), "num_heads must be a divisor of channels=6, got 4"),
         (lambda: UniFormerBlock(6, relation="global"), "num_heads must be a divisor of channels=6, got 8"),
         (lambda: UniFormerBlock(6, relation="far"), "relation must be one of 'local', 'global', got 'far'"),
@@ -205,7 +205,7 @@ def test_weights_that_the_repository_of_simvpv2_never_uses_are_left_out():
         (lambda: MLPMixerBlock(1, size=(4, 4)), "channels must be at least 2, half of which are hidden"),
         (lambda: MLPMixerBlock(8, size=(4, 4))(torch.zeros(1, 8, 4, 5)), r"size=\(4, 4\), got \(4, 5\)"),
         (lambda: HorNetBlock(4), "channels must be at least 8 for order=4, got 4"),
-        (lambda: HorNetBlock(4, order=0), "order must be at least 1, got 0"),
+        (lambda: HorNetBlock(4, order=0), "order must be an integer >= 1, got 0"),
         (lambda: MogaBlock(2), "channels must be at least 3, to be shared out among three convolutions, got 2"),
     ],
 )

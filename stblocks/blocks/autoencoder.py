@@ -5,7 +5,8 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .layers import Pointwise, check_odd, choose
+from ..core.checks import check_odd, check_positive, choose
+from .layers import Pointwise
 from .starts import SPREAD
 
 
@@ -82,7 +83,7 @@ class Encoder(nn.Module):
 
     def __init__(self, in_channels: int, channels: int, *, num_layers: int = 4, kernel_size: int = 3) -> None:
         super().__init__()
-        check_layers(num_layers)
+        check_positive(num_layers=num_layers)
         self.first = ConvUnit(in_channels, channels, kernel_size=kernel_size)
         self.rest = nn.Sequential(
             *(
@@ -116,7 +117,7 @@ class Decoder(nn.Module):
 
     def __init__(self, channels: int, out_channels: int, *, num_layers: int = 4, kernel_size: int = 3) -> None:
         super().__init__()
-        check_layers(num_layers)
+        check_positive(num_layers=num_layers)
         self.rest = nn.Sequential(
             *(
                 ConvUnit(channels, channels, kernel_size=kernel_size, resample="up" if layer % 2 else None)
@@ -129,9 +130,3 @@ class Decoder(nn.Module):
     def forward(self, features: Tensor, skip: Tensor) -> Tensor:
         """Frames."""
         return self.readout(self.last(self.rest(features) + skip))
-
-
-def check_layers(num_layers: int) -> None:
-    """Raise a `ValueError` unless there is a convolution."""
-    if num_layers < 1:
-        raise ValueError(f"num_layers of encoder and decoder must be at least 1, got {num_layers}.")

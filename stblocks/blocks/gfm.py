@@ -7,8 +7,9 @@ from torch.nn import functional
 from torch.nn.utils import parametrize
 
 from ..core.block import Block
+from ..core.checks import choose
 from ..core.slot import H, X
-from .layers import Norm, blend, choose, conv
+from .layers import Norm, blend, conv
 
 
 class GFM(Block):

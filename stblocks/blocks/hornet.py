@@ -4,6 +4,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
+from ..core.checks import check_positive
 from .layers import Pointwise, depthwise, hidden_channels
 from .metaformer import MLP, ChannelNorm, MetaFormerBlock
 from .starts import start_like_he
@@ -60,8 +61,7 @@ class RecursiveGatedConv(nn.Module):
 
     def __init__(self, channels: int, order: int, kernel_size: int) -> None:
         super().__init__()
-        if order < 1:
-            raise ValueError(f"order must be at least 1, got {order}.")
+        check_positive(order=order)
         if channels < 2 ** (order - 1):
             raise ValueError(f"channels must be at least {2 ** (order - 1)} for order={order}, got {channels}.")
         self.widths = [channels // 2**k for k in reversed(range(order))]

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..core.checks import check_positive
 from .layers import Pointwise
 
 KERNEL_SIZES = (3, 5, 7, 11)
@@ -102,8 +103,7 @@ class InceptionUNet(nn.Module):
         groups: int = 8,
     ) -> None:
         super().__init__()
-        if num_layers < 1:
-            raise ValueError(f"num_layers must be at least 1, got {num_layers}.")
+        check_positive(num_layers=num_layers)
 
         def module(first: int, last: int) -> Inception:
             return Inception(first, channels // 2, last, kernel_sizes=kernel_sizes, groups=groups)

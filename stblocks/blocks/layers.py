@@ -1,19 +1,17 @@
 """Small parts that several blocks share."""
 
-import difflib
 import math
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from collections.abc import Callable
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..core.checks import check_odd, is_number
+
 #: Channels to a normalisation module; `None` stands for no normalisation.
 Norm = Callable[[int], nn.Module]
-
-Value = TypeVar("Value")
 
 
 def conv(
@@ -83,67 +81,18 @@ class Dilated(nn.Conv2d):
         return maps[:, :height, :width].movedim(-1, 1)
 
 
-def check_odd(argument: str, kernel_size: int) -> None:
-    """Raise a `ValueError` if a kernel has no centre."""
-    if not isinstance(kernel_size, int) or kernel_size < 1 or kernel_size % 2 == 0:
-        raise ValueError(
-            f"{argument} must be an odd integer, so that kernels are centred and H and W kept, got {kernel_size}."
-        )
-
-
-def check_heads(channels: int, num_heads: int) -> None:
-    """Raise a `ValueError` if channels cannot be shared out among heads of attention."""
-    if num_heads < 1 or channels % num_heads:
-        raise ValueError(f"num_heads must be a divisor of channels={channels}, got {num_heads}.")
-
-
-def check_rate(argument: str, rate: float) -> None:
-    """Raise a `ValueError` unless a chance of being left out leaves something."""
-    if not _is_number(rate) or not 0 <= rate < 1:
-        raise ValueError(f"{argument} must be a rate in [0, 1), got {rate!r}.")
-
-
 def hidden_channels(channels: int, mlp_ratio: float) -> int:
     """How many channels an MLP has inside.
 
     Raises:
         ValueError: If it has none, or `mlp_ratio` is no number.
     """
-    if not _is_number(mlp_ratio) or not 0 < mlp_ratio < math.inf:
+    if not is_number(mlp_ratio) or not 0 < mlp_ratio < math.inf:
         raise ValueError(f"mlp_ratio must be a number above 0, got {mlp_ratio!r}.")
     hidden = int(channels * mlp_ratio)
     if hidden < 1:
         raise ValueError(f"mlp_ratio must leave the MLP a channel of {channels}, got {mlp_ratio}.")
     return hidden
-
-
-def choose(argument: str, value: str, allowed: tuple[str, ...]) -> str:
-    """`value`, if it is one of the allowed words.
-
-    Raises:
-        ValueError: If it is not.
-    """
-    if value not in allowed:
-        raise ValueError(f"{argument} must be one of {', '.join(map(repr, allowed))}, got {value!r}.")
-    return value
-
-
-def find(argument: str, name: str, table: Mapping[str, Value]) -> Value:
-    """What a table holds under a name.
-
-    Raises:
-        ValueError: If there is no such name; all are listed, and those near it again.
-    """
-    if name not in table:
-        known = {each.lower(): each for each in table}  # papers spell names with capitals
-        near = [known[each] for each in difflib.get_close_matches(name.lower(), known, n=3)]
-        hint = f"; did you mean {' or '.join(near)}?" if near else "."
-        raise ValueError(f"{argument} must be among {', '.join(table)}, got {name!r}{hint}")
-    return table[name]
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def blend(old: Tensor, new: Tensor, gate: Tensor) -> Tensor:

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import StochasticDepth
 
-from .layers import Norm, Pointwise, check_rate
+from ..core.checks import check_rate
+from .layers import Norm, Pointwise
 from .map_block import MapBlock
 from .starts import start_like_transformers
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from .layers import choose
+from ..core.checks import choose
 from .motion_gru import MotionGRU, MotionUnit
 
 

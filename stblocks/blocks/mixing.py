@@ -3,8 +3,9 @@
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..core.checks import check_rate
 from .fused import FusedMixing
-from .layers import Pointwise, check_rate, depthwise, hidden_channels
+from .layers import Pointwise, depthwise, hidden_channels
 from .metaformer import MetaFormerBlock
 from .starts import start_like_he
 

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .layers import Pointwise, check_rate, depthwise, hidden_channels
+from ..core.checks import check_rate
+from .layers import Pointwise, depthwise, hidden_channels
 from .metaformer import MetaFormerBlock
 from .starts import start_like_he
 

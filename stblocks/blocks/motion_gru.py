@@ -4,9 +4,10 @@ import torch
 from torch import Tensor, nn
 
 from ..core.block import Block, zeros
+from ..core.checks import check_odd
 from ..core.slot import D, F, H
 from ..ops.deformable import deformable_conv2d
-from .layers import blend, check_odd, conv, side_by_side
+from .layers import blend, conv, side_by_side
 
 
 class MotionGRU(Block):

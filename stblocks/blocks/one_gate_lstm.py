@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from ..core.block import Block
+from ..core.checks import check_positive, check_rate
 from ..core.slot import C, H, O, X
-from .layers import check_rate
 
 
 class OneGateLSTM(Block):
@@ -75,8 +75,7 @@ def each_block(drop_path: float | Sequence[float], depth: int) -> list[float]:
     Raises:
         ValueError: If `depth` is not positive, or there are not as many rates, or one is not in [0, 1).
     """
-    if not isinstance(depth, int) or depth < 1:
-        raise ValueError(f"depth must be an integer of at least 1, got {depth!r}.")
+    check_positive(depth=depth)
     rates = drop_path if isinstance(drop_path, Sequence) else [drop_path] * depth
     if len(rates) != depth:
         raise ValueError(f"drop_path must be one rate or one for each of the {depth} blocks, got {drop_path!r}.")

@@ -5,6 +5,8 @@ import math
 from einops import rearrange
 from torch import Tensor, nn
 
+from ..core.checks import check_positive
+
 
 class PatchEmbed(nn.Module):
     """Frame to features: each patch through one linear map, then layer norm.
@@ -26,7 +28,7 @@ class PatchEmbed(nn.Module):
 
     def __init__(self, in_channels: int, channels: int, *, patch_size: int = 4) -> None:
         super().__init__()
-        _check_positive(in_channels=in_channels, channels=channels, patch_size=patch_size)
+        check_positive(in_channels=in_channels, channels=channels, patch_size=patch_size)
         self.in_channels, self.out_channels, self.patch_size = in_channels, channels, patch_size
         self.conv = nn.Conv2d(in_channels, channels, patch_size, stride=patch_size)
         self.norm = nn.LayerNorm(channels)
@@ -55,7 +57,7 @@ class PatchMerging(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        _check_positive(channels=channels)
+        check_positive(channels=channels)
         self.in_channels, self.out_channels = channels, 2 * channels
         self.norm = nn.LayerNorm(4 * channels)
         self.linear = nn.Linear(4 * channels, 2 * channels, bias=False)
@@ -85,7 +87,7 @@ class PatchExpanding(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        _check_positive(channels=channels)
+        check_positive(channels=channels)
         if channels % 2:
             raise ValueError(f"channels must be even, since half of them come out, got {channels}.")
         self.in_channels, self.out_channels = channels, channels // 2
@@ -122,7 +124,7 @@ class PatchInflate(nn.Module):
 
     def __init__(self, channels: int, out_channels: int, *, patch_size: int = 4) -> None:
         super().__init__()
-        _check_positive(channels=channels, out_channels=out_channels, patch_size=patch_size)
+        check_positive(channels=channels, out_channels=out_channels, patch_size=patch_size)
         self.in_channels, self.out_channels = channels, out_channels
         *strides, last = prime_factors(patch_size) or [1]
         layers: list[nn.Module] = []
@@ -154,12 +156,6 @@ def _enlarge(in_channels: int, out_channels: int, stride: int) -> nn.ConvTranspo
     return nn.ConvTranspose2d(
         in_channels, out_channels, kernel_size, stride, padding=kernel_size // 2, output_padding=stride - 1
     )
-
-
-def _check_positive(**numbers: int) -> None:
-    for name, value in numbers.items():
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"{name} must be an integer >= 1, got {value!r}.")
 
 
 def _check_map(name: str, maps: Tensor, channels: int, multiple: int) -> None:

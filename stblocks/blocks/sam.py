@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.block import Block
+from ..core.checks import check_positive
 from ..core.slot import H, M
 from ..ops.attention import attend
 from .layers import blend, side_by_side
@@ -39,8 +40,7 @@ class SAM(Block):
 
     def __init__(self, channels: int, *, attention_channels: int = 32, scale: float = 1.0) -> None:
         super().__init__({H: channels, M: channels})
-        if attention_channels < 1:
-            raise ValueError(f"attention_channels must be at least 1, got {attention_channels}.")
+        check_positive(attention_channels=attention_channels)
         self.query = nn.Conv2d(channels, attention_channels, 1)
         self.key_h = nn.Conv2d(channels, attention_channels, 1)
         self.key_m = nn.Conv2d(channels, attention_channels, 1)

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..core.checks import check_positive, choose
 from ..ops.selective_scan import selective_scan
-from .layers import Pointwise, choose, depthwise
+from .layers import Pointwise, depthwise
 from .map_block import MapBlock
 
 #: Orders in which a map can be read: along its rows, along its columns, and both from the last position to the first.
@@ -71,9 +72,7 @@ class SS2D(MapBlock):
         if isinstance(dt_rank, str):
             choose("dt_rank", dt_rank, ("auto",))
         rank = math.ceil(channels / 16) if isinstance(dt_rank, str) else dt_rank
-        for name, value in (("state_dim", state_dim), ("dt_rank", rank), ("expand * channels", inner)):
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be an integer of at least 1, got {value!r}.")
+        check_positive(**{"state_dim": state_dim, "dt_rank": rank, "expand * channels": inner})
         self.sizes = (rank, state_dim, state_dim)
         self.in_proj = Pointwise(channels, 2 * inner, bias=False)
         self.conv = depthwise(inner, kernel_size)

@@ -6,7 +6,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.ops import StochasticDepth
 
-from .layers import check_heads, check_rate, hidden_channels
+from ..core.checks import check_heads, check_positive, check_rate
+from .layers import hidden_channels
 from .map_block import MapBlock
 
 
@@ -60,8 +61,7 @@ class SwinBlock(MapBlock):
         check_heads(channels, num_heads)
         check_rate("drop", drop)
         check_rate("drop_path", drop_path)
-        if window_size < 1:
-            raise ValueError(f"window_size must be at least 1, got {window_size}.")
+        check_positive(window_size=window_size)
         self.norm1, self.norm2 = nn.LayerNorm(channels), nn.LayerNorm(channels)
         self.attention = WindowAttention(channels, num_heads, window_size=window_size, proj_drop=drop)
         self.mlp = Mlp(channels, hidden_channels(channels, mlp_ratio), drop=drop)

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from .layers import check_heads, check_rate, hidden_channels
+from ..core.checks import check_heads, check_rate
+from .layers import hidden_channels
 from .map_block import MapBlock
 from .metaformer import MLP, MetaFormerBlock
 from .starts import start_like_he, start_like_transformers

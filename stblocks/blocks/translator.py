@@ -6,10 +6,11 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from ..core.checks import check_odd, check_positive
 from ..core.recompute import recomputed
 from ..core.stack import RecurrentStack, StackState
 from .gfm import GFM
-from .layers import Pointwise, check_odd
+from .layers import Pointwise
 from .map_block import MapBlock
 
 
@@ -45,8 +46,7 @@ class Translator(nn.Module):
         checkpointing: bool = False,
     ) -> None:
         super().__init__()
-        if num_layers < 1 or channels < 1:
-            raise ValueError(f"num_layers and channels must be at least 1, got {num_layers} and {channels}.")
+        check_positive(num_layers=num_layers, channels=channels)
         widths = [in_channels, *[channels] * (num_layers - 1), out_channels]
         self.blocks = nn.ModuleList(block(layer, widths[layer]) for layer in range(num_layers))
         self.resize = nn.ModuleList(

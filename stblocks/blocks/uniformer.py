@@ -2,7 +2,8 @@
 
 from torch import Tensor, nn
 
-from .layers import Pointwise, check_heads, check_rate, choose, depthwise, hidden_channels
+from ..core.checks import check_heads, check_rate, choose
+from .layers import Pointwise, depthwise, hidden_channels
 from .metaformer import MLP, ChannelNorm, MetaFormerBlock
 from .timm_blocks import on_tokens
 

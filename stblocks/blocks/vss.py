@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torchvision.ops import StochasticDepth
 
-from .layers import check_rate
+from ..core.checks import check_rate
 from .map_block import MapBlock
 from .ss2d import DIRECTIONS, SS2D
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .checks import check_positive
 from .forecaster import Forecaster, Rollout
 
 
@@ -52,10 +53,7 @@ class DirectForecaster(Forecaster):
         image_size: tuple[int, int] | None = None,
     ) -> None:
         super().__init__(in_channels=in_channels, out_channels=out_channels, image_size=image_size)
-        numbers = {"in_frames": in_frames, "out_frames": out_frames, "size_multiple": size_multiple}
-        for name, value in numbers.items():
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"{name} must be an integer of at least 1, got {value!r}.")
+        check_positive(in_frames=in_frames, out_frames=out_frames, size_multiple=size_multiple)
         self.encoder, self.translator, self.decoder, self.shortcut = encoder, translator, decoder, shortcut
         self.in_frames, self.out_frames = in_frames, out_frames
         self.size_multiple, self.feedback = size_multiple, feedback

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import parametrize
 
+from .checks import check_positive
 from .fuse import fuse_children
 from .pretrained import Pretrained
 from .recompute import recomputed
@@ -81,8 +82,7 @@ class Forecaster(Pretrained):
 
     def check_past(self, past: Tensor, horizon: int) -> None:
         """Raise a `ValueError` that names what is wrong with the arguments, if anything is."""
-        if not isinstance(horizon, int) or isinstance(horizon, bool) or horizon < 1:
-            raise ValueError(f"horizon must be an integer of at least 1 (frames to forecast), got {horizon!r}.")
+        check_positive(horizon=horizon)
         channels = "C" if self.in_channels is None else self.in_channels
         if past.ndim != 5 or past.shape[1] < 1 or (self.in_channels or past.shape[2]) != past.shape[2]:
             raise ValueError(f"past must be (B, T, {channels}, H, W) with T >= 1, got shape {tuple(past.shape)}.")
@@ -136,8 +136,7 @@ class RecurrentForecaster(Forecaster):
             raise ValueError(
                 f"stack must be a RecurrentStack, got {type(stack).__name__}; use RecurrentStack([layer])."
             )
-        if size_multiple < 1:
-            raise ValueError(f"size_multiple must be at least 1, got {size_multiple}.")
+        check_positive(size_multiple=size_multiple)
         self.stem, self.stack, self.head = stem, stack, head
         self.size_multiple, self.feedback, self.checkpointing = size_multiple, feedback, checkpointing
 

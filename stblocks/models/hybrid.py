@@ -20,8 +20,9 @@ from ..blocks import (
     SimpleGFM,
     STConvLSTM,
 )
-from ..blocks.layers import Norm, find
+from ..blocks.layers import Norm
 from ..core import TIME, Block, Cell, M, RecurrentForecaster, register_model
+from ..core.checks import find
 from .recurrent import PatchRNN
 
 

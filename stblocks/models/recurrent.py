@@ -7,8 +7,9 @@ from functools import partial
 import torch
 from torch import nn
 
-from ..blocks.layers import MapNorm, Norm, choose
+from ..blocks.layers import MapNorm, Norm
 from ..core import Cell, RecurrentForecaster, RecurrentStack, Route, Slot
+from ..core.checks import check_image_size, check_positive, choose
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,8 @@ class PatchRNN:
 
     def __post_init__(self) -> None:
         for name in ("in_channels", "channels", "num_layers", "patch_size"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"{name} must be an integer >= 1, got {value!r}.")
-        if not isinstance(self.image_size, Sequence) or len(self.image_size) != 2 or min(self.image_size) < 1:
-            raise ValueError(f"image_size must be (H, W), got {self.image_size!r}.")
+            check_positive(**{name: getattr(self, name)})
+        check_image_size(self.image_size)
         if self.norm is not None:
             choose("norm", self.norm, ("layer", "group"))
 

@@ -9,10 +9,10 @@ from torch import nn
 from ..blocks import ConvLSTM, STConvLSTM
 from ..blocks.autoencoder import Decoder, Encoder
 from ..blocks.inception import KERNEL_SIZES, InceptionUNet, check_sides
-from ..blocks.layers import check_odd, check_rate, choose, find
 from ..blocks.translator import Gated, LinearShortcut, RecurrentTranslator, Translator
 from ..blocks.translators import SIZE_BOUND, TRANSLATORS, Place
 from ..core import Cell, DirectForecaster, RecurrentStack, register_model, register_variant
+from ..core.checks import check_image_size, check_odd, check_positive, check_rate, choose, find
 
 PAPER = "Tan et al., SimVPv2, 2025"
 #: Cells of the recurrent translator, by name.
@@ -52,13 +52,9 @@ class FrameCoder:
 
     def __post_init__(self) -> None:
         for name in ("in_channels", "out_channels", "in_frames", "out_frames", "channels", "encoder_layers"):
-            value = getattr(self, name)
-            if name == "out_channels" and value is None:
-                continue
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"{name} must be an integer >= 1, got {value!r}.")
-        if not isinstance(self.image_size, Sequence) or len(self.image_size) != 2 or min(self.image_size) < 1:
-            raise ValueError(f"image_size must be (H, W), got {self.image_size!r}.")
+            if (name, getattr(self, name)) != ("out_channels", None):
+                check_positive(**{name: getattr(self, name)})
+        check_image_size(self.image_size)
         if self.shortcut is not None:
             check_odd("shortcut", self.shortcut)
 

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from ..blocks import VMRNN, PatchEmbed, PatchExpanding, PatchInflate, PatchMerging, SwinLSTM
-from ..blocks.layers import check_rate
 from ..blocks.ss2d import DIRECTIONS
 from ..core import Cell, RecurrentForecaster, RecurrentStack, register_model
+from ..core.checks import check_image_size, check_rate
 
 #: Channels, level (0 is the finest) and a rate of stochastic depth for each block, to a cell.
 MakeCell = Callable[[int, int, list[float]], Cell]
@@ -199,8 +199,7 @@ def _forecaster(
     checkpointing: bool,
     merges: int = 0,
 ) -> RecurrentForecaster:
-    if not isinstance(image_size, Sequence) or len(image_size) != 2 or min(image_size) < 1:
-        raise ValueError(f"image_size must be (H, W), got {image_size!r}.")
+    check_image_size(image_size)
     model = RecurrentForecaster(
         PatchEmbed(in_channels, channels, patch_size=patch_size),
         RecurrentStack(layers),

@@ -1,0 +1,71 @@
+"""Checks of arguments that blocks, forecasters and models share."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+Value = TypeVar("Value")
+
+
+def check_positive(**numbers: object) -> None:
+    """Raise a `ValueError` unless all are integers of at least 1."""
+    for name, value in numbers.items():
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise ValueError(f"{name} must be an integer >= 1, got {value!r}.")
+
+
+def check_image_size(image_size: Sequence[int]) -> None:
+    """Raise a `ValueError` unless it is a height and a width."""
+    two = isinstance(image_size, Sequence) and len(image_size) == 2
+    if not two or not all(isinstance(side, int) and side >= 1 for side in image_size):
+        raise ValueError(f"image_size must be (H, W), got {image_size!r}.")
+
+
+def check_odd(argument: str, kernel_size: int) -> None:
+    """Raise a `ValueError` if a kernel has no centre."""
+    if not isinstance(kernel_size, int) or kernel_size < 1 or kernel_size % 2 == 0:
+        raise ValueError(
+            f"{argument} must be an odd integer, so that kernels are centred and H and W kept, got {kernel_size}."
+        )
+
+
+def check_heads(channels: int, num_heads: int) -> None:
+    """Raise a `ValueError` if channels cannot be shared out among heads of attention."""
+    if num_heads < 1 or channels % num_heads:
+        raise ValueError(f"num_heads must be a divisor of channels={channels}, got {num_heads}.")
+
+
+def check_rate(argument: str, rate: float) -> None:
+    """Raise a `ValueError` unless a chance of being left out leaves something."""
+    if not is_number(rate) or not 0 <= rate < 1:
+        raise ValueError(f"{argument} must be a rate in [0, 1), got {rate!r}.")
+
+
+def choose(argument: str, value: str, allowed: tuple[str, ...]) -> str:
+    """`value`, if it is one of the allowed words.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    if value not in allowed:
+        raise ValueError(f"{argument} must be one of {', '.join(map(repr, allowed))}, got {value!r}.")
+    return value
+
+
+def find(argument: str, name: str, table: Mapping[str, Value]) -> Value:
+    """What a table holds under a name.
+
+    Raises:
+        ValueError: If there is no such name; all are listed, and those near it again.
+    """
+    if name not in table:
+        known = {each.lower(): each for each in table}  # papers spell names with capitals
+        near = [known[each] for each in difflib.get_close_matches(name.lower(), known, n=3)]
+        hint = f"; did you mean {' or '.join(near)}?" if near else "."
+        raise ValueError(f"{argument} must be among {', '.join(table)}, got {name!r}{hint}")
+    return table[name]
+
+
+def is_number(value: object) -> bool:
+    """Whether an argument is a real number; True and False are none."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
