@@ -10,7 +10,7 @@ import argparse
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -86,24 +86,34 @@ def vmrnn_d(repeats: int) -> str:
     return f"| {name} | {ours:.2f} | {ours + extra:.0f} | {1 + extra / ours:.0f} |"
 
 
-def linear(side: int, repeats: int) -> str:
-    """One line: both projections of SS2D on maps of `side` x `side`, batch 4, forward and backward."""
+def projections(side: int) -> dict[str, Callable[[], list[Tensor]]]:
+    """SS2D's projections on maps of `side` x `side`, batch 4, with gradients, and the same as bare matrix products."""
     block = SS2D(128)
     layers = (block.in_proj, block.out_proj)
     maps = [torch.randn(4, side, side, each.in_channels).movedim(-1, 1).requires_grad_() for each in layers]
     grads = [torch.randn(4, side, side, each.out_channels).movedim(-1, 1) for each in layers]
     matrices = [[x.detach().movedim(1, -1).flatten(0, 2) for x in pair] for pair in zip(maps, grads, strict=True)]
 
-    def ours() -> None:
+    def ours() -> list[Tensor]:
+        results: list[Tensor] = []
         for layer, x, g in zip(layers, maps, grads, strict=True):
-            torch.autograd.grad(layer(x), (x, layer.weight), g)
+            y = layer(x)
+            results += [y, *torch.autograd.grad(y, (x, layer.weight), g)]
+        return results
 
-    def products() -> None:
+    def products() -> list[Tensor]:
+        results: list[Tensor] = []
         for layer, (x, g) in zip(layers, matrices, strict=True):
             w = layer.weight.detach().flatten(1)
-            _ = x @ w.T, g @ w, g.T @ x
+            results += [x @ w.T, g @ w, g.T @ x]
+        return results
 
-    seconds = paired({"ours": ours, "products": products}, 20 * repeats)
+    return {"ours": ours, "products": products}
+
+
+def linear(side: int, repeats: int) -> str:
+    """One line: both projections, forward and backward."""
+    seconds = paired({**projections(side)}, 20 * repeats)
     times = (f"{statistics.median(seconds[name]) * 1e3:.2f}" for name in seconds)
     return f"| batch 4, {side} x {side} | {' | '.join(times)} | {ratio(seconds, 'products', 'ours'):.2f} |"
 

@@ -6,7 +6,7 @@ import torch
 from benchmarks.models import SETTINGS
 from benchmarks.plain import step_products
 from benchmarks.scan import FORMS, draw
-from benchmarks.vmrnn import by_loop
+from benchmarks.vmrnn import by_loop, projections
 from stblocks import VSS
 from stblocks.blocks import ss2d
 from stblocks.core import model_entry
@@ -43,3 +43,10 @@ def test_the_loop_takes_the_place_of_the_scan_in_a_block():
     assert ss2d.selective_scan is ours
     assert not by_steps.equal(expected)
     torch.testing.assert_close(by_steps, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_the_products_that_are_compared_are_the_projections():
+    ours, products = (each() for each in projections(3).values())
+    for a, b in zip(ours, products, strict=True):
+        tokens = a.flatten(1) if a.shape[2:] == (1, 1) else a.movedim(1, -1).flatten(0, 2)
+        torch.testing.assert_close(tokens, b, rtol=1e-4, atol=1e-4)

@@ -39,8 +39,12 @@ class PatchRNN:
     checkpointing: bool
 
     def __post_init__(self) -> None:
-        for name in ("in_channels", "channels", "num_layers", "patch_size"):
-            check_positive(**{name: getattr(self, name)})
+        check_positive(
+            in_channels=self.in_channels,
+            channels=self.channels,
+            num_layers=self.num_layers,
+            patch_size=self.patch_size,
+        )
         check_image_size(self.image_size)
         if self.norm is not None:
             choose("norm", self.norm, ("layer", "group"))

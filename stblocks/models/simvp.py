@@ -51,9 +51,14 @@ class FrameCoder:
     shortcut: int | None
 
     def __post_init__(self) -> None:
-        for name in ("in_channels", "out_channels", "in_frames", "out_frames", "channels", "encoder_layers"):
-            if (name, getattr(self, name)) != ("out_channels", None):
-                check_positive(**{name: getattr(self, name)})
+        check_positive(
+            in_channels=self.in_channels,
+            out_channels=1 if self.out_channels is None else self.out_channels,
+            in_frames=self.in_frames,
+            out_frames=self.out_frames,
+            channels=self.channels,
+            encoder_layers=self.encoder_layers,
+        )
         check_image_size(self.image_size)
         if self.shortcut is not None:
             check_odd("shortcut", self.shortcut)
