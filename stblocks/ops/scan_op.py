@@ -73,9 +73,20 @@ class SelectiveScan(torch.autograd.Function):
     """`scan` with its gradient."""
 
     @staticmethod
-    def forward(*inputs: Any) -> tuple[Tensor, Tensor, Tensor]:
-        """u, delta, A, B, C, D, bias, initial state, softplus, backend: as `scan`."""
-        return scan(*inputs)
+    def forward(
+        u: Tensor,
+        delta: Tensor,
+        A: Tensor,
+        B: Tensor,
+        C: Tensor,
+        D: Tensor,
+        bias: Tensor,
+        initial: Tensor,
+        softplus: bool,
+        backend: str,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """As `scan`; written out, as `torch.compile` takes no `*inputs` here."""
+        return scan(u, delta, A, B, C, D, bias, initial, softplus, backend)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
@@ -94,8 +105,21 @@ class _Gradient(torch.autograd.Function):
     """`scan_backward`, which refuses a gradient of its own also where `once_differentiable` would be silent."""
 
     @staticmethod
-    def forward(*inputs: Any) -> tuple[Tensor, ...]:
-        return scan_backward(*inputs)
+    def forward(
+        grad_y: Tensor,
+        grad_h: Tensor,
+        u: Tensor,
+        delta: Tensor,
+        A: Tensor,
+        B: Tensor,
+        C: Tensor,
+        D: Tensor,
+        bias: Tensor,
+        borders: Tensor,
+        softplus: bool,
+        backend: str,
+    ) -> tuple[Tensor, ...]:
+        return scan_backward(grad_y, grad_h, u, delta, A, B, C, D, bias, borders, softplus, backend)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
