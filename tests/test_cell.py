@@ -27,7 +27,7 @@ from stblocks import (
     STConvLSTM,
     X,
 )  # fmt: skip
-from stblocks.testing import CheckError, check_block, check_cell
+from stblocks.testing import CheckError, check_block, check_cell, check_gradients
 
 MOTION = {"kernel_size": 3, "warp_kernel_size": 1}
 CELLS = {
@@ -185,8 +185,34 @@ class Idle(ConvLSTM):
         self.unused = torch.nn.Linear(2, 2)
 
 
+class Detached(STConvLSTM):
+    """Lets no gradient through one of its memories."""
+
+    def forward(self, x, h=None, c=None, m=None):
+        h, c, m, o = super().forward(x, h, c, m)
+        return h, c.detach(), m, o
+
+
+class Counting(STConvLSTM):
+    """Does no wrong: one of its results, not the last, depends on nothing."""
+
+    def forward(self, x, h=None, c=None, m=None):
+        h, c, m, o = super().forward(x, h, c, m)
+        return h, torch.ones_like(c[:, :1]), m, c * o
+
+
+def test_a_result_may_be_constant():
+    check_gradients(lambda: Counting(3, 4, kernel_size=1))
+
+
 @pytest.mark.parametrize(
-    ("make", "message"), [(Forgetful, "second call"), (Mixed, "other samples|position in the batch"), (Idle, "unused")]
+    ("make", "message"),
+    [
+        (Forgetful, "second call"),
+        (Mixed, "other samples|position in the batch"),
+        (Idle, "unused"),
+        (Detached, "gradient is not the numerical one"),
+    ],
 )
 def test_the_tester_finds_planted_faults(make, message):
     with pytest.raises(CheckError, match=message):
