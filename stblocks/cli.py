@@ -114,8 +114,10 @@ def model_info(
 
     Args:
         name: One of `list_models()`.
-        in_channels, image_size: See `create_model`.
-        in_frames, horizon: Frames to forecast from, and to forecast.
+        in_channels: See `create_model`.
+        image_size: See `create_model`.
+        in_frames: Frames to forecast from.
+        horizon: Frames to forecast.
         batch: Sequences at once.
         **overrides: Options of the model.
 

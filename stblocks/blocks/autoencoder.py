@@ -104,7 +104,8 @@ class Decoder(nn.Module):
     Args:
         channels: Of the features.
         out_channels: Of a frame.
-        num_layers, kernel_size: See `Encoder`.
+        num_layers: See `Encoder`.
+        kernel_size: See `Encoder`.
 
     Shapes:
         features: `(N, channels, H', W')`.

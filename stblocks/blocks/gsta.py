@@ -22,7 +22,9 @@ class GSTA(Mixing):
         channels: Of the map.
         kernel_size: Side of the convolution that is imitated.
         dilation: $d$.
-        mlp_ratio, drop, drop_path: See `Mixing`.
+        mlp_ratio: See `Mixing`.
+        drop: See `Mixing`.
+        drop_path: See `Mixing`.
 
     Shapes:
         h: `(B, channels, H, W)`, any `H` and `W`.

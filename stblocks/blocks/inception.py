@@ -82,7 +82,8 @@ class InceptionUNet(nn.Module):
         channels: Width in between.
         out_channels: Of the map that goes out.
         num_layers: Modules on the way down, as many go up.
-        kernel_sizes, groups: See `Inception`.
+        kernel_sizes: See `Inception`.
+        groups: See `Inception`.
 
     Shapes:
         maps: `(B, in_channels, H, W)`.

@@ -33,7 +33,9 @@ class MapNorm(nn.LayerNorm):
     The mean over all three axes does not care for their order, so that such maps are normed as they lie.
 
     Args:
-        channels, height, width: Of the maps.
+        channels: Of the maps.
+        height: Of the maps.
+        width: Of the maps.
     """
 
     def __init__(self, channels: int, height: int, width: int) -> None:

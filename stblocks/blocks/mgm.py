@@ -16,7 +16,8 @@ class MGM(MotionGRU):
         channels: Channels of `h`.
         kernel_size: Side of the kernels of the first convolution and of the gate, odd.
         warp_kernel_size: Side k of the deformable kernel, odd; `f` and `d` have 2 k^2 channels.
-        time_decay, growth: See `GrowthDecay`.
+        time_decay: See `GrowthDecay`.
+        growth: See `GrowthDecay`.
 
     Shapes:
         h: `(B, channels, H, W)`, any `H` and `W`.

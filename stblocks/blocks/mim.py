@@ -69,7 +69,10 @@ class MIMN(Block):
         in_channels: Channels of `x`, of `diff` if not `first`.
         channels: Channels of `n` and `k`.
         first: Is this the lowest layer with a MIM-N, which takes the difference of its input from the previous one?
-        kernel_size, peephole_size, forget_bias, norm: See `PeepholeLSTM`.
+        kernel_size: See `PeepholeLSTM`.
+        peephole_size: See `PeepholeLSTM`.
+        forget_bias: See `PeepholeLSTM`.
+        norm: See `PeepholeLSTM`.
 
     Shapes:
         x, previous: `(B, in_channels, H, W)`, only if `first`.
@@ -132,7 +135,10 @@ class MIM(Block):
     Args:
         in_channels: Channels of `x`.
         channels: Channels of all others.
-        kernel_size, peephole_size, forget_bias, norm: See `PeepholeLSTM`.
+        kernel_size: See `PeepholeLSTM`.
+        peephole_size: See `PeepholeLSTM`.
+        forget_bias: See `PeepholeLSTM`.
+        norm: See `PeepholeLSTM`.
 
     Shapes:
         x: `(B, in_channels, H, W)`.

@@ -100,7 +100,8 @@ class Warp(nn.Module):
     """Moves a map along a field of offsets: a deformable convolution whose mask comes from the map itself.
 
     Args:
-        in_channels, out_channels: Channels of the map and of the result.
+        in_channels: Channels of the map.
+        out_channels: Channels of the result.
         kernel_size: Side k of the kernel, odd.
     """
 

@@ -99,7 +99,8 @@ class DecoupledSTConvLSTM(STConvLSTM):
     $L = \mathrm{mean}_k \, |\cos(W_d * \Delta C, W_d * \Delta M)_k|$ over channels k, the cosine over positions.
 
     Args:
-        in_channels, channels: See `STConvLSTM`.
+        in_channels: See `STConvLSTM`.
+        channels: See `STConvLSTM`.
         adapter: $W_d$, a 1x1 convolution that all layers share.
         **options: See `STConvLSTM`.
 

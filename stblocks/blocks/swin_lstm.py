@@ -24,7 +24,9 @@ class SwinLSTM(OneGateLSTM):
     Args:
         channels: Of `x`, `h` and `c`, a multiple of `num_heads`.
         depth: Number of Swin blocks.
-        num_heads, window_size, mlp_ratio: See `SwinBlock`; a window larger than the map is the map.
+        num_heads: See `SwinBlock`.
+        window_size: See `SwinBlock`; a window larger than the map is the map.
+        mlp_ratio: See `SwinBlock`.
         drop_path: Chance that a block's branches are left out for a sample, in training: of all blocks, or one of each.
 
     Shapes:

@@ -20,7 +20,9 @@ class TAU(Mixing):
         channels: Of the map; time lies in them.
         kernel_size: Side of the convolution that the static attention imitates.
         dilation: Of its second convolution.
-        mlp_ratio, drop, drop_path: See `Mixing`.
+        mlp_ratio: See `Mixing`.
+        drop: See `Mixing`.
+        drop_path: See `Mixing`.
 
     Shapes:
         h: `(B, channels, H, W)`, any `H` and `W`.

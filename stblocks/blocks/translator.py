@@ -130,8 +130,10 @@ class LinearShortcut(nn.Module):
     tell.
 
     Args:
-        in_channels, out_channels: Of past and of forecast frames, which are their first channels.
-        in_frames, out_frames: Past and future frames.
+        in_channels: Of past frames.
+        out_channels: Of forecast frames, which are the first channels of past ones.
+        in_frames: Past frames.
+        out_frames: Future frames.
         kernel_size: Side of the neighbourhood, odd; borders are repeated.
 
     Shapes:

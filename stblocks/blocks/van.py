@@ -19,7 +19,9 @@ class VANBlock(Mixing):
         channels: Of the map.
         kernel_size: Side of the convolution that the two depth-wise ones imitate.
         dilation: Of the second one.
-        mlp_ratio, drop, drop_path: See `Mixing`.
+        mlp_ratio: See `Mixing`.
+        drop: See `Mixing`.
+        drop_path: See `Mixing`.
 
     Shapes:
         h: `(B, channels, H, W)`, any `H` and `W`.

@@ -22,7 +22,11 @@ class VMRNN(OneGateLSTM):
     Args:
         channels: Of `x`, `h` and `c`.
         depth: Number of VSS blocks.
-        state_dim, expand, kernel_size, dt_rank, directions: See `SS2D`.
+        state_dim: See `SS2D`.
+        expand: See `SS2D`.
+        kernel_size: See `SS2D`.
+        dt_rank: See `SS2D`.
+        directions: See `SS2D`.
         drop_path: Chance that a block's branch is left out for a sample, in training: of all blocks, or one of each.
 
     Shapes:

@@ -18,7 +18,11 @@ class VSS(MapBlock):
 
     Args:
         channels: Of the map.
-        state_dim, expand, kernel_size, dt_rank, directions: See `SS2D`.
+        state_dim: See `SS2D`.
+        expand: See `SS2D`.
+        kernel_size: See `SS2D`.
+        dt_rank: See `SS2D`.
+        directions: See `SS2D`.
         drop_path: Chance that the branch is left out for a sample, in training.
         eps: Of the layer norm.
 

@@ -31,7 +31,9 @@ class DirectForecaster(Forecaster):
             bottom and the right by replication, forecasts are cropped.
         feedback: Forecasts `(B, T, out_channels, H, W)` to past frames, where their channels differ. May be set on
             a built model; it is not saved with it.
-        in_channels, out_channels, image_size: See `Forecaster`.
+        in_channels: See `Forecaster`.
+        out_channels: See `Forecaster`.
+        image_size: See `Forecaster`.
 
     Raises:
         ValueError: If a number is not positive.

@@ -112,7 +112,9 @@ class RecurrentForecaster(Forecaster):
             it.
         checkpointing: Recompute each step in backward instead of keeping its activations: memory of one step and of
             the states, for about a third more time.
-        in_channels, out_channels, image_size: See `Forecaster`.
+        in_channels: See `Forecaster`.
+        out_channels: See `Forecaster`.
+        image_size: See `Forecaster`.
 
     Raises:
         ValueError: If an argument is not as said here.

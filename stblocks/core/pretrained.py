@@ -61,7 +61,11 @@ class Pretrained(ModelHubMixin, nn.Module, library_name="stblocks"):
 
         Args:
             pretrained_model_name_or_path: A directory, or a name on the Hugging Face hub.
-            revision, token, cache_dir, force_download, local_files_only: For the hub, see `huggingface_hub`.
+            revision: For the hub, see `huggingface_hub`.
+            token: For the hub, see `huggingface_hub`.
+            cache_dir: For the hub, see `huggingface_hub`.
+            force_download: For the hub, see `huggingface_hub`.
+            local_files_only: For the hub, see `huggingface_hub`.
 
         Raises:
             ValueError: If there is no such directory or model, a file is missing or damaged, or weights are of another

@@ -30,14 +30,21 @@ def gmg_l(
     """GMG-L (paper, Fig. 3): ST-ConvLSTM, GFM, SAM and motion highway in every layer, MGM in all but the last.
 
     Args:
-        in_channels, image_size, channels, num_layers, patch_size, norm, checkpointing: See `PatchRNN`.
+        in_channels: See `PatchRNN`.
+        image_size: See `PatchRNN`.
+        channels: See `PatchRNN`.
+        num_layers: See `PatchRNN`.
+        patch_size: See `PatchRNN`.
+        norm: See `PatchRNN`.
+        checkpointing: See `PatchRNN`.
         kernel_size: Side of the kernels of the ST-ConvLSTM and of MGM's convolution and gate.
         attention_channels: Channels of SAM's queries and keys; `None` leaves SAM out.
         warp_kernel_size: Side of MGM's deformable kernel.
         forget_bias: Constant in the forget gates.
         simple_focus: Take the simplified GFM.
         focus: See `GFM`.
-        time_decay, growth: See `MGM`.
+        time_decay: See `MGM`.
+        growth: See `MGM`.
     """
     if simple_focus and focus != "spatial":
         raise ValueError(f"focus belongs to the full GFM; with simple_focus=True leave it out, got {focus!r}.")

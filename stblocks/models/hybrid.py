@@ -111,7 +111,13 @@ def hybrid(
     `"sa_convlstm"` has one for each.
 
     Args:
-        in_channels, image_size, channels, num_layers, patch_size, norm, checkpointing: See `PatchRNN`.
+        in_channels: See `PatchRNN`.
+        image_size: See `PatchRNN`.
+        channels: See `PatchRNN`.
+        num_layers: See `PatchRNN`.
+        patch_size: See `PatchRNN`.
+        norm: See `PatchRNN`.
+        checkpointing: See `PatchRNN`.
         base: One of `BASES`.
         plugs: Some of `PLUGS`, in the order they run in; those that stand before the base's blocks do so anyway.
         kernel_size: Side of the kernels, where the papers vary it.

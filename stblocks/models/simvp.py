@@ -27,9 +27,11 @@ class FrameCoder:
     """SimVP without its translator.
 
     Args:
-        in_channels, out_channels: Of past and of forecast frames; `None` forecasts as many as come in.
+        in_channels: Of past frames.
+        out_channels: Of forecast frames; `None` forecasts as many as come in.
         image_size: `(H, W)` of a frame; binding only where a translator is bound to the size of its map.
-        in_frames, out_frames: Past frames, and those forecast at once.
+        in_frames: Past frames.
+        out_frames: Frames forecast at once.
         channels: Of the features of a frame.
         encoder_layers: Convolutions in the encoder and in the decoder.
         kernel_size: Of these.

@@ -37,9 +37,15 @@ def vmrnn_b(
     published 2.58 M parameters count 0.36 M that never take part: not created here.
 
     Args:
-        in_channels, image_size: Of a frame; any size is taken.
+        in_channels: Of a frame.
+        image_size: `(H, W)` of a frame; any size is taken.
         channels: Of the patches.
-        depth, state_dim, expand, kernel_size, directions, drop_path: See `VMRNN`.
+        depth: See `VMRNN`.
+        state_dim: See `VMRNN`.
+        expand: See `VMRNN`.
+        kernel_size: See `VMRNN`.
+        directions: See `VMRNN`.
+        drop_path: See `VMRNN`.
         patch_size: Side of a patch.
         checkpointing: See `RecurrentForecaster`.
     """
@@ -70,12 +76,16 @@ def vmrnn_d(
     1.87 M that never take part: not created here.
 
     Args:
-        in_channels, image_size: Of a frame; any size is taken.
+        in_channels: Of a frame.
+        image_size: `(H, W)` of a frame; any size is taken.
         channels: Of the patches; every merging of them doubles that.
         depths_down: Blocks of each cell on the way to coarse maps.
         depths_up: The same for the way back, from coarse to fine.
         patch_size: Side of a patch.
-        state_dim, expand, kernel_size, directions: See `VMRNN`.
+        state_dim: See `VMRNN`.
+        expand: See `VMRNN`.
+        kernel_size: See `VMRNN`.
+        directions: See `VMRNN`.
         drop_path: Of the coarsest block on either way; it falls linearly to 0 at the finest.
         checkpointing: See `RecurrentForecaster`.
     """
@@ -108,9 +118,14 @@ def swinlstm_b(
     parameters count 0.20 M that never take part: not created here.
 
     Args:
-        in_channels, image_size: Of a frame; any size is taken.
+        in_channels: Of a frame.
+        image_size: `(H, W)` of a frame; any size is taken.
         channels: Of the patches.
-        depth, num_heads, window_size, mlp_ratio, drop_path: See `SwinLSTM`.
+        depth: See `SwinLSTM`.
+        num_heads: See `SwinLSTM`.
+        window_size: See `SwinLSTM`.
+        mlp_ratio: See `SwinLSTM`.
+        drop_path: See `SwinLSTM`.
         patch_size: Side of a patch.
         checkpointing: See `RecurrentForecaster`.
     """
@@ -142,13 +157,15 @@ def swinlstm_d(
     1.35 M that never take part: not created here.
 
     Args:
-        in_channels, image_size: Of a frame; any size is taken.
+        in_channels: Of a frame.
+        image_size: `(H, W)` of a frame; any size is taken.
         channels: Of the patches; every merging of them doubles that.
         depths_down: Blocks of each cell on the way to coarse maps.
         depths_up: The same for the way back, from coarse to fine.
         patch_size: Side of a patch.
         num_heads: Heads in each cell on the way to coarse maps; on the way back the same in reverse.
-        window_size, mlp_ratio: See `SwinLSTM`.
+        window_size: See `SwinLSTM`.
+        mlp_ratio: See `SwinLSTM`.
         drop_path: Of the coarsest block on either way; it falls linearly to 0 at the finest.
         checkpointing: See `RecurrentForecaster`.
     """

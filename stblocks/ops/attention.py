@@ -39,7 +39,8 @@ def attend_in_windows(query: Tensor, key: Tensor, value: Tensor, side: tuple[int
 
     Args:
         query: `(B, H, W, S, C)`: S tokens at each position.
-        key, value: The same.
+        key: The same.
+        value: The same.
         side: `(height, width)` of a window.
 
     Returns:

@@ -46,7 +46,8 @@ class Share:
         order: The draws.
         steps: From where to where.
         parts: Into how many parts a process divides its share.
-        rank, processes: Which process this is, and of how many.
+        rank: Which process this is.
+        processes: How many there are.
     """
 
     def __init__(self, order: DataOrder, steps: range, parts: int, rank: int, processes: int) -> None:

@@ -36,7 +36,10 @@ def report(
         model: A forecaster made by `create_model`.
         data: Sequences that it was not trained on.
         out_dir: The directory.
-        thresholds, metrics, batch_size, num_workers: See `evaluate`.
+        thresholds: See `evaluate`.
+        metrics: See `evaluate`.
+        batch_size: See `evaluate`.
+        num_workers: See `evaluate`.
         sample: The sequence whose forecast is drawn.
 
     Returns:
