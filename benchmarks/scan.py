@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch._higher_order_ops import associative_scan
+from torch._higher_order_ops.associative_scan import associative_scan
 from torch.nn import functional
 
 from benchmarks.measure import paired, peak_megabytes, ratio, resident_megabytes, seconds_once

@@ -62,10 +62,11 @@ class Block(nn.Module):
         Raises:
             ValueError: If a map has the wrong rank or channels, or one is missing that the block cannot start.
         """
-        known = next((value for value in given if value is not None), None)
+        maps = [value for value in given if value is not None]
+        known = maps[0] if maps else None
         if known is None or known.ndim != 4:
             raise ValueError(self._expected(0, known, "B"))
-        start = self.init_state(known) if any(value is None for value in given) else {}
+        start = self.init_state(known) if len(maps) < len(given) else {}
         taken = []
         for index, (slot, value) in enumerate(zip(self.reads, given, strict=True)):
             value = start.get(slot.name) if value is None else value

@@ -21,15 +21,15 @@ def attend(query: Tensor, keys: list[Tensor], values: list[Tensor], *, scale: fl
     # The fused kernels, which keep no matrix, need queries, keys and values of one width.
     channels = values[0].shape[1]
     width = max(channels, query.shape[1])
-
-    def tokens(maps: list[Tensor]) -> Tensor:  # (B, len(maps), H W, width)
-        stacked = torch.stack([each.flatten(2) for each in maps], dim=1).transpose(2, 3)
-        return functional.pad(stacked, (0, width - stacked.shape[-1])).contiguous()
-
-    looked = functional.scaled_dot_product_attention(
-        tokens([query]).expand(-1, len(keys), -1, -1), tokens(keys), tokens(values), scale=scale
-    )
+    queries = _tokens([query], width).expand(-1, len(keys), -1, -1)
+    looked = functional.scaled_dot_product_attention(queries, _tokens(keys, width), _tokens(values, width), scale=scale)
     return list(looked[..., :channels].transpose(2, 3).unflatten(3, query.shape[2:]).unbind(dim=1))
+
+
+def _tokens(maps: list[Tensor], width: int) -> Tensor:
+    """`(B, len(maps), H W, width)` of maps `(B, C, H, W)`, zeros in what is wider than they are."""
+    stacked = torch.stack([each.flatten(2) for each in maps], dim=1).transpose(2, 3)
+    return functional.pad(stacked, (0, width - stacked.shape[-1])).contiguous()
 
 
 def attend_in_windows(query: Tensor, key: Tensor, value: Tensor, side: tuple[int, int]) -> Tensor:
