@@ -5,6 +5,8 @@
 
 import argparse
 import statistics
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -38,6 +40,11 @@ def gathered(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
     return (weight.flatten(1) @ samples).unflatten(-1, (height, width))
 
 
+def gradients(form: Callable[[], Tensor], inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Forward and backward."""
+    return torch.autograd.grad(form().sum(), inputs)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=20)
@@ -61,7 +68,7 @@ def main() -> None:
         }
         torch.testing.assert_close(forms["gather"](), forms["grid_sample"](), rtol=1e-3, atol=1e-3)
         ahead = paired(forms, repeats)
-        both = paired({k: lambda f=f: torch.autograd.grad(f().sum(), inputs) for k, f in forms.items()}, repeats)  # noqa: B023
+        both = paired({name: partial(gradients, form, inputs) for name, form in forms.items()}, repeats)
         cells = [f"{statistics.median(ahead['gather']) * 1e3:.2f} / {statistics.median(both['gather']) * 1e3:.2f}"]
         cells += [
             f"{ratio(ahead, 'gather', k):.1f} / {ratio(both, 'gather', k):.1f}" for k in ("grid_sample", "torchvision")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.measure import paired, peak_megabytes, ratio
-from benchmarks.models import made, memory_of, training_step
+from benchmarks.models import SETTINGS, made, memory_of, training_step
 from stblocks.blocks import se
 
 
@@ -46,7 +46,7 @@ def main() -> None:
 
     def run(name: str) -> None:
         se.attend_in_windows = ATTENTION[name]
-        training_step(model, frames)
+        training_step(model, frames, SETTINGS["cms_lstm"].horizon)
 
     seconds = paired({name: partial(run, name) for name in ATTENTION}, options.repeats)
     idle = peak_megabytes("benchmarks.expression", "--memory-of", "idle")

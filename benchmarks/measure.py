@@ -4,13 +4,13 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 Action = Callable[[], object]
 
 
-def paired(actions: dict[str, Action], repeats: int, untimed: int = 0) -> dict[str, list[float]]:
+def paired(actions: Mapping[str, Action], repeats: int, untimed: int = 0) -> dict[str, list[float]]:
     """Seconds of each action, run in turn after one warm-up each, so that a drifting machine hits all alike.
 
     With `untimed` runs before each timed one an action finds memory as it left it itself, not as the others did.

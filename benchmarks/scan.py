@@ -9,6 +9,7 @@ import gc
 import statistics
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -71,7 +72,7 @@ def associative(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Te
 
 def blocked(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, bias: Tensor) -> Tensor:
     """Ours."""
-    return selective_scan(u, delta, A, B, C, D, bias, backend="blocked")
+    return cast(Tensor, selective_scan(u, delta, A, B, C, D, bias, backend="blocked"))
 
 
 FORMS: dict[str, Callable[..., Tensor]] = {f.__name__: f for f in (blocked, loop, unbound, associative)}

@@ -29,7 +29,7 @@ from stblocks.blocks import ss2d
 def by_loop() -> Iterator[None]:
     """Within the block, models scan by the loop."""
     ours = ss2d.selective_scan
-    ss2d.selective_scan = lambda *inputs, delta_bias: loop(*inputs, delta_bias)  # type: ignore[assignment, misc]
+    ss2d.selective_scan = lambda *inputs, delta_bias: loop(*inputs, delta_bias)  # type: ignore[call-arg]
     try:
         yield
     finally:
