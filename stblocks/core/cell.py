@@ -59,7 +59,7 @@ class Cell(nn.Module):
         """Start of the carried slots for a batch, spatial size, device and dtype like those of `x`."""
         made = {index: self._block(index).init_state(x) for index in set(self._owner.values())}
         state = {name: made[index][name] for name, index in self._owner.items()}
-        return state | {name: x.new_zeros(x.shape[0]) for name, slot in self.slots.items() if slot.route is AUX}
+        return {**state, **{name: x.new_zeros(x.shape[0]) for name, slot in self.slots.items() if slot.route is AUX}}
 
     def run(self, x: Tensor, slots: State) -> tuple[Tensor, State]:
         """The bare step, for stacks, compilation and export: every slot but LOCAL ones goes in and comes out.
@@ -75,7 +75,7 @@ class Cell(nn.Module):
         for stage in self._blocks():
             written = stage(*[values[slot.name] for slot in stage.reads])
             written = (written,) if isinstance(written, Tensor) else written
-            values |= {slot.name: value for slot, value in zip(stage.writes, written, strict=True)}
+            values.update({slot.name: value for slot, value in zip(stage.writes, written, strict=True)})
         return values[H.name], {name: values[name] for name in self.slots}
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:

@@ -71,7 +71,7 @@ class RecurrentStack(nn.Module):
         for layer in self.layers:
             state = layer.init_state(x) if hasattr(layer, "init_state") else {}  # type: ignore[operator]
             if isinstance(layer, Cell):
-                zigzag = {n: v for n, v in state.items() if self.routes[n] is ZIGZAG} | zigzag
+                zigzag = {**{n: v for n, v in state.items() if self.routes[n] is ZIGZAG}, **zigzag}
                 state = {n: v for n, v in state.items() if self.routes[n] not in (ZIGZAG, DEPTH)}
                 x = x.new_empty(x.shape[0], layer.out_channels, *x.shape[2:])
             elif layer is not self.layers[-1]:
@@ -87,7 +87,7 @@ class RecurrentStack(nn.Module):
             if isinstance(layer, Cell):
                 have = {name: travelling[name] for name in layer.slots if name in travelling}
                 x, slots = layer.run(x, {**own, **have})
-                travelling |= {n: v for n, v in slots.items() if self.routes[n] in (ZIGZAG, DEPTH)}
+                travelling.update({n: v for n, v in slots.items() if self.routes[n] in (ZIGZAG, DEPTH)})
                 own = {n: v for n, v in slots.items() if self.routes[n] not in (ZIGZAG, DEPTH)}
             elif hasattr(layer, "init_state"):
                 x, own = layer(x, own)
