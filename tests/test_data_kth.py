@@ -4,14 +4,13 @@ import sys
 from io import BytesIO
 from zipfile import ZipFile
 
+import av
 import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader
 
 from stblocks.data import KTH
-
-av = pytest.importorskip("av")
 
 H, W = 12, 16
 

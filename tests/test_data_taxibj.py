@@ -2,14 +2,13 @@
 
 import sys
 
+import h5py
 import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader
 
 from stblocks.data import Scaler, TaxiBJ
-
-h5py = pytest.importorskip("h5py")
 
 
 def pairs(count, seed=0):

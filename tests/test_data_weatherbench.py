@@ -5,11 +5,10 @@ import sys
 import numpy as np
 import pytest
 import torch
+import xarray
 from torch.utils.data import DataLoader
 
 from stblocks.data import Scaler, WeatherBench
-
-xarray = pytest.importorskip("xarray")
 
 H, W, HOURS = 3, 4, 24 * 4
 LAT, LON = np.linspace(60, 50, H), np.linspace(-10, 5, W)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import simvpv2_weather as recipe
 import torch
+import xarray
 
 from stblocks import Forecaster
 from stblocks.data import WeatherBench, write_synthetic_weather
@@ -68,7 +69,6 @@ def test_the_validation_part_of_a_file_chooses_the_weights(tmp_path):
 
 
 def test_hours_are_held_out_of_files_with_indices_alone(tmp_path):
-    xarray = pytest.importorskip("xarray")
     time = np.datetime64("2015-01-01T00", "ns") + np.arange(48) * np.timedelta64(1, "h")
     t2m = np.random.default_rng(0).normal(280, 3, (48, 2, 3))
     coordinates = {"time": time, "lat": [1.0, 0.0], "lon": [0.0, 1.0, 2.0]}
