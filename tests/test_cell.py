@@ -188,6 +188,9 @@ class Idle(ConvLSTM):
 class Detached(STConvLSTM):
     """Lets no gradient through one of its memories."""
 
+    def __init__(self, *args):
+        super().__init__(*args, kernel_size=1)
+
     def forward(self, x, h=None, c=None, m=None):
         h, c, m, o = super().forward(x, h, c, m)
         return h, c.detach(), m, o

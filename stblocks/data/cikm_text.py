@@ -1,5 +1,6 @@
 """The official text files of CIKM AnalytiCup 2017, indexed once and read a line at a time."""
 
+import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -60,8 +61,10 @@ def _index(file: Path, file_size: int, modified: int) -> tuple[tuple[int, int, i
 
 def _parse(text: bytes, file: Path, line: int) -> np.ndarray:
     try:
-        values = np.fromstring(text, dtype=np.int32, sep=" ")
-    except ValueError as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DeprecationWarning)  # all that older versions of NumPy have to say
+            values = np.fromstring(text, dtype=np.int32, sep=" ")
+    except (ValueError, DeprecationWarning) as error:
         raise ValueError(f"{file}, line {line} holds something other than integers ({error}).") from error
     _check_count(values.size, file, line)
     if values.min() < -1 or values.max() > 255:
