@@ -101,7 +101,10 @@ class MIMN(Block):
         norm: Norm | None = None,
     ) -> None:
         if not first and in_channels != channels:
-            raise ValueError(f"in_channels must be channels={channels} if not first, got {in_channels}.")
+            raise ValueError(
+                f"in_channels must be channels={channels} if not first, since diff climbs through layers of one width, "
+                f"got {in_channels}."
+            )
         if not first:
             self.reads, self.writes, self.owns = (DIFF, N, K, STARTED), (DIFF, N, K, STARTED), (N, K, STARTED)
         inputs = dict.fromkeys((X, PREVIOUS), in_channels) if first else {}

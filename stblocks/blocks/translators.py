@@ -41,10 +41,13 @@ def _plain(block: Maker) -> Maker:
     return lambda channels, place, **options: block(channels, **RELEASED | options)
 
 
-def _swin(channels: int, place: Place, *, mask_shift: bool = True, **options: Any) -> nn.Module:
-    """Windows of 4, as released; every second layer shifts them."""
-    shift = place.layer % 2 == 1
-    return SwinBlock(channels, window_size=4, shift=shift, mask_shift=mask_shift, **RELEASED | options)
+def _swin(channels: int, place: Place, *, window_size: int = 4, mask_shift: bool = True, **options: Any) -> nn.Module:
+    """Windows of 4, as released at the published frame sizes; every second layer shifts them.
+
+    As released, without the mask no window is shifted where one covers the height or the width of the map.
+    """
+    shift = place.layer % 2 == 1 and (mask_shift or min(place.size) > window_size)
+    return SwinBlock(channels, window_size=window_size, shift=shift, mask_shift=mask_shift, **RELEASED | options)
 
 
 def _uniformer(channels: int, place: Place, **options: Any) -> nn.Module:
@@ -78,7 +81,7 @@ def register_translator(name: str, *, size_bound: bool = False) -> Callable[[Mak
     """Register a function that makes a block, which models then take as `translator=name`.
 
     It is called as `(channels, place, **options)` and returns a module from maps `(B, channels, H, W)` to the same;
-    `place` is a `Place`, options are those of `mlp_ratio`, `drop` and `drop_path` that were asked for.
+    `place` is a `Place`, options are those of `mlp_ratio`, `window_size`, `drop` and `drop_path` that were asked for.
 
     Args:
         name: Of the block.

@@ -134,7 +134,8 @@ def _check_routes(cells: list[tuple[int, Cell]], slots: dict[str, Slot], routes:
                 if cell.widths[name] != bottom.widths[name]:
                     raise ValueError(
                         f"{slots[name]} climbs from layer to layer, but has {bottom.widths[name]} channels in layer "
-                        f"{first} and {cell.widths[name]} in layer {i}; use one width."
+                        f"{first} and {cell.widths[name]} in layer {i}; give all layers one width, as in "
+                        f"channels={bottom.widths[name]}."
                     )
         written = False
         for i, cell in having:

@@ -13,7 +13,8 @@ def convlstm(
     in_channels: int = 1,
     image_size: Sequence[int] = (64, 64),
     *,
-    channels: int = 128,
+    out_channels: int | None = None,
+    channels: int | Sequence[int] = 128,
     num_layers: int = 4,
     patch_size: int = 4,
     kernel_size: int = 5,
@@ -22,9 +23,9 @@ def convlstm(
     checkpointing: bool = False,
 ) -> RecurrentForecaster:
     """A stack of ConvLSTMs. The published 15.08 M parameters count 3.41 M that never take part: not created here."""
-    net = PatchRNN(in_channels, image_size, channels, num_layers, patch_size, norm, checkpointing)
+    net = PatchRNN(in_channels, image_size, out_channels, channels, num_layers, patch_size, norm, checkpointing)
     options: dict[str, Any] = {"kernel_size": kernel_size, "forget_bias": forget_bias, "norm": net.make_norm()}
-    return net.build(lambda layer, below: Cell(ConvLSTM(below, channels, **options)))
+    return net.build(lambda layer, below, width: Cell(ConvLSTM(below, width, **options)))
 
 
 @register_model(paper="Lin et al., AAAI 2020", dataset="Moving MNIST")
@@ -32,7 +33,8 @@ def sa_convlstm(
     in_channels: int = 1,
     image_size: Sequence[int] = (64, 64),
     *,
-    channels: int = 64,
+    out_channels: int | None = None,
+    channels: int | Sequence[int] = 64,
     num_layers: int = 4,
     patch_size: int = 4,
     kernel_size: int = 5,
@@ -42,11 +44,11 @@ def sa_convlstm(
     checkpointing: bool = False,
 ) -> RecurrentForecaster:
     """SA-ConvLSTM: a self-attention memory after every ConvLSTM, kept by each layer for itself."""
-    net = PatchRNN(in_channels, image_size, channels, num_layers, patch_size, norm, checkpointing)
+    net = PatchRNN(in_channels, image_size, out_channels, channels, num_layers, patch_size, norm, checkpointing)
     options: dict[str, Any] = {"kernel_size": kernel_size, "forget_bias": forget_bias, "norm": net.make_norm()}
     return net.build(
-        lambda layer, below: Cell(
-            ConvLSTM(below, channels, **options), SAM(channels, attention_channels=attention_channels)
+        lambda layer, below, width: Cell(
+            ConvLSTM(below, width, **options), SAM(width, attention_channels=attention_channels)
         ),
         routes={M: TIME},
     )
@@ -59,7 +61,8 @@ def cms_lstm(
     in_channels: int = 1,
     image_size: Sequence[int] = (64, 64),
     *,
-    channels: int = 64,
+    out_channels: int | None = None,
+    channels: int | Sequence[int] = 64,
     num_layers: int = 4,
     patch_size: int = 4,
     kernel_size: int = 3,
@@ -73,13 +76,13 @@ def cms_lstm(
 
     The kernel of the published parameter count is 3; the text says 5, and Table 2 has a row with 7.
     """
-    net = PatchRNN(in_channels, image_size, channels, num_layers, patch_size, norm, checkpointing)
+    net = PatchRNN(in_channels, image_size, out_channels, channels, num_layers, patch_size, norm, checkpointing)
     own = net.make_norm()
     return net.build(
-        lambda layer, below: Cell(
-            CE(below, channels, kernel_size=kernel_size, iterations=iterations, norm=own),
-            ConvLSTM(below, channels, kernel_size=kernel_size, forget_bias=forget_bias, norm=own, cell_norm=own),
-            SE(channels, scales=scales, norm=own),
+        lambda layer, below, width: Cell(
+            CE(below, width, kernel_size=kernel_size, iterations=iterations, norm=own),
+            ConvLSTM(below, width, kernel_size=kernel_size, forget_bias=forget_bias, norm=own, cell_norm=own),
+            SE(width, scales=scales, norm=own),
         ),
         embed=True,
     )

@@ -13,7 +13,8 @@ def gmg_l(
     in_channels: int = 1,
     image_size: Sequence[int] = (64, 64),
     *,
-    channels: int = 128,
+    out_channels: int | None = None,
+    channels: int | Sequence[int] = 128,
     num_layers: int = 4,
     patch_size: int = 4,
     kernel_size: int = 5,
@@ -32,6 +33,7 @@ def gmg_l(
     Args:
         in_channels: See `PatchRNN`.
         image_size: See `PatchRNN`.
+        out_channels: See `PatchRNN`.
         channels: See `PatchRNN`.
         num_layers: See `PatchRNN`.
         patch_size: See `PatchRNN`.
@@ -48,19 +50,19 @@ def gmg_l(
     """
     if simple_focus and focus != "spatial":
         raise ValueError(f"focus belongs to the full GFM; with simple_focus=True leave it out, got {focus!r}.")
-    net = PatchRNN(in_channels, image_size, channels, num_layers, patch_size, norm, checkpointing)
+    net = PatchRNN(in_channels, image_size, out_channels, channels, num_layers, patch_size, norm, checkpointing)
     make = net.make_norm()
 
-    def cell(layer: int, below: int) -> Cell:
+    def cell(layer: int, below: int, width: int) -> Cell:
         top = layer == num_layers - 1
         motion: dict[str, Any] = {"warp_kernel_size": warp_kernel_size, "time_decay": time_decay, "growth": growth}
         return Cell(
-            *([HighwayEntry(below, channels)] if layer == 0 else []),
-            STConvLSTM(below, channels, kernel_size=kernel_size, forget_bias=forget_bias, norm=make),
-            SimpleGFM(below, channels, norm=make) if simple_focus else GFM(below, channels, focus=focus, norm=make),
-            *([] if attention_channels is None else [SAM(channels, attention_channels=attention_channels)]),
+            *([HighwayEntry(below, width)] if layer == 0 else []),
+            STConvLSTM(below, width, kernel_size=kernel_size, forget_bias=forget_bias, norm=make),
+            SimpleGFM(below, width, norm=make) if simple_focus else GFM(below, width, focus=focus, norm=make),
+            *([] if attention_channels is None else [SAM(width, attention_channels=attention_channels)]),
             MotionHighway(),
-            *([] if top else [MGM(channels, kernel_size=kernel_size, **motion)]),
+            *([] if top else [MGM(width, kernel_size=kernel_size, **motion)]),
         )
 
     return net.build(cell)

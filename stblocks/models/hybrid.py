@@ -93,9 +93,10 @@ def hybrid(
     in_channels: int = 1,
     image_size: Sequence[int] = (64, 64),
     *,
+    out_channels: int | None = None,
     base: str = "predrnn",
     plugs: Sequence[str] = ("gfm",),
-    channels: int = 128,
+    channels: int | Sequence[int] = 128,
     num_layers: int = 4,
     patch_size: int = 4,
     kernel_size: int = 5,
@@ -113,6 +114,7 @@ def hybrid(
     Args:
         in_channels: See `PatchRNN`.
         image_size: See `PatchRNN`.
+        out_channels: See `PatchRNN`.
         channels: See `PatchRNN`.
         num_layers: See `PatchRNN`.
         patch_size: See `PatchRNN`.
@@ -126,15 +128,15 @@ def hybrid(
     Raises:
         ValueError: If a name is unknown, or a plug does not fit the base.
     """
-    net = PatchRNN(in_channels, image_size, channels, num_layers, patch_size, norm, checkpointing)
+    net = PatchRNN(in_channels, image_size, out_channels, channels, num_layers, patch_size, norm, checkpointing)
     make = find("base", base, BASES)
     if num_layers == 1 and (idle := {"mgm", "motion_gru"} & set(plugs)):
         raise ValueError(f"plugs {sorted(idle)} stand in every layer but the top one: take num_layers >= 2, got 1.")
     chosen = [find("plugs", plug, PLUGS) for plug in plugs]
     own = net.make_norm()
 
-    def cell(layer: int, below: int) -> Cell:
-        where = Place(layer, layer == num_layers - 1, below, channels, kernel_size, scales, own)
+    def cell(layer: int, below: int, width: int) -> Cell:
+        where = Place(layer, layer == num_layers - 1, below, width, kernel_size, scales, own)
         before = [block for plug in chosen for block in plug.before(where)]
         after = [block for plug in chosen for block in plug.after(where)]
         try:
@@ -142,10 +144,10 @@ def hybrid(
         except ValueError as error:
             raise ValueError(f"plugs {list(plugs)} do not fit base {base!r}: {error}") from error
 
-    highway = base == "predrnnpp"
+    bottom, highway = net.widths[0], base == "predrnnpp"
     return net.build(
         cell,
         embed=base == "cms_lstm",
-        above_bottom=[Cell(GradientHighway(channels, channels, kernel_size=kernel_size, norm=own))] if highway else [],
+        above_bottom=[Cell(GradientHighway(bottom, bottom, kernel_size=kernel_size, norm=own))] if highway else [],
         routes={M: TIME} if base == "sa_convlstm" else None,
     )

@@ -26,7 +26,8 @@ def predrnn(
     in_channels: int = 1,
     image_size: Sequence[int] = (64, 64),
     *,
-    channels: int = 128,
+    out_channels: int | None = None,
+    channels: int | Sequence[int] = 128,
     num_layers: int = 4,
     patch_size: int = 4,
     kernel_size: int = 5,
@@ -35,9 +36,9 @@ def predrnn(
     checkpointing: bool = False,
 ) -> RecurrentForecaster:
     """PredRNN: ST-ConvLSTMs whose memory zigzags through the layers."""
-    net = PatchRNN(in_channels, image_size, channels, num_layers, patch_size, norm, checkpointing)
+    net = PatchRNN(in_channels, image_size, out_channels, channels, num_layers, patch_size, norm, checkpointing)
     options: dict[str, Any] = {"kernel_size": kernel_size, "forget_bias": forget_bias, "norm": net.make_norm()}
-    return net.build(lambda layer, below: Cell(STConvLSTM(below, channels, **options)))
+    return net.build(lambda layer, below, width: Cell(STConvLSTM(below, width, **options)))
 
 
 @register_model(paper="Wang et al., TPAMI 2022", dataset="Moving MNIST", parameters=23_855_104, flops=116_589_068_288)
@@ -45,7 +46,8 @@ def predrnnv2(
     in_channels: int = 1,
     image_size: Sequence[int] = (64, 64),
     *,
-    channels: int = 128,
+    out_channels: int | None = None,
+    channels: int | Sequence[int] = 128,
     num_layers: int = 4,
     patch_size: int = 4,
     kernel_size: int = 5,
@@ -54,10 +56,10 @@ def predrnnv2(
     checkpointing: bool = False,
 ) -> RecurrentForecaster:
     """PredRNNv2: PredRNN with the decoupling loss as `rollout(...).aux["decoupling"]`. All layers share its adapter."""
-    net = PatchRNN(in_channels, image_size, channels, num_layers, patch_size, norm, checkpointing)
+    net = PatchRNN(in_channels, image_size, out_channels, channels, num_layers, patch_size, norm, checkpointing)
     options: dict[str, Any] = {"kernel_size": kernel_size, "forget_bias": forget_bias, "norm": net.make_norm()}
-    adapter = nn.Conv2d(channels, channels, 1, bias=False)
-    return net.build(lambda layer, below: Cell(DecoupledSTConvLSTM(below, channels, adapter=adapter, **options)))
+    adapter = nn.Conv2d(net.widths[0], net.widths[0], 1, bias=False)
+    return net.build(lambda layer, below, width: Cell(DecoupledSTConvLSTM(below, width, adapter=adapter, **options)))
 
 
 @register_model(paper="Wang et al., ICML 2018", dataset="CIKM2017", parameters=35_307_520, flops=126_542_151_680)
@@ -65,7 +67,8 @@ def predrnnpp(
     in_channels: int = 1,
     image_size: Sequence[int] = (64, 64),
     *,
-    channels: int = 128,
+    out_channels: int | None = None,
+    channels: int | Sequence[int] = 128,
     num_layers: int = 4,
     patch_size: int = 4,
     kernel_size: int = 5,
@@ -77,11 +80,11 @@ def predrnnpp(
 
     The published 38.58 M parameters count 3.28 M that never take part: not created here.
     """
-    net = PatchRNN(in_channels, image_size, channels, num_layers, patch_size, norm, checkpointing)
+    net = PatchRNN(in_channels, image_size, out_channels, channels, num_layers, patch_size, norm, checkpointing)
     options: dict[str, Any] = {"kernel_size": kernel_size, "norm": net.make_norm()}
-    highway = Cell(GradientHighway(channels, channels, **options))
+    highway = Cell(GradientHighway(net.widths[0], net.widths[0], **options))
     return net.build(
-        lambda layer, below: Cell(CausalLSTM(below, channels, forget_bias=forget_bias, **options)),
+        lambda layer, below, width: Cell(CausalLSTM(below, width, forget_bias=forget_bias, **options)),
         above_bottom=[highway],
     )
 
@@ -91,7 +94,8 @@ def mim(
     in_channels: int = 1,
     image_size: Sequence[int] = (64, 64),
     *,
-    channels: int = 128,
+    out_channels: int | None = None,
+    channels: int | Sequence[int] = 128,
     num_layers: int = 4,
     patch_size: int = 4,
     kernel_size: int = 5,
@@ -105,15 +109,15 @@ def mim(
     `peephole="map"`, as published, has a weight at each position and binds the model to `image_size`; `"channel"` has
     one per channel, for any size. The published 38.04 M parameters count 0.10 M that never take part: not created here.
     """
-    net = PatchRNN(in_channels, image_size, channels, num_layers, patch_size, norm, checkpointing)
+    net = PatchRNN(in_channels, image_size, out_channels, channels, num_layers, patch_size, norm, checkpointing)
     bound = choose("peephole", peephole, ("map", "channel")) == "map"
     options: dict[str, Any] = {"kernel_size": kernel_size, "forget_bias": forget_bias, "norm": net.make_norm()}
     peepholes: dict[str, Any] = {"peephole_size": net.feature_size() if bound else None, **options}
 
-    def cell(layer: int, below: int) -> Cell:
+    def cell(layer: int, below: int, width: int) -> Cell:
         if layer == 0:
-            return Cell(STConvLSTM(below, channels, **options))
-        return Cell(MIMN(below, channels, first=layer == 1, **peepholes), MIM(below, channels, **peepholes))
+            return Cell(STConvLSTM(below, width, **options))
+        return Cell(MIMN(below, width, first=layer == 1, **peepholes), MIM(below, width, **peepholes))
 
     return net.build(cell, bound=bound)
 
@@ -123,7 +127,8 @@ def motionrnn(
     in_channels: int = 1,
     image_size: Sequence[int] = (64, 64),
     *,
-    channels: int = 128,
+    out_channels: int | None = None,
+    channels: int | Sequence[int] = 128,
     num_layers: int = 4,
     patch_size: int = 4,
     kernel_size: int = 5,
@@ -133,13 +138,13 @@ def motionrnn(
     checkpointing: bool = False,
 ) -> RecurrentForecaster:
     """MotionRNN on PredRNN: a MotionGRU after every layer but the last, and the motion highway."""
-    net = PatchRNN(in_channels, image_size, channels, num_layers, patch_size, norm, checkpointing)
+    net = PatchRNN(in_channels, image_size, out_channels, channels, num_layers, patch_size, norm, checkpointing)
     options: dict[str, Any] = {"kernel_size": kernel_size, "forget_bias": forget_bias, "norm": net.make_norm()}
 
-    def cell(layer: int, below: int) -> Cell:
-        entry = [HighwayEntry(below, channels)] if layer == 0 else []
-        motion = [MotionGRU(channels, kernel_size=kernel_size, warp_kernel_size=warp_kernel_size)]
+    def cell(layer: int, below: int, width: int) -> Cell:
+        entry = [HighwayEntry(below, width)] if layer == 0 else []
+        motion = [MotionGRU(width, kernel_size=kernel_size, warp_kernel_size=warp_kernel_size)]
         top = layer == num_layers - 1
-        return Cell(*entry, STConvLSTM(below, channels, **options), MotionHighway(), *([] if top else motion))
+        return Cell(*entry, STConvLSTM(below, width, **options), MotionHighway(), *([] if top else motion))
 
     return net.build(cell)

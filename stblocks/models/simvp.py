@@ -35,11 +35,12 @@ class FrameCoder:
         channels: Of the features of a frame.
         encoder_layers: Convolutions in the encoder and in the decoder.
         kernel_size: Of these.
+        decoder_kernel_size: Of those in the decoder, if another.
         shortcut: Side of the neighbourhood of past frames whose weighted sum the forecasts are added to; `None` adds
             them to nothing.
 
     Raises:
-        ValueError: If a number is not a positive integer, or `shortcut` is even.
+        ValueError: If a number is not a positive integer, or a kernel is even.
     """
 
     in_channels: int
@@ -50,6 +51,7 @@ class FrameCoder:
     channels: int
     encoder_layers: int
     kernel_size: int
+    decoder_kernel_size: int | None
     shortcut: int | None
 
     def __post_init__(self) -> None:
@@ -62,8 +64,9 @@ class FrameCoder:
             encoder_layers=self.encoder_layers,
         )
         check_image_size(self.image_size)
-        if self.shortcut is not None:
-            check_odd("shortcut", self.shortcut)
+        for name in ("decoder_kernel_size", "shortcut"):
+            if (side := getattr(self, name)) is not None:
+                check_odd(name, side)
 
     @property
     def multiple(self) -> int:
@@ -84,15 +87,15 @@ class FrameCoder:
     def build(self, translator: nn.Module, *, bound: bool = False) -> DirectForecaster:
         """The forecaster; `bound` says that the translator's weights depend on `image_size`."""
         out_channels = self.in_channels if self.out_channels is None else self.out_channels
-        layers: dict[str, int] = {"num_layers": self.encoder_layers, "kernel_size": self.kernel_size}
-        decoder, shortcut = Decoder(self.channels, out_channels, **layers), None
+        layers, kernel_size = self.encoder_layers, self.decoder_kernel_size or self.kernel_size
+        decoder, shortcut = Decoder(self.channels, out_channels, num_layers=layers, kernel_size=kernel_size), None
         if self.shortcut is not None:
             widths = self.in_channels, out_channels, self.in_frames, self.out_frames
             shortcut = LinearShortcut(*widths, kernel_size=self.shortcut)
             for parameter in decoder.readout.parameters():  # at the start the shortcut forecasts alone
                 nn.init.zeros_(parameter)
         model = DirectForecaster(
-            Encoder(self.in_channels, self.channels, **layers),
+            Encoder(self.in_channels, self.channels, num_layers=layers, kernel_size=self.kernel_size),
             translator,
             decoder,
             self.in_frames,
@@ -117,11 +120,13 @@ def simvpv2_s(
     channels: int = 64,
     encoder_layers: int = 4,
     kernel_size: int = 3,
+    decoder_kernel_size: int | None = None,
     shortcut: int | None = None,
     translator: str = "gsta",
     translator_channels: int = 512,
     num_layers: int = 8,
     mlp_ratio: float | None = None,
+    window_size: int | None = None,
     drop: float = 0.0,
     drop_path: float = 0.0,
     gate: str | None = None,
@@ -129,7 +134,8 @@ def simvpv2_s(
 ) -> DirectForecaster:
     """SimVPv2-S: a translator of gSTA blocks, or of the blocks that `translator` names: see `register_translator`.
 
-    `mlp_ratio` is 8 by default, `drop` and `drop_path` 0; a block that lacks what is asked for refuses it by name.
+    `mlp_ratio` is 8 by default, the `window_size` of `"swin"` 4, `drop` and `drop_path` 0; a block that lacks what is
+    asked for refuses it by name.
     `drop_path` grows evenly from 0 in the first block. `gate="gfm"` lets a GFM gate the result of every block by what
     the block was given. `checkpointing` recomputes each block in backward instead of keeping its activations.
     `shortcut` adds to the forecasts a weighted sum of the past frames within so many pixels, for fields whose values
@@ -144,6 +150,7 @@ def simvpv2_s(
         channels=channels,
         encoder_layers=encoder_layers,
         kernel_size=kernel_size,
+        decoder_kernel_size=decoder_kernel_size,
         shortcut=shortcut,
     )
     if str(translator).lower() in INCEPTION:
@@ -160,8 +167,8 @@ def simvpv2_s(
     def block(layer: int, width: int) -> nn.Module:
         options = {"drop": drop, "drop_path": drop_path * layer / max(num_layers - 1, 1)}
         options = {name: value for name, value in options.items() if value}  # a block may lack what is not asked for
-        if mlp_ratio is not None:
-            options["mlp_ratio"] = mlp_ratio
+        of_blocks = {"mlp_ratio": mlp_ratio, "window_size": window_size}
+        options |= {name: value for name, value in of_blocks.items() if value is not None}
         resized = width != (after if layer == num_layers - 1 else translator_channels)
         made = make(width, Place(layer, frames.size, resized), **options)
         return made if gate is None else Gated(width, made)
@@ -205,6 +212,7 @@ def simvp(
     channels: int = 64,
     encoder_layers: int = 4,
     kernel_size: int = 3,
+    decoder_kernel_size: int | None = None,
     shortcut: int | None = None,
     translator_channels: int = 512,
     num_layers: int = 8,
@@ -221,6 +229,7 @@ def simvp(
         channels=channels,
         encoder_layers=encoder_layers,
         kernel_size=kernel_size,
+        decoder_kernel_size=decoder_kernel_size,
         shortcut=shortcut,
     )
     check_sides("translator_kernel_sizes", translator_kernel_sizes)
@@ -243,6 +252,7 @@ def simvp_recurrent(
     channels: int = 64,
     encoder_layers: int = 4,
     kernel_size: int = 3,
+    decoder_kernel_size: int | None = None,
     shortcut: int | None = None,
     cell: str = "st_convlstm",
     num_layers: int = 4,
@@ -258,6 +268,7 @@ def simvp_recurrent(
         channels=channels,
         encoder_layers=encoder_layers,
         kernel_size=kernel_size,
+        decoder_kernel_size=decoder_kernel_size,
         shortcut=shortcut,
     )
     kind: Callable[..., ConvLSTM | STConvLSTM] = CELLS[choose("cell", cell, tuple(CELLS))]

@@ -21,12 +21,14 @@ def vmrnn_b(
     in_channels: int = 1,
     image_size: Sequence[int] = (64, 64),
     *,
+    out_channels: int | None = None,
     channels: int = 128,
     depth: int = 12,
     patch_size: int = 4,
     state_dim: int = 16,
     expand: float = 2,
     kernel_size: int = 3,
+    dt_rank: int | str = "auto",
     directions: Sequence[str] = DIRECTIONS,
     drop_path: float = 0.1,
     checkpointing: bool = False,
@@ -39,19 +41,23 @@ def vmrnn_b(
     Args:
         in_channels: Of a frame.
         image_size: `(H, W)` of a frame; any size is taken.
+        out_channels: Of the forecast frames; `None` stands for those of a frame. With others, to forecast more than one
+            frame, set `model.feedback`.
         channels: Of the patches.
         depth: See `VMRNN`.
         state_dim: See `VMRNN`.
         expand: See `VMRNN`.
         kernel_size: See `VMRNN`.
+        dt_rank: See `VMRNN`.
         directions: See `VMRNN`.
         drop_path: See `VMRNN`.
         patch_size: Side of a patch.
         checkpointing: See `RecurrentForecaster`.
     """
     options: dict[str, Any] = {"state_dim": state_dim, "expand": expand, "kernel_size": kernel_size}
-    cell = Cell(VMRNN(channels, depth=depth, directions=directions, drop_path=drop_path, **options))
-    return _forecaster(in_channels, image_size, channels, patch_size, [cell], checkpointing)
+    options |= {"dt_rank": dt_rank, "directions": directions}
+    cell = Cell(VMRNN(channels, depth=depth, drop_path=drop_path, **options))
+    return _forecaster(in_channels, image_size, out_channels, channels, patch_size, [cell], checkpointing)
 
 
 @register_model(paper="Tang et al., VMRNN, 2024", dataset="Moving MNIST")
@@ -59,6 +65,7 @@ def vmrnn_d(
     in_channels: int = 1,
     image_size: Sequence[int] = (64, 64),
     *,
+    out_channels: int | None = None,
     channels: int = 128,
     depths_down: Sequence[int] = (2, 6),
     depths_up: Sequence[int] = (6, 2),
@@ -66,6 +73,7 @@ def vmrnn_d(
     state_dim: int = 16,
     expand: float = 2,
     kernel_size: int = 3,
+    dt_rank: int | str = "auto",
     directions: Sequence[str] = DIRECTIONS,
     drop_path: float = 0.1,
     checkpointing: bool = False,
@@ -78,6 +86,8 @@ def vmrnn_d(
     Args:
         in_channels: Of a frame.
         image_size: `(H, W)` of a frame; any size is taken.
+        out_channels: Of the forecast frames; `None` stands for those of a frame. With others, to forecast more than one
+            frame, set `model.feedback`.
         channels: Of the patches; every merging of them doubles that.
         depths_down: Blocks of each cell on the way to coarse maps.
         depths_up: The same for the way back, from coarse to fine.
@@ -85,17 +95,21 @@ def vmrnn_d(
         state_dim: See `VMRNN`.
         expand: See `VMRNN`.
         kernel_size: See `VMRNN`.
+        dt_rank: See `VMRNN`.
         directions: See `VMRNN`.
         drop_path: Of the coarsest block on either way; it falls linearly to 0 at the finest.
         checkpointing: See `RecurrentForecaster`.
     """
     options: dict[str, Any] = {"state_dim": state_dim, "expand": expand, "kernel_size": kernel_size}
+    options |= {"dt_rank": dt_rank, "directions": directions}
 
     def cell(channels: int, level: int, rates: list[float]) -> Cell:
-        return Cell(VMRNN(channels, depth=len(rates), directions=directions, drop_path=rates, **options))
+        return Cell(VMRNN(channels, depth=len(rates), drop_path=rates, **options))
 
     layers = _u_shape(cell, channels, depths_down, depths_up, drop_path)
-    return _forecaster(in_channels, image_size, channels, patch_size, layers, checkpointing, len(depths_down))
+    return _forecaster(
+        in_channels, image_size, out_channels, channels, patch_size, layers, checkpointing, len(depths_down)
+    )
 
 
 @register_model(paper="Tang et al., SwinLSTM, ICCV 2023", dataset="TaxiBJ", parameters=2_742_066, flops=1_315_184_640)
@@ -103,6 +117,7 @@ def swinlstm_b(
     in_channels: int = 1,
     image_size: Sequence[int] = (64, 64),
     *,
+    out_channels: int | None = None,
     channels: int = 128,
     depth: int = 12,
     patch_size: int = 4,
@@ -120,6 +135,8 @@ def swinlstm_b(
     Args:
         in_channels: Of a frame.
         image_size: `(H, W)` of a frame; any size is taken.
+        out_channels: Of the forecast frames; `None` stands for those of a frame. With others, to forecast more than one
+            frame, set `model.feedback`.
         channels: Of the patches.
         depth: See `SwinLSTM`.
         num_heads: See `SwinLSTM`.
@@ -131,7 +148,7 @@ def swinlstm_b(
     """
     options: dict[str, Any] = {"num_heads": num_heads, "window_size": window_size, "mlp_ratio": mlp_ratio}
     cell = Cell(SwinLSTM(channels, depth=depth, drop_path=drop_path, **options))
-    return _forecaster(in_channels, image_size, channels, patch_size, [cell], checkpointing)
+    return _forecaster(in_channels, image_size, out_channels, channels, patch_size, [cell], checkpointing)
 
 
 @register_model(
@@ -141,6 +158,7 @@ def swinlstm_d(
     in_channels: int = 1,
     image_size: Sequence[int] = (64, 64),
     *,
+    out_channels: int | None = None,
     channels: int = 128,
     depths_down: Sequence[int] = (2, 6),
     depths_up: Sequence[int] = (2, 6),
@@ -159,6 +177,8 @@ def swinlstm_d(
     Args:
         in_channels: Of a frame.
         image_size: `(H, W)` of a frame; any size is taken.
+        out_channels: Of the forecast frames; `None` stands for those of a frame. With others, to forecast more than one
+            frame, set `model.feedback`.
         channels: Of the patches; every merging of them doubles that.
         depths_down: Blocks of each cell on the way to coarse maps.
         depths_up: The same for the way back, from coarse to fine.
@@ -177,7 +197,9 @@ def swinlstm_d(
         return Cell(SwinLSTM(channels, depth=len(rates), num_heads=num_heads[level], drop_path=rates, **options))
 
     layers = _u_shape(cell, channels, depths_down, depths_up, drop_path)
-    return _forecaster(in_channels, image_size, channels, patch_size, layers, checkpointing, len(depths_down))
+    return _forecaster(
+        in_channels, image_size, out_channels, channels, patch_size, layers, checkpointing, len(depths_down)
+    )
 
 
 def _u_shape(
@@ -210,6 +232,7 @@ def _rates(drop_path: float, depths: Sequence[int]) -> list[list[float]]:
 def _forecaster(
     in_channels: int,
     image_size: Sequence[int],
+    out_channels: int | None,
     channels: int,
     patch_size: int,
     layers: list[nn.Module],
@@ -217,12 +240,14 @@ def _forecaster(
     merges: int = 0,
 ) -> RecurrentForecaster:
     check_image_size(image_size)
+    out_channels = in_channels if out_channels is None else out_channels
     model = RecurrentForecaster(
         PatchEmbed(in_channels, channels, patch_size=patch_size),
         RecurrentStack(layers),
-        nn.Sequential(PatchInflate(channels, in_channels, patch_size=patch_size), nn.Sigmoid()),
+        nn.Sequential(PatchInflate(channels, out_channels, patch_size=patch_size), nn.Sigmoid()),
         size_multiple=patch_size * 2**merges,
         checkpointing=checkpointing,
         in_channels=in_channels,
+        out_channels=out_channels,
     )
     return model.to(memory_format=torch.channels_last)  # in which linear layers need no reordering of their maps
