@@ -10,7 +10,12 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-FOLDER = Path(os.environ.get("STBLOCKS_GOLDEN", Path(__file__).resolve().parents[2] / "shared" / "golden"))
+BESIDE = Path(__file__).resolve().parents[2] / "shared"
+#: Where golden files lie; the variable names other folders, as `PATH` does.
+FOLDERS = [Path(name) for name in os.environ.get("STBLOCKS_GOLDEN", "").split(os.pathsep) if name] or [
+    BESIDE / "golden",
+    BESIDE / "golden-more",
+]
 
 
 @dataclass
@@ -31,9 +36,20 @@ class Case:
         return f"{self.meta['family']}/{self.meta['block']}"
 
     @property
+    def released_class(self) -> str:
+        return self.meta["cls"]
+
+    @property
     def gradient_tolerance(self) -> float:
         """Gradients of larger files are stored in float32."""
         return 2e-7 if "gradients as float32" in self.meta["dtype"] else 1e-9
+
+
+def block_of(path: Path) -> str:
+    """`<family>__<block>`, from what the file says of itself."""
+    with safe_open(path, framework="pt") as file:
+        meta = file.metadata()
+    return f"{meta['family']}__{meta['block']}"
 
 
 def load(path: Path) -> Case:

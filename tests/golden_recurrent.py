@@ -100,12 +100,14 @@ def cms_model(case: Case) -> None:
         outputs[f"y{step}"], state = module.step(inputs[f"x{step}"], state)
     _check(case, module, inputs, outputs)
 
-    side = 2  # of patches of one channel, which the four channels of the case are
-    order, state = cms_lstm.patch_order(1, side), None
-    module = from_official(case.kind, case.config | {"patch_size": side}, case.weight)
+    side, sizes = 2, (case.config["input_size"], case.config["output_chans"])
+    if any(size % side**2 for size in sizes):
+        return
+    given, made = (cms_lstm.patch_order(size // side**2, side) for size in sizes)
+    module, state = from_official(case.kind, case.config | {"patch_size": side}, case.weight), None
     for step in range(case.config["steps"]):
-        frame, state = module.step(functional.pixel_shuffle(case.input[f"x{step}"][:, order], side), state)
-        close(functional.pixel_unshuffle(frame, side), case.output[f"y{step}"][:, order], f"frame {step}")
+        frame, state = module.step(functional.pixel_shuffle(case.input[f"x{step}"][:, given], side), state)
+        close(functional.pixel_unshuffle(frame, side), case.output[f"y{step}"][:, made], f"frame {step}")
 
 
 def expression(case: Case) -> None:
@@ -134,12 +136,16 @@ def cell(case: Case) -> None:
     _check(case, module, inputs, outputs)
 
 
-def teacher_mask(mask: Tensor, length: int, settings: dict) -> Tensor:
+#: Families whose released models read the mask of reverse scheduled sampling as if it were an ordinary one.
+ORDINARY = ("gmg", "motionrnn")
+
+
+def teacher_mask(mask: Tensor, length: int, settings: dict, family: str) -> Tensor:
     """`(B, steps)` booleans from a released mask, given per patch and without the steps that are always true."""
     flags = mask[:, :, 0, 0, 0].bool()
     steps = length - 1
     full = torch.zeros(len(mask), steps, dtype=torch.bool)
-    if settings["reverse_scheduled_sampling"]:
+    if settings["reverse_scheduled_sampling"] and family not in ORDINARY:
         full[:, 0], full[:, 1:] = True, flags[:, : steps - 1]  # frame t uses entry t - 1
     else:
         known = settings["pre_seq_length"]
@@ -154,7 +160,7 @@ def model(case: Case) -> None:
     p, known = settings["patch_size"], settings["pre_seq_length"]
     patches = inputs["frames_tensor"]
     frames = rearrange(patches, "b t h w (r s c) -> b t c (h r) (w s)", r=p, s=p)
-    mask = teacher_mask(inputs["mask_true"].detach(), frames.shape[1], settings)
+    mask = teacher_mask(inputs["mask_true"].detach(), frames.shape[1], settings, case.meta["family"])
     rollout = module.rollout(frames[:, :known], frames.shape[1] - known, frames[:, known:], mask)
     forecast = rearrange(rollout.frames, "b t c (h r) (w s) -> b t h w (r s c)", r=p, s=p)
     outputs = {"next_frames": forecast, "loss": (forecast - patches[:, 1:]).square().mean()}

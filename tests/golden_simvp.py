@@ -23,9 +23,13 @@ def block(*names: str, to: tuple[str, ...]) -> Callable[[Case], None]:
     return run
 
 
+#: Released classes that are cases of one block to our kinds of them.
+SUB_BLOCKS = {"GASubBlock": "gsta", "TAUSubBlock": "tau"}
+
+
 def sub_block(case: Case) -> None:
-    """gSTA or TAU: the variant says which."""
-    block("x", to=("y",))(replace(case, meta=case.meta | {"block": case.meta["variant"]}))
+    """gSTA or TAU: the class says which."""
+    block("x", to=("y",))(replace(case, meta=case.meta | {"block": SUB_BLOCKS[case.released_class]}))
 
 
 def model(case: Case) -> None:

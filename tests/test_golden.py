@@ -1,31 +1,44 @@
-"""Every golden file of a family that the library claims runs here; a file of such a family without adapter fails.
+"""Every golden file of a family that the library has runs here; one without an adapter fails.
 
 Whole SimVP models with translators that have no golden file load weights under the released names.
 """
 
+from pathlib import Path
+
 import pytest
 import torch
-from golden import FOLDER, load
+from golden import FOLDERS, block_of, load
 from golden_metrics import ADAPTERS as METRICS
 from golden_recurrent import ADAPTERS as RECURRENT
 from golden_simvp import ADAPTERS as SIMVP
 from golden_vmrnn import ADAPTERS as VMRNN
 
+from stblocks import list_models
 from stblocks.core.pretrained import weights
 from stblocks.interop import from_official
 from stblocks.interop.official import KINDS
 
 ADAPTERS = RECURRENT | METRICS | SIMVP | VMRNN
 CLAIMED = {name.partition("__")[0] for name in ADAPTERS}
-FILES = sorted(path for path in FOLDER.glob("*.safetensors") if path.name.partition("__")[0] in CLAIMED)
+#: Families of golden files whose models the library does not have. Who adds one moves it from here to an adapter.
+NOT_HERE = ("e3dlstm", "mau", "mmvp", "phydnet", "wast")
+FILES = {path: block_of(path) for folder in FOLDERS for path in sorted(folder.glob("*.safetensors"))}
+TO_RUN = [path for path, block in FILES.items() if block.partition("__")[0] not in NOT_HERE]
 
 
-@pytest.mark.skipif(not FOLDER.is_dir(), reason=f"no golden vectors at {FOLDER}; set STBLOCKS_GOLDEN")
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.skipif(not FILES, reason=f"no golden vectors at {' or '.join(map(str, FOLDERS))}; set STBLOCKS_GOLDEN")
+@pytest.mark.parametrize("path", TO_RUN, ids=lambda path: path.stem)
 def test_agrees_with_the_released_code(path):
-    block = "__".join(path.stem.split("__")[:2])
-    assert block in ADAPTERS, f"{path.name} is of a family the library claims, but has no adapter"
-    ADAPTERS[block](load(path))
+    assert FILES[path] in ADAPTERS, f"{path.name} is a case of {FILES[path]}, which has no adapter"
+    ADAPTERS[FILES[path]](load(path))
+
+
+def test_families_without_a_model_are_not_claimed():
+    readme = Path(__file__).resolve().parents[1].joinpath("README.md").read_text(encoding="utf-8")
+    claims = "".join(each for each in f"{readme} {KINDS.keys()} {list_models()}".lower() if each.isalnum())
+    for family in NOT_HERE:
+        assert family not in claims, f"{family} is claimed, so its golden files must run"
+    assert not CLAIMED & set(NOT_HERE)
 
 
 #: `model_type` there, our translator, and a parameter of its second block, as the release names it.

@@ -94,15 +94,16 @@ def _cell_plan(config: Config) -> Plan:
 def _model_plan(config: Config) -> Plan:
     """Frames there are patches already: with `patch_size` in the config, ours takes whole frames."""
     patch = config.get("patch_size", 1)
-    channels, rest = divmod(config["input_size"], patch**2)
-    if rest:
-        raise ValueError(
-            f"input_size must be channels times patch_size squared, got {config['input_size']} with patch_size={patch}."
-        )
+    sizes = {"input_size": config["input_size"], "output_chans": config.get("output_chans", config["input_size"])}
+    for name, size in sizes.items():
+        if size % patch**2:
+            raise ValueError(f"{name} must be channels times patch_size squared, got {size} with patch_size={patch}.")
+    in_channels, out_channels = (size // patch**2 for size in sizes.values())
     side = config["img_size"] * patch
     model: RecurrentForecaster = create_model(
         "cms_lstm",
-        in_channels=channels,
+        in_channels=in_channels,
+        out_channels=out_channels,
         image_size=(side, side),
         channels=config["hidden_size"],
         num_layers=config["num_layers"],
@@ -117,9 +118,8 @@ def _model_plan(config: Config) -> Plan:
         model,
         names,
         DEAD,
-        patch_inputs=["stem.1.weight"],
-        patch_outputs=["head.0.weight", "head.0.bias"],
-        patch_order=patch_order(channels, patch),
+        patch_inputs={"stem.1.weight": patch_order(in_channels, patch)},
+        patch_outputs=dict.fromkeys(("head.0.weight", "head.0.bias"), patch_order(out_channels, patch)),
         halves=[name for name in names if "express_norm" in name],
     )
 

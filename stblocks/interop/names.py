@@ -1,11 +1,13 @@
 """Our parameter names beside those of the released code."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ..blocks import (
     GFM,
@@ -21,7 +23,7 @@ from ..blocks import (
     STConvLSTM,
 )
 from ..blocks.motion_gru import MotionUnit, Warp
-from ..core import Cell
+from ..core import Cell, X
 from ..core.pretrained import load_weights, weights
 
 Rules = tuple[tuple[str, str], ...]
@@ -110,19 +112,20 @@ class Plan:
         module: To be given the weights.
         names: Our parameter names to released ones.
         unused: Regular expression of released names that never take part.
-        patch_inputs: Our parameters whose input channels are a patch of a frame.
-        patch_outputs: Those whose output channels are.
-        patch_order: Released channel of each of ours, in a patch.
+        patch_inputs: Our parameters whose input channels are a patch of a frame, with the released channel of each.
+        patch_outputs: The same for output channels.
         halves: Our parameters for two maps stacked by channel, which lie side by side along the width there.
+        middles: Our tables of relative positions for windows larger than the map, which are the map there: the released
+            ones are the middle of ours.
     """
 
     module: nn.Module
     names: dict[str, str]
     unused: str = r"(?!)"
-    patch_inputs: list[str] = field(default_factory=list)
-    patch_outputs: list[str] = field(default_factory=list)
-    patch_order: Tensor | None = None
+    patch_inputs: dict[str, Tensor] = field(default_factory=dict)
+    patch_outputs: dict[str, Tensor] = field(default_factory=dict)
     halves: list[str] = field(default_factory=list)
+    middles: list[str] = field(default_factory=list)
 
     def load(self, official: Mapping[str, Tensor]) -> nn.Module:
         """Give the module its weights, strictly."""
@@ -145,11 +148,19 @@ class Plan:
                 f"state_dict holds {', '.join(sorted(left))}, unknown to this kind; is the config its own?"
             )
         ours |= {name: torch.cat(ours[name].chunk(2, dim=-1)) for name in self.halves}
-        ours |= {name: ours[name][:, self.patch_order] for name in self.patch_inputs}
-        ours |= {name: ours[name][self.patch_order] for name in self.patch_outputs}
+        ours |= {name: _surrounded(ours[name], len(own[name])) for name in self.middles}
+        ours |= {name: ours[name][:, order] for name, order in self.patch_inputs.items()}
+        ours |= {name: ours[name][order] for name, order in self.patch_outputs.items()}
         self.module.to(next(iter(ours.values())).dtype)
         load_weights(self.module, ours, "state_dict")
         return self.module
+
+
+def _surrounded(table: Tensor, rows: int) -> Tensor:
+    """A table of relative positions, with zeros for the offsets of a larger window that it lacks."""
+    side, whole = math.isqrt(len(table)), math.isqrt(rows)
+    square = table.unflatten(0, (side, side))
+    return functional.pad(square, [0, 0, *[(whole - side) // 2] * 4]).flatten(0, 1)
 
 
 def _long_axes(value: Tensor) -> list[int]:
@@ -198,18 +209,26 @@ def _prefix(stage: nn.Module, cell: str, layer: int) -> str:
     return f"{cell}attention_layer." if isinstance(stage, SAM) else cell
 
 
+#: The parts of a block that meet the input of its cell.
+MEET_X: dict[type[nn.Module], tuple[str, ...]] = {
+    STConvLSTM: ("conv_x",),
+    ConvLSTM: ("conv_x",),
+    CausalLSTM: ("conv_x",),
+    GFM: ("local", "focus"),
+    SimpleGFM: ("focus",),
+    HighwayEntry: ("conv",),
+}
+
+
 def first_convolutions(cell: Cell, prefix: str) -> Iterator[str]:
     """Our names of the weights that meet the input of the bottom cell."""
-    reads_x = {
-        STConvLSTM: ("conv_x",),
-        ConvLSTM: ("conv_x",),
-        CausalLSTM: ("conv_x",),
-        GFM: ("local", "focus"),
-        SimpleGFM: ("focus",),
-        HighwayEntry: ("conv",),
-    }
     for index, stage in enumerate(cell.stages):
-        for part in reads_x.get(type(stage), ()):
+        if X not in stage.reads:  # type: ignore[operator]
+            continue
+        parts = [part for kind, parts in MEET_X.items() if isinstance(stage, kind) for part in parts]
+        if not parts:
+            raise LookupError(f"{type(stage).__name__} reads {X}, but MEET_X does not say by which weights")
+        for part in parts:
             for name, value in stage.get_submodule(part).named_parameters():
                 if value.ndim == 4:
                     yield f"{prefix}stages.{index}.{part}.{name}"

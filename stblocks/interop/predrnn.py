@@ -33,14 +33,14 @@ def model_plan(name: str, config: Config, *, unused: str = r"(?!)", **options: A
     settings, widths = config["configs"], list(config["num_hidden"])
     settings = vars(settings) if isinstance(settings, Namespace) else settings
     _supported(settings)
-    if len(set(widths)) != 1 or len(widths) != config["num_layers"]:
-        raise ValueError(f"num_hidden must be one width for each of the {config['num_layers']} layers, got {widths}.")
+    if len(widths) != config["num_layers"]:
+        raise ValueError(f"num_hidden must hold the widths of num_layers={config['num_layers']} layers, got {widths}.")
     _, channels, height, width = settings["in_shape"]
     model: RecurrentForecaster = create_model(
         name,
         in_channels=channels,
         image_size=(height, width),
-        channels=widths[0],
+        channels=widths[0] if len(set(widths)) == 1 else widths,
         num_layers=config["num_layers"],
         patch_size=settings["patch_size"],
         kernel_size=settings["filter_size"],
@@ -51,8 +51,9 @@ def model_plan(name: str, config: Config, *, unused: str = r"(?!)", **options: A
     cells: list[Cell] = list(model.stack.layers)  # type: ignore[arg-type]
     for index, (cell, there) in enumerate(zip(cells, _prefixes(cells), strict=True)):
         names |= cell_names(cell, f"stack.layers.{index}.", there, index)
-    first = list(first_convolutions(cells[0], "stack.layers.0."))
-    return Plan(model, names, unused, first, ["head.0.weight"], patch_order(channels, settings["patch_size"]))
+    order = patch_order(channels, settings["patch_size"])
+    first = dict.fromkeys(first_convolutions(cells[0], "stack.layers.0."), order)
+    return Plan(model, names, unused, patch_inputs=first, patch_outputs={"head.0.weight": order})
 
 
 def _prefixes(cells: list[Cell]) -> list[str]:

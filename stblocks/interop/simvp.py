@@ -170,8 +170,9 @@ def _sub_block(block: Callable[..., Mixing]) -> Callable[[Config], Plan]:
 def _meta_block(config: Config) -> Plan:
     """A block, and a 1x1 convolution where the width changes."""
     before, after = config["in_channels"], config["out_channels"]
-    name, options = _translator(config)
-    place = Place(config["layer_i"], tuple(config["input_resolution"]), resized=before != after)
+    height, width = config["input_resolution"]
+    name, options = _translator(config, height, width)
+    place = Place(config["layer_i"], (height, width), resized=before != after)
     block = TRANSLATORS[name](before, place, **options)
     module = nn.Sequential(block) if before == after else nn.Sequential(block, Pointwise(before, after))
     found = names(block, "0.", "block.")
@@ -180,19 +181,24 @@ def _meta_block(config: Config) -> Plan:
     return Plan(module, found, UNUSED)
 
 
-def _translator(config: Config) -> tuple[str, dict[str, Any]]:
-    """Name of our translator, and those of its options that the released block does not ignore."""
+def _translator(config: Config, height: int, width: int) -> tuple[str, dict[str, Any]]:
+    """Name of our translator, and those of its options that the released block does not ignore, on such a map."""
     theirs = config.get("model_type", "gSTA").lower()
     name = TYPES.get(theirs, theirs)
     given = {"mlp_ratio": config.get("mlp_ratio", 8.0)} | {key: config.get(key, 0.0) for key in ("drop", "drop_path")}
+    if name == "swin_unmasked":
+        given["window_size"] = _window(height, width)
     return name, {key: value for key, value in given.items() if key not in IGNORED.get(name, ())}
+
+
+def _window(height: int, width: int) -> int:
+    """Side of the windows there: by a rule on the height, and no larger than the map."""
+    return min(7 if height % 7 == 0 else max(4, height // 16), 8, height, width)
 
 
 def _model(config: Config) -> Plan:
     frames, channels, height, width = config["in_shape"]
-    sides = {config.get(f"spatio_kernel_{part}", 3) for part in ("enc", "dec")}
-    if len(sides) > 1:
-        raise ValueError(f"spatio_kernel_enc and spatio_kernel_dec must be equal, got {sorted(sides)}.")
+    kernel_size, of_decoder = (config.get(f"spatio_kernel_{part}", 3) for part in ("enc", "dec"))
     options: dict[str, Any] = {
         "in_channels": channels,
         "image_size": (height, width),
@@ -200,11 +206,13 @@ def _model(config: Config) -> Plan:
         "out_frames": frames,
         "channels": config["hid_S"],
         "encoder_layers": config["N_S"] // 2 * 2,  # an odd one is lost there
-        "kernel_size": sides.pop(),
+        "kernel_size": kernel_size,
+        "decoder_kernel_size": None if of_decoder == kernel_size else of_decoder,
         "translator_channels": config["hid_T"],
         "num_layers": config["N_T"],
     }
-    name, of_blocks = _translator(config)
+    scale = 2 ** (config["N_S"] / 2)
+    name, of_blocks = _translator(config, int(height / scale), int(width / scale))
     if name == "incepu":
         return plan(create_model("simvp", **options, groups=_groups(config["hid_T"] // 2, 8)))
     return plan(create_model("simvpv2_s", **options, translator=name, **of_blocks))

@@ -35,6 +35,9 @@ RULES: dict[type[nn.Module], Rules] = {
     PatchInflate: ((r"conv\.(.*)", r"Conv.\1"), (r"grow\.(.*)", r"Conv_.\1")),
 }
 
+#: Options of the released SS2D as ours.
+SCAN = {"d_state": "state_dim", "d_conv": "kernel_size", "expand": "expand", "dt_rank": "dt_rank"}
+
 #: Projections that no forward uses, the patch embedding of the way up, and buffers that are made afresh here.
 DEAD = (
     r"(.*\.)?VSBs\.[1-9]\d*\.linear\..*|(.*\.)?STBs\.\d*[13579]\.red\..*|Upsample\.patch_embed\..*|"
@@ -75,8 +78,10 @@ def _swin_cell(config: Config) -> SwinLSTM:
     )
 
 
-def _vmrnn_options(config: Config) -> dict[str, Any]:
-    return {"state_dim": config.get("kwargs", {}).get("d_state", 16)}
+def _scan_options(config: Config) -> dict[str, Any]:
+    """Our options of SS2D for the released ones; what is not given has the same default on both sides."""
+    given = {**config.get("kwargs", {}), **config}
+    return {ours: given[theirs] for theirs, ours in SCAN.items() if theirs in given}
 
 
 def _swin_options(config: Config) -> dict[str, Any]:
@@ -107,7 +112,13 @@ def _model_plan(name: str, config: Config, **options: Any) -> Plan:
     names: dict[str, str] = {}
     for (ours, part), theirs in zip(_parts(model), _released_parts(model), strict=True):
         names |= part_names(part, ours, theirs)
-    return Plan(model, names, DEAD)
+    side = min(height, width) // settings["patch_size"] * settings["embed_dim"]  # of the map, times its channels
+    middles = [
+        f"{name}.attention.relative_position_bias_table"
+        for name, block in model.named_modules()
+        if isinstance(block, SwinBlock) and block.window_size > side // block.widths["h"]
+    ]
+    return Plan(model, names, DEAD, middles=middles)
 
 
 def _parts(model: RecurrentForecaster) -> list[tuple[str, nn.Module]]:
@@ -132,17 +143,17 @@ def _released_parts(model: RecurrentForecaster) -> list[str]:
 
 
 KINDS: dict[str, Callable[[Config], Plan]] = {
-    "vmrnn/ss2d": lambda c: _block_plan(SS2D(c["d_model"], state_dim=c["d_state"])),
-    "vmrnn/vssblock": lambda c: _block_plan(VSS(c["hidden_dim"], state_dim=c["d_state"])),
-    "vmrnn/vsb": lambda c: _block_plan(VSS(c["hidden_dim"], state_dim=c["d_state"]), r"linear\..*"),
-    "vmrnn/cell": lambda c: _block_plan(VMRNN(c["hidden_dim"], depth=c["depth"], state_dim=c["d_state"])),
+    "vmrnn/ss2d": lambda c: _block_plan(SS2D(c["d_model"], **_scan_options(c))),
+    "vmrnn/vssblock": lambda c: _block_plan(VSS(c["hidden_dim"], **_scan_options(c))),
+    "vmrnn/vsb": lambda c: _block_plan(VSS(c["hidden_dim"], **_scan_options(c)), r"linear\..*"),
+    "vmrnn/cell": lambda c: _block_plan(VMRNN(c["hidden_dim"], depth=c["depth"], **_scan_options(c))),
     "vmrnn/patch_merging": lambda c: _block_plan(PatchMerging(c["dim"])),
     "vmrnn/patch_expanding": lambda c: _block_plan(PatchExpanding(c["dim"])),
     "vmrnn/patch_inflated": lambda c: _block_plan(
         PatchInflate(c["embed_dim"], c["in_chans"], patch_size=c["patch_size"])
     ),
-    "vmrnn/model_b": lambda c: _model_plan("vmrnn_b", c, **_vmrnn_options(c)),
-    "vmrnn/model_d": lambda c: _model_plan("vmrnn_d", c, **_vmrnn_options(c)),
+    "vmrnn/model_b": lambda c: _model_plan("vmrnn_b", c, **_scan_options(c)),
+    "vmrnn/model_d": lambda c: _model_plan("vmrnn_d", c, **_scan_options(c)),
     "swinlstm/cell": lambda c: _block_plan(_swin_cell(c)),
     "swinlstm/patch_inflated": lambda c: _block_plan(PatchInflate(c["embed_dim"], c["in_chans"], patch_size=2)),
     "swinlstm/model_b": lambda c: _model_plan("swinlstm_b", c, **_swin_options(c)),
