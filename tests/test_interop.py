@@ -1,0 +1,230 @@
+"""Released weights beyond the golden files: other widths, patches, kernels and windows, against small oracles."""
+
+from functools import partial
+
+import pytest
+import torch
+from einops import rearrange
+from golden_recurrent import teacher_mask
+
+from stblocks import SS2D, VMRNN, VSS, SwinLSTM, create_model
+from stblocks.core.pretrained import weights
+from stblocks.interop import KINDS, from_official
+
+SETTINGS = {"in_shape": [3, 2, 8, 12], "patch_size": 2, "filter_size": 3, "layer_norm": 0}
+MODEL = {"num_layers": 3, "num_hidden": [4, 4, 4], "configs": SETTINGS}
+MOTION = MODEL | {"neighbour": 3, "att_hidden": 3}
+#: Kinds of models on frames cut into patches, with a config for whole frames of 2 channels.
+PATCHED = [
+    ("convlstm/model", MODEL | {"num_hidden": [3, 5, 4]}),
+    ("predrnn/model", MODEL),
+    ("predrnn/v2_model", MODEL),
+    ("predrnnpp/model", MODEL),
+    ("mim/model", MODEL),
+    ("motionrnn/model", MOTION),
+    ("gmg/model", MOTION),
+]
+
+
+def randomise(module):
+    """The module in float64, no two of its weights alike."""
+    module.double().requires_grad_(False)
+    for parameter in module.parameters():
+        parameter.normal_(std=0.3)
+    for buffer in module.buffers():  # statistics of batch norms
+        if buffer.is_floating_point():
+            buffer.uniform_(0.5, 1.5)
+    return module
+
+
+def released(plan):
+    """Weights of a plan's module under the released names; the module's frames are patches of side 1."""
+    found = {}
+    for name, value in weights(plan.module).items():
+        if name in plan.halves:
+            value = torch.cat(value.chunk(2), dim=-1)
+        parts = plan.names[name].split("+")
+        found |= dict(zip(parts, value.chunk(len(parts)) if len(parts) > 1 else [value], strict=True))
+    return found
+
+
+close = partial(torch.testing.assert_close, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("layer_norm", [0, 1])
+@pytest.mark.parametrize(("kind", "config"), PATCHED, ids=[kind for kind, _ in PATCHED])
+def test_whole_frames_are_forecast_as_their_patches(kind, config, layer_norm):
+    """The released models see patches alone, as channels in the order (row, column, channel)."""
+    torch.manual_seed(0)
+    frames = torch.rand(2, 5, 2, 8, 12, dtype=torch.float64)
+    settings = SETTINGS | {"layer_norm": layer_norm}
+    cut = settings | {"in_shape": [3, 8, 4, 6], "patch_size": 1}
+    plan = KINDS[kind](config | {"configs": cut})
+    randomise(plan.module)
+    official = released(plan)
+    whole = from_official(kind, config | {"configs": settings}, official)
+    patches = rearrange(frames, "b t c (h r) (w s) -> b t (r s c) h w", r=2, s=2)
+    mask = torch.tensor([[True, True, False, True], [True, False, True, False]])
+    ours, theirs = (
+        model.rollout(x[:, :3], 2, x[:, 3:], mask) for model, x in ((whole, frames), (plan.module, patches))
+    )
+    close(rearrange(ours.frames, "b t c (h r) (w s) -> b t (r s c) h w", r=2, s=2), theirs.frames)
+    close(ours.aux, theirs.aux)
+
+
+@pytest.mark.parametrize("channels", [(2, 2), (1, 3), (3, 1)])
+def test_cms_lstm_forecasts_whole_frames_of_other_channels_as_their_patches(channels):
+    """There the order is (channel, column, row)."""
+    torch.manual_seed(0)
+    given, made = channels
+    config = {"hidden_size": 3, "filter_size": 3, "num_layers": 2, "img_size": 4, "ce_iterations": 5}
+    config |= {"input_size": 4 * given, "output_chans": 4 * made}
+    plan = KINDS["cmslstm/model"](config)
+    randomise(plan.module)
+    official = released(plan)
+    whole = from_official("cmslstm/model", config | {"patch_size": 2}, official)
+    frames = torch.rand(2, 3, given, 8, 8, dtype=torch.float64)
+    patches = rearrange(frames, "b t c (h r) (w s) -> b t (c s r) h w", r=2, s=2)
+    ours = rearrange(whole(frames, 1), "b t c (h r) (w s) -> b t (c s r) h w", r=2, s=2)
+    close(ours, plan.module(patches, 1))
+    assert (whole.in_channels, whole.out_channels) == channels
+    for name in ("input_size", "output_chans"):
+        with pytest.raises(ValueError, match=f"{name} must be channels times patch_size squared, got 6"):
+            from_official("cmslstm/model", config | {"patch_size": 2, name: 6}, official)
+
+
+def test_widths_of_released_layers():
+    config = MODEL | {"num_hidden": [3, 5, 4]}
+    assert KINDS["convlstm/model"](config).module.config["channels"] == [3, 5, 4]
+    assert KINDS["convlstm/model"](MODEL).module.config["channels"] == 4
+    with pytest.raises(ValueError, match=r"num_hidden must hold the widths of num_layers=3 layers, got \[4, 4\]"):
+        from_official("predrnn/model", MODEL | {"num_hidden": [4, 4]}, {})
+    for kind, with_memory in PATCHED[1:]:
+        with pytest.raises(ValueError, match="channels"):
+            from_official(kind, with_memory | {"num_hidden": [3, 5, 4]}, {})
+
+
+def test_masks_of_reverse_sampling():
+    """GMG and MotionRNN read them as if they were ordinary ones; the others shift them by a step."""
+    flags = torch.tensor([[1, 0, 1, 1]])[:, :, None, None, None]
+    settings = {"reverse_scheduled_sampling": 1, "pre_seq_length": 3}
+    assert teacher_mask(flags, 6, settings, "mim").tolist() == [[True, True, False, True, True]]
+    assert teacher_mask(flags, 6, settings, "gmg").tolist() == [[True, True, True, True, False]]
+
+
+def as_released(block, maps, window, shift):
+    """Attention in windows of the rolled map, whoever meets there; then the MLP."""
+    tokens = maps.movedim(1, -1)
+    rolled = block.norm1(tokens).roll((-shift, -shift), (1, 2))
+    windows = rearrange(rolled, "b (i y) (j x) c -> (b i j) (y x) c", y=window, x=window)
+    back = {"i": maps.shape[2] // window, "j": maps.shape[3] // window, "y": window}
+    attended = rearrange(block.attention(windows), "(b i j) (y x) c -> b (i y) (j x) c", **back)
+    tokens = tokens + attended.roll((shift, shift), (1, 2))
+    return (tokens + block.mlp(block.norm2(tokens))).movedim(-1, 1)
+
+
+@pytest.mark.parametrize("layer", [0, 1])
+@pytest.mark.parametrize(
+    ("size", "window"),
+    [((8, 8), 4), ((4, 8), 4), ((7, 14), 7), ((14, 7), 7), ((14, 21), 7), ((6, 3), 3), ((80, 10), 5), ((160, 16), 8)],
+)
+def test_windows_of_the_released_swin_translator(size, window, layer):
+    """By a rule on the height, and shifted in odd layers unless a window covers a side of the map."""
+    torch.manual_seed(0)
+    config = {"in_channels": 8, "out_channels": 8, "input_resolution": size, "model_type": "swin", "layer_i": layer}
+    plan = KINDS["simvp/metablock"](config | {"mlp_ratio": 2.0})
+    block = randomise(plan.module)[0]
+    assert block.attention.relative_position_bias_table.shape[0] == (2 * window - 1) ** 2
+    shift = window // 2 if layer and min(size) > window else 0
+    maps = torch.randn(1, 8, *size, dtype=torch.float64)
+    close(block(maps), as_released(block, maps, window, shift))
+
+
+def test_a_released_swin_model_is_saved_with_its_windows(tmp_path):
+    config = {"in_shape": [2, 1, 28, 56], "hid_S": 4, "hid_T": 16, "N_S": 4, "N_T": 3, "model_type": "swin"}
+    config |= {"spatio_kernel_enc": 3, "spatio_kernel_dec": 5, "mlp_ratio": 2.0}
+    plan = KINDS["simvp/model"](config)
+    randomise(plan.module)
+    official = released(plan)
+    model = from_official("simvp/model", config, official).eval()
+    assert official["hid.enc.1.block.attn.relative_position_bias_table"].shape[0] == 13**2
+    assert {"window_size": 7, "kernel_size": 3, "decoder_kernel_size": 5}.items() <= model.config.items()
+    assert not any(block.shift for block in model.translator.blocks)  # a window covers the map's height
+    model.save_pretrained(tmp_path)
+    past = torch.rand(1, 2, 1, 28, 56)
+    assert torch.equal(type(model).from_pretrained(tmp_path)(past, 2), model.float()(past, 2))
+
+
+SCANS = [{}, {"d_conv": 5, "expand": 1}, {"expand": 1.5, "dt_rank": 3, "d_state": 3}, {"d_conv": 1, "dt_rank": "auto"}]
+BLOCKS = {
+    "vmrnn/ss2d": ({"d_model": 6}, SS2D),
+    "vmrnn/vssblock": ({"hidden_dim": 6}, VSS),
+    "vmrnn/vsb": ({"hidden_dim": 6}, VSS),
+    "vmrnn/cell": ({"hidden_dim": 6, "depth": 2}, lambda channels, **options: VMRNN(channels, depth=2, **options)),
+}
+
+
+def ours_of(options):
+    names = {"d_conv": "kernel_size", "d_state": "state_dim"}
+    return {names.get(name, name): value for name, value in options.items()}
+
+
+@pytest.mark.parametrize("options", SCANS, ids=str)
+@pytest.mark.parametrize("kind", BLOCKS)
+def test_scans_of_any_sizes(kind, options):
+    torch.manual_seed(0)
+    config, build = BLOCKS[kind]
+    made = randomise(build(6, **ours_of(options)))
+    plan = KINDS[kind](config | options)
+    official = {plan.names[name]: value for name, value in weights(made).items()}
+    maps = torch.rand(1, 6, 3, 4, dtype=torch.float64)
+    close(from_official(kind, config | options, official)(maps), made(maps))
+
+
+@pytest.mark.parametrize("options", SCANS, ids=str)
+@pytest.mark.parametrize("name", ["vmrnn_b", "vmrnn_d"])
+def test_scans_of_any_sizes_in_models(name, options):
+    torch.manual_seed(0)
+    settings = {"in_shape": [2, 1, 8, 8], "patch_size": 2, "embed_dim": 4, "depths": 1}
+    config = {"configs": settings, "kwargs": options, "depths_downsample": [1, 2], "depths_upsample": [2, 1]}
+    depths = {"depth": 1} if name == "vmrnn_b" else {"depths_down": [1, 2], "depths_up": [1, 2]}
+    made = randomise(create_model(name, 1, (8, 8), channels=4, patch_size=2, **depths, **ours_of(options))).eval()
+    kind = name.replace("_", "/model_")
+    plan = KINDS[kind](config)
+    official = {plan.names[name]: value for name, value in weights(made).items()}
+    model, past = from_official(kind, config, official).eval(), torch.rand(1, 2, 1, 8, 8, dtype=torch.float64)
+    close(model(past, 2), made(past, 2))
+
+
+def test_windows_of_swin_lstm_larger_than_the_map():
+    """The released ones shrink to the map, and with them their tables."""
+    torch.manual_seed(0)
+    settings = {"in_shape": [2, 1, 8, 8], "patch_size": 2, "embed_dim": 4, "window_size": 4}
+    config = {"configs": settings, "num_heads": [2, 2], "depths_downsample": [1, 2], "depths_upsample": [2, 1]}
+    plan = KINDS["swinlstm/model_d"](config)
+    randomise(plan.module)
+    official = released(plan)
+    small = [
+        f"{way}.layers.1.STBs.{block}."
+        for way, blocks in (("Downsample", 2), ("Upsample", 1))
+        for block in range(blocks)
+    ]
+    table = "attn.relative_position_bias_table"
+    for prefix in small:
+        official[prefix + table] = torch.randn(9, 2, dtype=torch.float64)
+    model = from_official("swinlstm/model_d", config, official).eval()
+    cell = model.stack.layers[2].stages[0]
+    alone = SwinLSTM(8, depth=2, num_heads=2, window_size=2).double()
+    alone.load_state_dict(
+        {
+            name: official[small[int(name.split(".")[1])] + table] if table[5:] in name else value
+            for name, value in cell.state_dict().items()
+        }
+    )
+    maps = torch.rand(1, 8, 2, 2, dtype=torch.float64)
+    close(cell(maps)[0], alone(maps)[0])
+    del official[small[0] + table]
+    with pytest.raises(
+        ValueError, match=r"state_dict must hold Downsample\.layers\.1\.STBs\.0\.attn\.relative_position"
+    ):
+        from_official("swinlstm/model_d", config, official)
