@@ -126,7 +126,17 @@ def as_released(block, maps, window, shift):
 @pytest.mark.parametrize("layer", [0, 1])
 @pytest.mark.parametrize(
     ("size", "window"),
-    [((8, 8), 4), ((4, 8), 4), ((7, 14), 7), ((14, 7), 7), ((14, 21), 7), ((6, 3), 3), ((80, 10), 5), ((160, 16), 8)],
+    [
+        ((8, 8), 4),
+        ((4, 8), 4),
+        ((7, 14), 7),
+        ((14, 7), 7),
+        ((14, 21), 7),
+        ((6, 3), 3),
+        ((8, 28), 4),
+        ((80, 10), 5),
+        ((160, 16), 8),
+    ],
 )
 def test_windows_of_the_released_swin_translator(size, window, layer):
     """By a rule on the height, and shifted in odd layers unless a window covers a side of the map."""

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from stblocks import Forecaster, create_model, list_models, register_model, register_variant
-from stblocks.cli import SETTINGS, Setting
+from stblocks.cli import SETTINGS, Setting, model_info
 from stblocks.core import model_entry, registry
 from stblocks.interop import from_official
 
@@ -48,10 +48,10 @@ ALSO_SMALL = {"depth": 2, "depths_down": [1, 1], "depths_up": [1, 1], "state_dim
 ALSO_SMALL |= {"in_frames": 2, "out_frames": 2, "encoder_layers": 2, "translator_channels": 8, "groups": 2}
 
 
-def small_options(name):
-    """Options that make a model small, those of them that it has."""
+def small_options(name, **more):
+    """Options that make a model small, and others, those of them that it has."""
     known = inspect.signature(model_entry(name).build).parameters
-    return {option: value for option, value in (SMALL | ALSO_SMALL).items() if option in known}
+    return {option: value for option, value in (SMALL | ALSO_SMALL | more).items() if option in known}
 
 
 def count(model):
@@ -84,10 +84,10 @@ def test_every_option_changes_something(name):
         "forget_bias": 0.25, "norm": "layer", "checkpointing": True, "attention_channels": 3, "warp_kernel_size": 5,
         "focus": "pooled", "time_decay": "batch", "growth": "head", "peephole": "channel", "iterations": 2,
         "scales": [2], "base": "predrnnpp", "plugs": ["se"], "depth": 3, "depths_down": [2, 1], "depths_up": [1, 2],
-        "state_dim": 3, "expand": 1, "directions": ["rows"], "drop_path": 0.9, "window_size": 2, "mlp_ratio": 2.0,
+        "state_dim": 3, "expand": 1, "directions": ["rows"], "drop_path": 0.9, "mlp_ratio": 2.0,
         "in_frames": 3, "out_frames": 1, "out_channels": 2, "encoder_layers": 3, "shortcut": 3, "translator": "van",
         "translator_channels": 12, "drop": 0.5, "gate": "gfm", "translator_kernel_sizes": [3, 5], "groups": 4,
-        "cell": "convlstm", "cell_kernel_size": 3,
+        "cell": "convlstm", "cell_kernel_size": 3, "decoder_kernel_size": 5, "window_size": 2, "dt_rank": 2,
     }  # fmt: skip
     base = create_model(name, **small)
     others["norm"] = "group" if base.config.get("norm") else "layer"
@@ -100,13 +100,15 @@ def test_every_option_changes_something(name):
             torch.nn.init.normal_(parameter, std=0.3)
         shapes = [tuple(p.shape) for p in model.parameters()]
         past = torch.rand(2, getattr(model, "in_frames", 2), model.in_channels, 8, 8)
-        frames = model(past, getattr(model, "out_frames", 2)) if model.image_size in (None, (8, 8)) else None
+        horizon = getattr(model, "out_frames", 2 if model.out_channels == model.in_channels else 1)
+        frames = model(past, horizon) if model.image_size in (None, (8, 8)) else None
         recomputes = any(getattr(module, "checkpointing", False) for module in model.modules())
         return shapes, None if frames is None else frames.sum().item(), recomputes, model.image_size
 
     only_reported = set() if "norm" in base.config else {"image_size"}
     for option in base.config.keys() - {"model"} - only_reported:
         own = small | ({"plugs": ["se"]} if option == "scales" and name == "hybrid" else {})
+        own |= {"translator": "swin"} if option == "window_size" and "translator" in base.config else {}
         changed = own | {option: others[option]} | ({"norm": "layer"} if option == "image_size" else {})
         if option == "focus" and base.config["simple_focus"]:
             with pytest.raises(ValueError, match="focus"):
@@ -134,6 +136,91 @@ def test_misspelt_and_unknown_names():
     ):
         with pytest.raises(ValueError, match=option):
             create_model("predrnn", **{option: value})
+
+
+#: Models whose layers may be of different widths, and options that make them so.
+UNEVEN = [
+    ("convlstm", {}),
+    ("convlstm", {"norm": "layer"}),
+    ("sa_convlstm", {"attention_channels": 3}),
+    ("cms_lstm", {"scales": [1, 2], "norm": "group"}),
+    ("hybrid", {"base": "convlstm", "plugs": ["ce", "se", "gfm", "mgm"], "scales": [1, 2]}),
+    ("hybrid", {"base": "sa_convlstm", "plugs": ["simple_gfm", "motion_gru"]}),
+    ("hybrid", {"base": "cms_lstm", "plugs": ["gfm"], "scales": [1, 2]}),
+]
+
+
+@pytest.mark.parametrize(("name", "options"), UNEVEN, ids=str)
+def test_layers_of_different_widths(name, options, tmp_path):
+    small = {"image_size": (8, 10), "num_layers": 3, "patch_size": 2, "kernel_size": 3, **options}
+    model = create_model(name, channels=(6, 4, 8), **small)
+    assert [layer.out_channels for layer in model.stack.layers] == [6, 4, 8]
+    past = torch.rand(2, 3, 1, 8, 10)
+    model.rollout(past, 2).frames.square().sum().backward()
+    assert [key for key, p in model.named_parameters() if p.grad is None] == []
+    model.eval().save_pretrained(tmp_path)
+    other = Forecaster.from_pretrained(tmp_path)
+    assert other.config["channels"] == [6, 4, 8]
+    assert torch.equal(other(past, 2), model(past, 2))
+    assert "channels=[6, 4, 8]" in model_info(name, in_frames=2, horizon=1, channels=[6, 4, 8], **small)
+
+
+def test_one_width_for_each_layer_is_one_width():
+    each, one = (torch.manual_seed(0) and create_model("predrnn", **SMALL | {"channels": c}) for c in ([4, 4], 4))
+    past = torch.rand(1, 2, 1, 8, 8)
+    assert torch.equal(each(past, 2), one(past, 2))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "what"),
+    [
+        *((name, {}, "m") for name in ("predrnn", "predrnnv2", "predrnnpp", "mim")),
+        *((name, {}, "z") for name in ("motionrnn", "gmg_l", "gmg_m", "gmg_s")),
+        ("hybrid", {"base": "convlstm", "plugs": ["sam"]}, "m"),
+        ("hybrid", {"base": "convlstm", "plugs": ["highway"]}, "z"),
+        ("hybrid", {"base": "mim", "plugs": []}, "m"),
+    ],
+    ids=str,
+)
+def test_what_climbs_from_layer_to_layer_has_one_width(name, options, what):
+    message = rf"^{what} \(.*\) climbs from layer to layer, but has 4 channels .* and 6 .* one width, as in channels=4"
+    with pytest.raises(ValueError, match=message):
+        create_model(name, **SMALL | {"channels": [4, 6]}, **options)
+
+
+@pytest.mark.parametrize(
+    ("channels", "message"),
+    [
+        ([4, 4, 4], r"channels must be one width, or one for each of num_layers=2 layers, got \[4, 4, 4\]"),
+        ([], "channels must be one width, or one for each of num_layers=2"),
+        ([4, 0], r"channels\[1\] must be an integer >= 1, got 0"),
+        ([4, 2.5], r"channels\[1\] must be an integer >= 1, got 2.5"),
+        ("44", "channels must be an integer >= 1, got '44'"),
+        (4.0, r"channels must be an integer >= 1, got 4\.0"),
+    ],
+)
+def test_widths_that_cannot_be(channels, message):
+    with pytest.raises(ValueError, match=message):
+        create_model("convlstm", **SMALL | {"channels": channels})
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in list_models() if "out_channels" in small_options(name, out_channels=1)]
+)
+def test_forecasts_of_other_channels(name, tmp_path):
+    options = small_options(name, out_channels=1) | {"in_channels": 2, "image_size": (16, 16)}
+    model = create_model(name, **options).eval()
+    past = torch.rand(1, getattr(model, "in_frames", 3), 2, 16, 16)
+    assert model(past, 1).shape == (1, 1, 1, 16, 16)
+    with pytest.raises(ValueError, match=r"forecasts have 1 channels but inputs 2.* set model\.feedback"):
+        model(past, 3)
+    model.save_pretrained(tmp_path)
+    other = Forecaster.from_pretrained(tmp_path)
+    for each in (model, other):
+        each.feedback = lambda frames: frames.repeat_interleave(2, dim=-3)
+    assert torch.equal(other(past, 3), model(past, 3))
+    with pytest.raises(ValueError, match="out_channels must be an integer >= 1, got 0"):
+        create_model(name, **options | {"out_channels": 0})
 
 
 def test_listing():
