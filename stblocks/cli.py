@@ -110,7 +110,8 @@ def model_info(
 ) -> str:
     """Parameters, multiply-adds and shapes of a model, beside the published figures if these are for the same options.
 
-    What is left out is as in the setting of the published figures; of models with a fixed number of frames, as many.
+    What is left out is as in the setting of the published figures; of models with a fixed number of frames, as many;
+    of recurrent ones with other channels out than in, one frame to forecast.
 
     Args:
         name: One of `list_models()`.
@@ -135,8 +136,8 @@ def model_info(
         if in_frames is None:
             in_frames = getattr(model, "in_frames", setting.in_frames)
         past = torch.empty(batch, in_frames, channels, height, width)
-    if horizon is None:
-        horizon = getattr(model, "out_frames", setting.horizon)
+    if horizon is None:  # without a feedback, a recurrent model with other channels out than in forecasts one frame
+        horizon = getattr(model, "out_frames", setting.horizon if model.out_channels == channels else 1)
     work = count_multiply_adds(model, past, horizon)
     parts = [(part, count) for part, child in model.named_children() if (count := _parameters(child))]
     rows = [

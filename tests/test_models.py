@@ -219,6 +219,8 @@ def test_forecasts_of_other_channels(name, tmp_path):
     for each in (model, other):
         each.feedback = lambda frames: frames.repeat_interleave(2, dim=-3)
     assert torch.equal(other(past, 3), model(past, 3))
+    frames = getattr(model, "out_frames", 1)
+    assert f"output     1 x {frames} x 1 x 16 x 16" in model_info(name, **options)
     with pytest.raises(ValueError, match="out_channels must be an integer >= 1, got 0"):
         create_model(name, **options | {"out_channels": 0})
 
