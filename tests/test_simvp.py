@@ -318,6 +318,8 @@ def test_tau_squeezes_as_released(channels, squeezed):
         ("simvpv2_s", {"shortcut": 2}, "shortcut must be an odd integer, .* got 2"),
         ("simvp", {"shortcut": 0}, "shortcut must be an odd integer, .* got 0"),
         ("simvpv2_s", {"kernel_size": 4}, "kernel_size must be an odd integer"),
+        ("simvp", {"decoder_kernel_size": 4}, "decoder_kernel_size must be an odd integer, .* got 4"),
+        ("simvp_recurrent", {"decoder_kernel_size": 0}, "decoder_kernel_size must be an odd integer, .* got 0"),
         ("simvpv2_s", {"image_size": 8}, r"image_size must be \(H, W\), got 8"),
         *(
             (name, {option: 0}, f"{option} must be an integer >= 1, got 0")

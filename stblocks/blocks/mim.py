@@ -102,8 +102,8 @@ class MIMN(Block):
     ) -> None:
         if not first and in_channels != channels:
             raise ValueError(
-                f"in_channels must be channels={channels} if not first, since diff climbs through layers of one width, "
-                f"got {in_channels}."
+                f"in_channels must be channels={channels} if not first, got {in_channels}: diff climbs through layers "
+                f"of one width."
             )
         if not first:
             self.reads, self.writes, self.owns = (DIFF, N, K, STARTED), (DIFF, N, K, STARTED), (N, K, STARTED)
