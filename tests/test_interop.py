@@ -233,6 +233,9 @@ def test_windows_of_swin_lstm_larger_than_the_map():
     )
     maps = torch.rand(1, 8, 2, 2, dtype=torch.float64)
     close(cell(maps)[0], alone(maps)[0])
+    official[small[0] + table] = torch.zeros(81, 2, dtype=torch.float64)
+    with pytest.raises(ValueError, match=r"relative_position_bias_table is \(81, 2\), not \(49, 2\)"):
+        from_official("swinlstm/model_d", config, official)
     del official[small[0] + table]
     with pytest.raises(
         ValueError, match=r"state_dict must hold Downsample\.layers\.1\.STBs\.0\.attn\.relative_position"

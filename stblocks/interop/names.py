@@ -157,8 +157,10 @@ class Plan:
 
 
 def _surrounded(table: Tensor, rows: int) -> Tensor:
-    """A table of relative positions, with zeros for the offsets of a larger window that it lacks."""
+    """A table of relative positions with zeros for the offsets of a larger window; one that does not fit, as it is."""
     side, whole = math.isqrt(len(table)), math.isqrt(rows)
+    if side**2 != len(table) or side > whole:
+        return table
     square = table.unflatten(0, (side, side))
     return functional.pad(square, [0, 0, *[(whole - side) // 2] * 4]).flatten(0, 1)
 
