@@ -94,7 +94,7 @@ class DirectForecaster(Forecaster):
         features = self.translator(features.unflatten(0, (batch, -1)).flatten(1, 2))
         features = features.unflatten(1, (self.out_frames, -1)).flatten(0, 1)
         if self.in_frames != self.out_frames:
-            skip = skip.unflatten(0, (batch, -1))[:, self._skipped()].flatten(0, 1)
+            skip = self._skips(skip.unflatten(0, (batch, -1))).flatten(0, 1)
         forecast = self.decoder(features, skip)[..., :height, :width].unflatten(0, (batch, -1))
         if self.shortcut is None:
             return forecast
@@ -115,10 +115,11 @@ class DirectForecaster(Forecaster):
                 f"{tuple(past.shape[-2:])}; resize the frames, or build the model with fewer strides."
             )
 
-    def _skipped(self) -> list[int]:
-        """The past frame whose skip each forecast gets."""
-        first = max(self.in_frames - self.out_frames, 0)
-        return [min(first + k, self.in_frames - 1) for k in range(self.out_frames)]
+    def _skips(self, skip: Tensor) -> Tensor:
+        """`(B, in_frames, ...)` to `(B, out_frames, ...)`: to each forecast the skip that it gets."""
+        skip = skip[:, max(self.in_frames - self.out_frames, 0) :]
+        beyond = self.out_frames - skip.shape[1]
+        return torch.cat([skip, skip[:, -1:].expand(-1, beyond, *skip.shape[2:])], dim=1) if beyond else skip
 
     def _feed_back(self, forecast: Tensor, past: Tensor) -> Tensor:
         frames = forecast if self.feedback is None else self.feedback(forecast)

@@ -171,7 +171,10 @@ class RecurrentForecaster(Forecaster):
             horizon: Frames to forecast beyond `past`.
             future: True frames after `past`, `(B, >= horizon - 1, C, H, W)`; needed only if the mask feeds some.
             teacher_mask: `(B, T + horizon - 1)` booleans: is step t fed the true frame t, or the forecast of it?
-                Step 0 must be. By default true frames up to T, then forecasts.
+                Step 0 must be. By default true frames up to T, then forecasts. A mask on the CPU is read once and
+                checked. On any other device it is followed without being read, so that nothing waits for the device
+                and the rollout can be a CUDA graph: step 0 is fed the true frame whatever the mask says, and `future`
+                must hold all horizon - 1 frames.
 
         Raises:
             ValueError: If an argument is not as said here, or forecasts have other channels than frames and there is
@@ -210,7 +213,7 @@ class RecurrentForecaster(Forecaster):
 
     @staticmethod
     def _plan(past: Tensor, horizon: int, future: Tensor | None, mask: Tensor | None) -> tuple[list[bool], list[bool]]:
-        """Is every sample, is some sample fed the true frame at step t? Read from the mask once, not at every step."""
+        """Is every sample, may some sample be fed the true frame at step t? A mask on the CPU is read, once."""
         batch, length = past.shape[:2]
         steps = length + horizon - 1
         if future is not None and (future.ndim != 5 or future.shape[0] != batch or future.shape[2:] != past.shape[2:]):
@@ -225,10 +228,18 @@ class RecurrentForecaster(Forecaster):
                 f"teacher_mask must be booleans of shape (B, T + horizon - 1) = {(batch, steps)}, "
                 f"got {mask.dtype} {tuple(mask.shape)}."
             )
+        given = length + (0 if future is None else future.shape[1])
+        if mask.device.type != "cpu":
+            if given < steps:
+                raise ValueError(
+                    f"teacher_mask on {mask.device} is not read, so that future must hold all horizon - 1 = "
+                    f"{horizon - 1} frames that it might feed, got {given - length}; pass a longer future, or the mask "
+                    f"on the CPU."
+                )
+            return [t == 0 for t in range(steps)], [True] * steps
         every, some = mask.all(dim=0).tolist(), mask.any(dim=0).tolist()
         if not every[0]:
             raise ValueError("teacher_mask must be True at step 0: there is no forecast to feed yet.")
-        given = length + (0 if future is None else future.shape[1])
         if any(some[given:]):
             raise ValueError(
                 f"teacher_mask feeds true frame {given + some[given:].index(True)}, but past and future hold {given}; "

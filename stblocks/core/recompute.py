@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
+import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
@@ -17,7 +18,15 @@ def recomputed(function: Callable[..., Any], *args: Any, module: nn.Module) -> A
         args: Its arguments.
         module: What it runs, whose batch norms are to see the batch once.
     """
-    return checkpoint(function, *args, use_reentrant=False, context_fn=lambda: (nullcontext(), StatisticsKept(module)))
+    # Generators cannot be asked where they stand while a CUDA graph is recorded, whose random numbers are its own.
+    recording = torch.cuda.is_available() and torch.cuda.is_current_stream_capturing()
+    return checkpoint(
+        function,
+        *args,
+        use_reentrant=False,
+        preserve_rng_state=not recording,
+        context_fn=lambda: (nullcontext(), StatisticsKept(module)),
+    )
 
 
 class StatisticsKept:
