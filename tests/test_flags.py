@@ -44,6 +44,7 @@ OTHERS = {
     "ema_decay": (0.9, "0.9"),
     "precision": ("bf16", "bf16"),
     "augment": (True, None),
+    "graph": (False, "false"),
     "seed": (7, "7"),
     "num_workers": (2, "2"),
     "thresholds": ((20.0, 30.5), "20 30.5"),

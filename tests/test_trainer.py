@@ -35,7 +35,7 @@ CHANGES = {
     "keep_best": (2, "files"),
 }
 #: Settings with a test of their own, below.
-ALONE = {"num_workers", "checkpoint_every", "patience"}
+ALONE = {"num_workers", "checkpoint_every", "patience", "graph"}
 
 
 def traces(out, **settings):

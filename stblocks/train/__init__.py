@@ -4,6 +4,7 @@ from .checkpoint import load_checkpoint, save_checkpoint
 from .config import TrainConfig
 from .evaluate import evaluate
 from .flags import Command, read_flags, run_recipe
+from .graph import graphed
 from .leaderboard import Entry, Leaderboard, cost
 from .objective import Objective
 from .report import report
@@ -36,6 +37,7 @@ __all__ = [
     "cost",
     "evaluate",
     "fit",
+    "graphed",
     "learning_rate",
     "load_checkpoint",
     "persistence",

@@ -7,6 +7,7 @@ from torch import nn
 
 from ..core import DirectForecaster
 from .config import TrainConfig
+from .graph import obstacle
 from .metrics import SSIM_WINDOW
 
 
@@ -23,6 +24,8 @@ def check_run(
         problems += batch_problems(config, len(train_data), processes)
         if config.precision == "fp16" and device.type == "cpu":
             problems.append("precision='fp16' needs a GPU, got a CPU; take 'bf16' or 'no'")
+        if config.graph is True and (reason := obstacle(device, processes)):
+            problems.append(f"graph=True {reason}; take 'auto' or False")
     if not callable(getattr(model, "rollout", None)):
         problems.append(f"model must have a method rollout(past, horizon, ...), got {type(model).__name__}")
     if isinstance(model, DirectForecaster) and config.sampling != "none":

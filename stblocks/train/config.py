@@ -33,6 +33,8 @@ class TrainConfig:
         ema_decay: Judge and keep an average of the weights over the steps, which keeps this share of itself at each;
             `None` for no average.
         precision: Of the forward pass; weights are float32.
+        graph: Run forward, loss and backward as one CUDA graph, which is recorded at the first step. "auto" does where
+            it can, and says so in one sentence where it cannot on a GPU.
         augment: Flip and transpose whole sequences at random.
         seed: Of the order and the augmentation of the data, of sampling and of dropout.
         num_workers: Processes that load data; 0 loads in the training process.
@@ -57,6 +59,7 @@ class TrainConfig:
     grad_clip: float | None = 1.0
     ema_decay: float | None = None
     precision: Literal["no", "bf16", "fp16"] = "no"
+    graph: Literal["auto", True, False] = "auto"
     augment: bool = False
     seed: int = 0
     num_workers: int = 0
@@ -107,6 +110,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("warmup", "ema_decay"), ("in [0, 1)", lambda value: _is_number(value) and 0 <= value < 1)),
     **{name: _choice(name) for name in ("schedule", "sampling", "precision")},
     "augment": ("True or False", lambda value: type(value) is bool),
+    "graph": ("'auto', True or False", lambda value: type(value) is bool or (type(value) is str and value == "auto")),
     "thresholds": ("a tuple of numbers", lambda value: type(value) is tuple and all(map(_is_number, value))),
     "metrics": (
         f"a tuple of names among {', '.join(KNOWN)}",

@@ -1,21 +1,25 @@
 """Scoring a model beside persistence."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import Literal
 
 import torch
 from accelerate import PartialState
 from accelerate.utils import reduce
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from ..data import Sequence as Sample
+from .graph import Graphed, obstacle
 from .scores import DEFAULT_METRICS, Scores, persistence
 from .signals import leave_signals_to_the_parent
 from .table import Table
 
 Tables = dict[str, Table]
+#: Full batches from which on `graph="auto"` records: that takes as long as some forecasts.
+WORTH_A_GRAPH = 16
 
 
 @torch.no_grad()
@@ -27,6 +31,7 @@ def evaluate(
     metrics: Sequence[str] = DEFAULT_METRICS,
     batch_size: int = 16,
     num_workers: int = 0,
+    graph: Literal["auto", True, False] = "auto",
 ) -> Tables:
     """Score forecasts of a whole data set, and those of persistence beside them.
 
@@ -39,23 +44,31 @@ def evaluate(
         metrics: Names of the other scores.
         batch_size: Sequences at a time; it changes memory and speed, not the scores.
         num_workers: Processes that load data; 0 loads in this one.
+        graph: Forecast by one CUDA graph, but for a last batch that is smaller. "auto" does on a GPU where there are
+            batches enough to make up for its recording, and says so in one sentence where it fails.
 
     Returns:
         The tables `"model"` and `"persistence"`.
 
     Raises:
-        ValueError: If a forecast is not finite.
+        ValueError: If a forecast is not finite, or `graph=True` and the model is not on a CUDA device.
     """
     process = PartialState()
     share = Subset(data, range(process.process_index, len(data), process.num_processes))  # type: ignore[arg-type]
     empty = partial(Scores, thresholds, getattr(data, "scaler", None), metrics)
     scores = {"model": empty(), "persistence": empty()}
     device = next((parameter.device for parameter in model.parameters()), process.device)
+    reason = obstacle(device)
+    if graph is True and reason:
+        raise ValueError(f"graph=True {reason}; take 'auto' or False.")
+    forecast: Callable[..., Tensor] = model
+    if graph is True or (graph == "auto" and not reason and len(share) >= WORTH_A_GRAPH * batch_size):
+        forecast = Graphed(model, model, fall_back=graph == "auto")
     loader = DataLoader(share, batch_size, num_workers=num_workers, worker_init_fn=leave_signals_to_the_parent)
     with evaluating(model):
         for past, future in loader:
             past, future = past.to(device), future.to(device)
-            scores["model"].update(model(past, future.shape[1]), future)
+            scores["model"].update(forecast(past, future.shape[1]), future)
             scores["persistence"].update(persistence(past, *future.shape[1:3]), future)
     return {name: add_processes(part, empty()).compute(name) for name, part in scores.items()}
 

@@ -116,7 +116,8 @@ def _reader(hint: Any) -> dict[str, Any]:
     if hint is bool:
         return {"action": argparse.BooleanOptionalAction}
     if get_origin(hint) is Literal:
-        return {"type": str, "choices": get_args(hint)}
+        options = {str(option).lower(): option for option in get_args(hint)}
+        return {"type": lambda text: options.get(text.lower(), text), "choices": get_args(hint)}
     if get_origin(hint) is tuple:
         return {"type": get_args(hint)[0], "nargs": "*"}
     return {"type": hint}

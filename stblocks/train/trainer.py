@@ -27,8 +27,8 @@ from .training import Training
 
 #: What a run's directory holds, beside `metrics.jsonl` and the folder `best`.
 CHECKPOINT, CONFIG = "checkpoint.pt", "config.json"
-#: Settings that may differ when a run is resumed, since they change no number.
-FREE = ("num_workers", "checkpoint_every")
+#: Settings that may differ when a run is resumed, since they change no number; a graph may, by rounding.
+FREE = ("num_workers", "checkpoint_every", "graph")
 #: The validation score that decides which weights are best.
 MONITOR = "mse@pixel"
 
@@ -136,6 +136,7 @@ def _validate(training: Training, data: Dataset[Sequence]) -> Tables:
         metrics=tuple(dict.fromkeys((MONITOR, *config.metrics))),
         batch_size=batch_size,
         num_workers=config.num_workers,
+        graph=config.graph and "auto",  # whether it pays is another question here
     )
 
 

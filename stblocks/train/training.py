@@ -1,13 +1,14 @@
 """The moving parts of a run, and one step of it."""
 
+import logging
 import math
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 from accelerate.state import AcceleratorState
-from accelerate.utils import gather_object
+from accelerate.utils import AutocastKwargs, gather_object
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
@@ -16,6 +17,7 @@ from ..core.pretrained import load_weights, weights
 from ..data import Sequence
 from .checkpoint import State
 from .config import TrainConfig
+from .graph import Graphed, obstacle
 from .losses import Losses
 from .nan_guard import first_non_finite
 from .order import DataOrder, Drawn, Share
@@ -40,7 +42,14 @@ class Training:
         self, model: nn.Module, data: Dataset[Sequence], config: TrainConfig, objective: Callable[..., nn.Module]
     ) -> None:
         AcceleratorState._reset_state()  # an earlier run of this process may have had another precision
-        self.accelerator = Accelerator(mixed_precision=config.precision)
+        process = PartialState()
+        reason = obstacle(process.device, process.num_processes)
+        self.graph = config.graph is not False and reason is None
+        if config.graph is not False and reason and process.device.type == "cuda" and process.is_main_process:
+            logging.getLogger("stblocks").warning("Not run as a CUDA graph, which %s.", reason)
+        # What autocast remembers of a weight must not outlive the recording of a graph.
+        handlers = [AutocastKwargs(cache_enabled=False)] if self.graph else []
+        self.accelerator = Accelerator(mixed_precision=config.precision, kwargs_handlers=handlers)
         self.model, self.data, self.config, self.step = model, data, config, 0
         self.order = DataOrder(len(data), config.batch_size, config.seed)  # type: ignore[arg-type]
         self.total_steps = config.epochs * self.order.steps_per_epoch
@@ -49,6 +58,9 @@ class Training:
         optimizer = torch.optim.AdamW(losses.parameters(), lr=config.lr, weight_decay=config.weight_decay)
         self.schedule = learning_rate(config.schedule, optimizer, self.total_steps, warmup=config.warmup)
         self.losses, self.optimizer = self.accelerator.prepare(losses, optimizer)
+        self.compute: Callable[..., dict[str, Tensor]] = self._compute
+        if self.graph:
+            self.compute = Graphed(self._compute, self.losses, fall_back=config.graph == "auto")
         self.ema: AveragedModel | None = None
         if config.ema_decay is not None:
             self.ema = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay))
@@ -121,14 +133,7 @@ class Training:
         masks = self._teacher_masks(batch)
         self._seed()
         self.losses.train()
-        self.optimizer.zero_grad()
-        totals: dict[str, Tensor] = {}
-        for part, (sample, mask) in enumerate(zip(batch, masks, strict=True), start=1):
-            with nullcontext() if part == len(batch) else self.accelerator.no_sync(self.losses):
-                losses = self.losses(*sample, mask)
-                self.accelerator.backward(losses["loss"] / len(batch))
-            for name, value in losses.items():
-                totals[name] = totals.get(name, 0) + value.detach() / len(batch)
+        totals = self.compute(batch, masks)
         told = torch.tensor(float(stop), device=self.accelerator.device)
         *means, told = self.accelerator.reduce(torch.stack([*totals.values(), told]), "mean").tolist()
         largest = math.inf if self.config.grad_clip is None else self.config.grad_clip
@@ -145,6 +150,18 @@ class Training:
         self.step += 1
         return record, told > 0
 
+    def _compute(self, batch: list[Sequence], masks: list[Tensor | None]) -> dict[str, Tensor]:
+        """Losses, averaged over the parts, and their gradient; one graph, where there is one."""
+        self.optimizer.zero_grad(set_to_none=not self.graph)  # a graph adds to gradients that stay
+        totals: dict[str, Tensor] = {}
+        for part, (sample, mask) in enumerate(zip(batch, masks, strict=True), start=1):
+            with nullcontext() if part == len(batch) else self.accelerator.no_sync(self.losses):
+                losses = self.losses(*sample, mask)
+                self.accelerator.backward(losses["loss"] / len(batch))
+            for name, value in losses.items():
+                totals[name] = totals.get(name, 0) + value.detach() / len(batch)
+        return totals
+
     def _share(self) -> Share:
         process = self.accelerator
         steps = range(self.step, self.total_steps)
@@ -160,7 +177,9 @@ class Training:
         draw = sampling(self.config.sampling, self.total_steps)
         generator = torch.Generator().manual_seed(derive_seed(self.config.seed, "sampling", self.step))
         lengths = batch[0].past.shape[1], batch[0].future.shape[1]
-        mask = draw(self.step, self.config.batch_size, *lengths, generator).to(self.accelerator.device)
+        mask = draw(self.step, self.config.batch_size, *lengths, generator)
+        if self.graph:
+            mask = mask.to(self.accelerator.device)  # where the graph follows it; on the CPU the model plans with it
         return [mask[part] for part in self._share().slices()]
 
     def _explain(self, batch: list[Sequence], masks: list[Tensor | None], record: dict[str, float]) -> str:
