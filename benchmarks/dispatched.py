@@ -37,7 +37,7 @@ class Dispatched(TorchDispatchMode):
         tensors = [leaf for leaf in tree_leaves((args, kwargs, out)) if isinstance(leaf, Tensor)]
         if any(tensor.device.type == "cpu" for tensor in tensors):
             self.waits[f"{name} of tensors on the CPU"] += 1
-        if not _is_free(func, name):
+        if not _is_free(func, name) and any(isinstance(leaf, Tensor) for leaf in tree_leaves(out)):
             self.counts[name] += 1
         return out
 

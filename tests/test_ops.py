@@ -5,8 +5,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.dispatched import dispatched
 from stblocks.ops.attention import attend
 from stblocks.ops.deformable import deformable_conv2d
+from stblocks.ops.map_norm import by_groups, by_rows, map_norm
 
 sides = st.integers(1, 6)
 
@@ -95,3 +97,34 @@ def test_attention_keeps_no_matrix_of_scores():
     with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.numel()) or t, lambda t: t):
         attend(query, [query], [query])
     assert max(kept) <= 4 * 576
+
+
+@given(size=st.tuples(sides, sides, sides, sides), channels_last=st.booleans(), seed=st.integers(0, 2**16))
+def test_norms_of_maps_are_layer_norm(size, channels_last, seed):
+    generator = torch.Generator().manual_seed(seed)
+    maps, weight, bias, up = (
+        torch.randn(shape, generator=generator, dtype=torch.float64) for shape in (size, size[1:], size[1:], size)
+    )
+    maps = 3 + 5 * (maps.contiguous(memory_format=torch.channels_last) if channels_last else maps)
+    inputs = [value.requires_grad_() for value in (maps, weight, bias)]
+
+    def plain(maps, weight, bias, eps):
+        mean, variance = maps.mean((1, 2, 3), keepdim=True), maps.var((1, 2, 3), correction=0, keepdim=True)
+        return (maps - mean) / (variance + eps).sqrt() * weight + bias
+
+    results = []
+    for form in (plain, by_rows, by_groups, map_norm):
+        made = form(*inputs, 1e-3)
+        results.append([made, *torch.autograd.grad((made * up).sum(), inputs)])
+    for each in results[1:]:
+        torch.testing.assert_close(each, results[0])
+
+
+def test_the_form_of_a_norm_goes_by_the_device():
+    maps, weight = torch.empty(2, 3, 4, 5, device="meta"), torch.empty(3, 4, 5, device="meta")
+    found = dispatched(lambda: map_norm(maps, weight, weight, 1e-5))
+    assert (found.counts["native_group_norm"], found.counts["native_layer_norm"]) == (1, 0)
+    with pytest.raises(
+        ValueError, match=r"maps must be of the shape of weight, \(B, 3, 4, 5\), got shape \(2, 3, 4, 4\)"
+    ):
+        map_norm(maps[..., :4], weight, weight, 1e-5)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
+from benchmarks.dispatched import dispatched
 from stblocks import GSTA, TAU, ConvUnit, Decoder, Encoder, Inception, InceptionUNet, LinearShortcut
 from stblocks.blocks.layers import Dilated
 
@@ -27,16 +28,25 @@ def test_a_dilated_convolution_is_that_of_torch(size, side, dilation, groups, bi
     ours = Dilated(4, 8, side, padding=side // 2, **options)
     theirs = nn.Conv2d(4, 8, side, padding=dilation * (side // 2), **options)
     theirs.load_state_dict(ours.state_dict())
+    ours = ours.to(memory_format=torch.channels_last) if channels_last else ours
     maps = torch.randn(2, 4, *size, dtype=torch.float64)
     maps = maps.contiguous(memory_format=torch.channels_last) if channels_last else maps
     weights = torch.randn(2, 8, *size, dtype=torch.float64)
     results = []
-    for layer in (ours, theirs):
-        own = maps.detach().requires_grad_()
-        made = layer(own)
-        (made * weights).sum().backward()
-        results.append([made, own.grad, *(parameter.grad for parameter in layer.parameters())])
-    torch.testing.assert_close(*results)
+    for layer, function in ((ours, ours), (ours, ours._by_dilation), (theirs, theirs)):
+        own, parameters = maps.detach().requires_grad_(), [*layer.parameters()]
+        made = function(own)
+        results.append([made, *torch.autograd.grad((made * weights).sum(), [own, *parameters])])
+    *both, expected = results
+    for each in both:
+        torch.testing.assert_close(each, expected)
+
+
+def test_a_dilated_convolution_is_cut_into_grids_on_a_cpu_alone():
+    layer, maps = Dilated(2, 2, 3, padding=1, dilation=3, groups=2), torch.empty(1, 2, 4, 5)
+    found = dispatched(lambda: layer.to("meta")(maps.to("meta")))
+    assert found.counts["convolution"] == 1
+    assert not found.counts["constant_pad_nd"]
 
 
 @pytest.mark.parametrize("dilation", [2, 3])

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..core.checks import check_odd, is_number
+from ..ops.map_norm import map_norm
 
 #: Channels to a normalisation module; `None` stands for no normalisation.
 Norm = Callable[[int], nn.Module]
@@ -30,8 +31,6 @@ def conv(
 class MapNorm(nn.LayerNorm):
     """Layer norm over channels and positions, with a weight for each; made for channels-last maps.
 
-    The mean over all three axes does not care for their order, so that such maps are normed as they lie.
-
     Args:
         channels: Of the maps.
         height: Of the maps.
@@ -45,8 +44,7 @@ class MapNorm(nn.LayerNorm):
 
     def forward(self, maps: Tensor) -> Tensor:
         """`(B, C, H, W)`, normed."""
-        weight, bias = self.weight.movedim(0, -1), self.bias.movedim(0, -1)
-        return functional.layer_norm(maps.movedim(1, -1), weight.shape, weight, bias, self.eps).movedim(-1, 1)
+        return map_norm(maps, self.weight, self.bias, self.eps)
 
 
 class Pointwise(nn.Conv2d):
@@ -68,13 +66,23 @@ def depthwise(channels: int, kernel_size: int, *, dilation: int = 1) -> nn.Conv2
 
 
 class Dilated(nn.Conv2d):
-    """A dilated convolution, as a dense one on each grid of every `dilation`-th row and column.
+    """A dilated convolution; on a CPU as a dense one on each grid of every `dilation`-th row and column.
 
-    The same sums, for which there are faster kernels. `padding` is that of the dense convolution.
+    The same sums, for which a CPU has faster kernels. `padding` is that of the dense convolution.
     """
 
     def forward(self, maps: Tensor) -> Tensor:
         """`(B, in_channels, H, W)` to `(B, out_channels, H, W)`."""
+        return self._by_dilation(maps) if maps.is_cuda else self._by_grids(maps)
+
+    def _by_dilation(self, maps: Tensor) -> Tensor:
+        # The kernels for dilated depth-wise convolutions are those for the plain layout, of maps and of weight.
+        plain, weight = maps.contiguous(), self.weight.flatten(1).unflatten(1, self.weight.shape[1:])
+        padding = [side * step for side, step in zip(self.padding, self.dilation, strict=True)]
+        maps = functional.conv2d(plain, weight, self.bias, 1, padding, self.dilation, self.groups)
+        return maps.contiguous(memory_format=torch.channels_last)
+
+    def _by_grids(self, maps: Tensor) -> Tensor:
         (height, width), (i, j) = maps.shape[2:], self.dilation
         padded = functional.pad(maps, (0, -width % j, 0, -height % i)).movedim(1, -1)
         grids = rearrange(padded, "b (h i) (w j) c -> (b i j) h w c", i=i, j=j).movedim(-1, 1)
