@@ -1,15 +1,23 @@
 """The floor that benchmarks compare with does the published work of each model, no more; scans compared are one."""
 
+import sys
+from functools import partial
+
 import pytest
 import torch
 
+from benchmarks import gpu
 from benchmarks.models import SETTINGS
 from benchmarks.plain import step_products
+from benchmarks.reference import unusable
 from benchmarks.scan import FORMS, draw
 from benchmarks.vmrnn import by_loop, projections
 from stblocks import VSS
 from stblocks.blocks import ss2d
 from stblocks.core import model_entry
+from stblocks.train.graph import Graphed
+from tests.graphs import Again
+from tests.test_models import small_options
 
 STEPS = {"CIKM2017": 14, "Moving MNIST": 19}
 
@@ -50,3 +58,84 @@ def test_the_products_that_are_compared_are_the_projections():
     for a, b in zip(ours, products, strict=True):
         tokens = a.flatten(1) if a.shape[2:] == (1, 1) else a.movedim(1, -1).flatten(0, 2)
         torch.testing.assert_close(tokens, b, rtol=1e-4, atol=1e-4)
+
+
+def test_without_a_gpu_it_says_so_and_ends_well(capsys, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    gpu.main([])
+    assert capsys.readouterr().out.startswith("No GPU is at hand (torch ")
+
+
+OPENSTL = """
+from torch import nn
+class PredRNN_Model(nn.Module):
+    def __init__(self, layers, widths, settings):
+        super().__init__()
+        self.linear = nn.Linear(settings.patch_size**2 * settings.in_shape[1], 1)
+    def forward(self, frames, mask, return_loss):
+        assert mask.shape == (2, 1, 2, 2, 16) and frames.shape == (2, 4, 2, 2, 16)
+        return None, self.linear(frames).mean()
+class SimVP_Model(nn.Module):
+    def __init__(self, shape, **options):
+        super().__init__()
+        assert shape == (2, 1, 8, 8)
+        self.conv = nn.Conv3d(2, 2, 1)
+    def forward(self, past):
+        return self.conv(past)
+"""
+
+
+@pytest.fixture
+def openstl(tmp_path, monkeypatch):
+    (tmp_path / "openstl" / "models").mkdir(parents=True)
+    (tmp_path / "openstl" / "__init__.py").write_text("")
+    (tmp_path / "openstl" / "models" / "__init__.py").write_text(OPENSTL)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    yield tmp_path
+    for name in ("openstl", "openstl.models"):
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize("name", ["predrnn", "simvpv2_s"])
+def test_rows_of_a_gpu(name, openstl):
+    options = small_options(name)
+    setting = gpu.MODELS[name]._replace(batch=2, in_frames=2, horizon=2, side=8, options=options)
+    assert unusable(openstl) is None
+    row = gpu.model_row(name, setting, torch.device("cpu"), 1, reference=True, recorder=Again)
+    ways = [f"{way} {precision}" for way in ("eager", "graph", "released") for precision in gpu.PRECISIONS]
+    ways.remove("graph fp32")
+    assert list(row) == ways
+    assert "| x | 1 |  |\n| y |  | 2 |" in gpu.markdown("t", {"x": {"a": 1}, "y": {"b": 2}})
+
+
+def test_a_reference_that_is_none_is_said_to_be(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    assert unusable(tmp_path) == f"{tmp_path} has no package openstl that can be imported (No module named 'openstl')"
+
+
+def test_a_step_by_graph_makes_the_gradients_of_an_eager_one():
+    setting = gpu.MODELS["gmg_l"]._replace(batch=2, in_frames=2, horizon=2, side=8, options=small_options("gmg_l"))
+    model, frames = gpu.made("gmg_l", setting, torch.device("cpu"))
+    loss = gpu.step(model, 2, "fp32", False, frames)
+    expected = [parameter.grad for parameter in model.parameters()]
+    step = Graphed(partial(gpu.step, model, 2, "fp32", True), model, gradients=True, recorder=Again)
+    for _ in range(2):
+        model.zero_grad(set_to_none=True)  # as an eager step does, which must not take the graph's gradients away
+        torch.testing.assert_close(step(frames), loss)
+        torch.testing.assert_close([parameter.grad for parameter in model.parameters()], expected)
+
+
+@pytest.mark.parametrize("forms", [gpu.norm_forms, gpu.dilated_forms])
+def test_the_forms_that_are_compared_are_one(forms):
+    shape, device = (2, 4, 5, 3), torch.device("cpu")
+    maps = torch.randn(shape).contiguous(memory_format=torch.channels_last)
+    first, *others = (form(maps) for form in forms(shape, device).values())
+    assert len(others) == 1 + (forms is gpu.dilated_forms)
+    for other in others:
+        torch.testing.assert_close(other, first, rtol=1e-4, atol=1e-5)
+    row = gpu.forms_row(forms(shape, device), shape, device, 1)
+    assert len(row) == 2 * (1 + len(others))
+
+
+def test_scan_rows_time_both_ways():
+    assert [*gpu.scan_row((1, 4, 7), torch.device("cpu"), 1)] == ["forward", "both"]

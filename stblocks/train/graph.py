@@ -45,7 +45,8 @@ class Cuda:
     def record(self, run: Run) -> tuple[Any, Callable[[], None]]:
         """The first results are there after the first replay."""
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.device(self.device), torch.cuda.graph(graph):
+        # Other threads, such as those that load data, may do as they like meanwhile.
+        with torch.cuda.device(self.device), torch.cuda.graph(graph, capture_error_mode="thread_local"):
             results = run()
         return results, graph.replay
 
@@ -56,13 +57,15 @@ class Graphed:
     Inputs are copied to where the record reads them, and results lie where it writes them: the next call overwrites
     them. A call with inputs of other shapes, dtypes or values that are no tensors runs the function itself.
 
-    The function may add to gradients that keep their place, must not read values of tensors, and must not draw random
-    numbers on the CPU. Those of the device are drawn from its generator at every replay, as without a graph.
+    The function must not read values of tensors, and must not draw random numbers on the CPU. Those of the device are
+    drawn from its generator at every replay, as without a graph.
 
     Args:
         function: Of nests of tensors, numbers, strings and `None`; returns a nest of tensors.
         module: What it runs. Its buffers are as before after warming up; it must not recompute activations that have
             random numbers in them.
+        gradients: Whether the function makes gradients of the module's parameters: it zeroes those that are there, and
+            adds to them. A replay does so where they lay at the recording, and puts them back there.
         fall_back: Where recording fails, say why in one sentence and run the function itself from then on.
         recorder: Device to what records on it.
 
@@ -76,10 +79,12 @@ class Graphed:
         function: Callable[..., Any],
         module: nn.Module,
         *,
+        gradients: bool = False,
         fall_back: bool = False,
         recorder: Callable[[torch.device], Recorder] = Cuda,
     ) -> None:
-        self.function, self.module, self.fall_back, self.recorder = function, module, fall_back, recorder
+        self.function, self.module, self.gradients = function, module, gradients
+        self.fall_back, self.recorder = fall_back, recorder
         self._kind: Any = None
         self._replay: Callable[[], None] | None = None
 
@@ -101,6 +106,8 @@ class Graphed:
         for place, leaf in zip(self._places, leaves, strict=True):
             if isinstance(leaf, Tensor):
                 place.copy_(leaf, non_blocking=True)
+        for parameter, gradient in self._gradients:
+            parameter.grad = gradient
         self._replay()
         return self._results
 
@@ -123,6 +130,8 @@ class Graphed:
                     "checkpointing=False, or dropout and drop_path to 0"
                 )
             self._results, self._replay = recorder.record(lambda: self.function(*own))
+        owners = self.module.parameters() if self.gradients else ()
+        self._gradients = [(owner, owner.grad) for owner in owners if owner.grad is not None]
 
 
 def graphed(

@@ -60,7 +60,7 @@ class Training:
         self.losses, self.optimizer = self.accelerator.prepare(losses, optimizer)
         self.compute: Callable[..., dict[str, Tensor]] = self._compute
         if self.graph:
-            self.compute = Graphed(self._compute, self.losses, fall_back=config.graph == "auto")
+            self.compute = Graphed(self._compute, self.losses, gradients=True, fall_back=config.graph == "auto")
         self.ema: AveragedModel | None = None
         if config.ema_decay is not None:
             self.ema = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay))
