@@ -3,6 +3,7 @@
 import logging
 import random
 from functools import partial
+from unittest.mock import MagicMock, patch
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from torch import nn
 from stblocks import create_model
 from stblocks.train import TrainConfig, evaluate, graphed
 from stblocks.train.check import check_run
-from stblocks.train.graph import Graphed, obstacle
+from stblocks.train.graph import Cuda, Graphed, obstacle
 from tests.graphs import Again, by_graph
 from tests.test_resume import ALL, Breaking, interrupt
 from tests.tiny import Drifting, Tiny, same_weights, tiny, train
@@ -202,3 +203,22 @@ def test_true_is_refused_where_it_cannot_be():
     check(1, torch.device("cuda"))
     (problem,) = TrainConfig(graph=1).problems()
     assert problem == "graph must be 'auto', True or False, got 1"
+
+
+def test_how_cuda_is_asked_to_record():
+    """The order of calls, with a stand-in for `torch.cuda`: that they do what they should is for a GPU to show."""
+    modes, runs = [0], []
+    with patch.object(torch, "cuda", MagicMock()) as cuda:
+        cuda.get_sync_debug_mode.side_effect = lambda: modes[-1]
+        cuda.set_sync_debug_mode.side_effect = modes.append
+        recorder = Cuda(torch.device("cpu"))
+        recorder.warm_up(lambda: runs.append(modes[-1]))
+        assert (runs, modes) == ([0, 0, "error"], [0, "error", 0])
+        assert cuda.Stream().wait_stream.called
+        assert cuda.current_stream().wait_stream.called
+        assert recorder.record(lambda: 5) == (5, cuda.CUDAGraph().replay)
+        cuda.graph.assert_called_once_with(cuda.CUDAGraph(), capture_error_mode="thread_local")
+        cuda.graph.return_value.__exit__.return_value = False
+        with pytest.raises(RuntimeError, match="not permitted"):
+            recorder.record(partial(Failing.record, None, None))
+        assert cuda.graph.call_count == 3, "the generator was left waiting"

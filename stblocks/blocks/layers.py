@@ -78,7 +78,7 @@ class Dilated(nn.Conv2d):
     def _by_dilation(self, maps: Tensor) -> Tensor:
         # The kernels for dilated depth-wise convolutions are those for the plain layout, of maps and of weight.
         plain, weight = maps.contiguous(), self.weight.flatten(1).unflatten(1, self.weight.shape[1:])
-        padding = [side * step for side, step in zip(self.padding, self.dilation, strict=True)]
+        padding = [side // 2 * step for side, step in zip(self.kernel_size, self.dilation, strict=True)]
         maps = functional.conv2d(plain, weight, self.bias, 1, padding, self.dilation, self.groups)
         return maps.contiguous(memory_format=torch.channels_last)
 

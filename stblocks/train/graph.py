@@ -2,8 +2,10 @@
 
 import logging
 import random
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -33,12 +35,14 @@ class Cuda:
         self.device = device
 
     def warm_up(self, run: Run) -> None:
-        """On a stream aside, as the recording will be."""
+        """On a stream aside, as the recording will be; what waits for the device is an error at the end."""
         with torch.cuda.device(self.device):
             here, aside = torch.cuda.current_stream(), torch.cuda.Stream()
             aside.wait_stream(here)
             with torch.cuda.stream(aside):
-                for _ in range(WARM_UP):
+                for _ in range(WARM_UP - 1):
+                    run()
+                with _no_waiting():
                     run()
             here.wait_stream(aside)
 
@@ -46,8 +50,16 @@ class Cuda:
         """The first results are there after the first replay."""
         graph = torch.cuda.CUDAGraph()
         # Other threads, such as those that load data, may do as they like meanwhile.
-        with torch.cuda.device(self.device), torch.cuda.graph(graph, capture_error_mode="thread_local"):
-            results = run()
+        recording = partial(torch.cuda.graph, capture_error_mode="thread_local")
+        with torch.cuda.device(self.device):
+            try:
+                with recording(graph):
+                    results = run()
+            except RuntimeError:
+                # The generator may still wait for the end of the recording; that of an empty one will do.
+                with suppress(RuntimeError), recording(torch.cuda.CUDAGraph()):
+                    torch.zeros(1, device=self.device)
+                raise
         return results, graph.replay
 
 
@@ -198,6 +210,19 @@ def _kind(leaf: Any) -> Any:
     raise ValueError(
         f"inputs must be tensors, numbers, strings and None in tuples, lists and dicts, got {type(leaf).__name__}."
     )
+
+
+@contextmanager
+def _no_waiting() -> Iterator[None]:
+    """Within the block, reading values of the device is an error, more clearly said than while recording."""
+    mode = torch.cuda.get_sync_debug_mode()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Synchronization debug mode is a prototype")
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            yield
+        finally:
+            torch.cuda.set_sync_debug_mode(mode)
 
 
 @contextmanager
