@@ -96,3 +96,15 @@ def test_a_mask_that_is_not_read_is_followed():
     assert net.rollout(past, 3, future, mask.as_subclass(Elsewhere)).frames.equal(expected), "step 0 is not fed truth"
     with pytest.raises(ValueError, match=r"is not read.*all horizon - 1 = 2 frames.*got 1; pass a longer future, or"):
         net.rollout(past, 3, future[:, :1], mask.as_subclass(Elsewhere))
+
+
+def test_recomputing_asks_no_generator_while_a_graph_is_recorded():
+    net = model("predrnn", checkpointing=True)
+    with patch.object(torch, "get_rng_state", side_effect=RuntimeError("it was asked")):
+        with pytest.raises(RuntimeError, match="it was asked"):
+            net(video(), 1)
+        with (
+            patch.object(torch.cuda, "is_available", lambda: True),
+            patch.object(torch.cuda, "is_current_stream_capturing", lambda: True),
+        ):
+            net(video(), 1).sum().backward()
