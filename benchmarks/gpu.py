@@ -3,7 +3,7 @@
 `python -m benchmarks.gpu [names] [--repeats N] [--compiled] [--reference PATH] [--json FILE]`
 
 A step is forward, L1 + L2 and backward, without the optimiser. Times are medians of runs in turn, in one process on one
-card. `--compiled` adds graphs of cells that were compiled, which takes minutes. `--reference` is the folder that holds
+card. `--compiled` adds models whose cells are compiled, which takes minutes. `--reference` is the folder that holds
 the released package `openstl`, whose models are timed beside ours. Without a GPU it says so, and that is all.
 """
 
@@ -121,6 +121,8 @@ def model_row(
 ) -> dict[str, float]:
     """Milliseconds of a step in each way, kernels of an eager one in TF32, GB that the card holds at most."""
     model, frames = made(name, setting, device)
+    if compiled:
+        compile_cells(model)
     actions: dict[str, Callable[[], object]] = {
         f"eager {precision}": partial(step, model, setting.horizon, precision, False, frames)
         for precision in PRECISIONS
@@ -133,15 +135,9 @@ def model_row(
         torch.cuda.reset_peak_memory_stats(device)
         actions["eager tf32"]()
         row["GB eager"] = torch.cuda.max_memory_reserved(device) / 1e9
-    ways: dict[str, nn.Module] = {"graph": model}
-    if compiled and any(isinstance(part, Cell) for part in model.modules()):
-        ways["graph of compiled cells"] = compile_cells(made(name, setting, device)[0])
-    for way, each in ways.items():
-        for precision in PRECISIONS[1:]:
-            one = Graphed(
-                partial(step, each, setting.horizon, precision, True), each, gradients=True, recorder=recorder
-            )
-            actions[f"{way} {precision}"] = partial(one, frames)
+    for precision in PRECISIONS[1:]:
+        one = Graphed(partial(step, model, setting.horizon, precision, True), model, gradients=True, recorder=recorder)
+        actions[f"graph {precision}"] = partial(one, frames)
     if reference and name in REFERENCES:
         released = released_step(name, frames, setting.horizon)
         for precision in PRECISIONS:
@@ -233,7 +229,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", default=MODELS, metavar="name", help=", ".join(MODELS))
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--compiled", action="store_true", help="graphs of compiled cells too")
+    parser.add_argument("--compiled", action="store_true", help="compiled cells too")
     parser.add_argument("--reference", type=Path, help="folder that holds the package openstl")
     parser.add_argument("--json", type=Path, help="file to write the numbers to")
     options = parser.parse_args(arguments)
@@ -250,20 +246,26 @@ def main(arguments: list[str] | None = None) -> None:
     print(", ".join(f"{key} {value}" for key, value in head.items()) + "; milliseconds", flush=True)
     tables: dict[str, Table] = {}
 
-    def add(title: str, name: str, row: dict[str, float]) -> None:
-        tables.setdefault(title, {})[name] = row
-        print(f"{title} {name}: {row}", flush=True)  # kept, whatever comes after
+    def add(title: str, name: object, row: Callable[[], dict[str, float]]) -> None:
+        try:
+            tables.setdefault(title, {})[str(name)] = found = row()
+            print(f"{title} {name}: {found}", flush=True)  # kept, whatever comes after
+        except Exception as error:  # one row that fails must not cost the others
+            print(f"{title} {name} is left out: {type(error).__name__}: {error}", flush=True)
+        torch.cuda.empty_cache()
 
     for name in options.names:
         row = partial(model_row, name, MODELS[name], device, repeats, reference=options.reference is not None)
-        add("model", name, row(compiled=options.compiled))
-        torch.cuda.empty_cache()
+        add("model", name, row)
+        if options.compiled:
+            add("model, cells compiled", name, partial(row, compiled=True))
     for shape in SCANS:
-        add("scan (B, D, L)", str(shape), scan_row(shape, device, repeats))
-    for forms, shapes in ((norm_forms, NORMED), (dilated_forms, DILATED)):
-        for shape in shapes:
-            title = "norm of maps" if forms is norm_forms else "dilated depth-wise convolution"
-            add(title, str(shape), forms_row(forms(shape, device), shape, device, 4 * repeats))
+        add("scan (B, D, L)", shape, partial(scan_row, shape, device, repeats))
+    for norm in NORMED:
+        add("norm of maps", norm, partial(forms_row, norm_forms(norm, device), norm, device, 4 * repeats))
+    for dilated in DILATED:
+        forms = dilated_forms(dilated, device)
+        add("dilated depth-wise convolution", dilated, partial(forms_row, forms, dilated, device, 4 * repeats))
     for title, table in tables.items():
         print("\n" + markdown(title, table))
     if options.reference is None:

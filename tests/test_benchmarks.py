@@ -119,10 +119,13 @@ def test_a_step_by_graph_makes_the_gradients_of_an_eager_one():
     loss = gpu.step(model, 2, "fp32", False, frames)
     expected = [parameter.grad for parameter in model.parameters()]
     step = Graphed(partial(gpu.step, model, 2, "fp32", True), model, gradients=True, recorder=Again)
+    lying = []
     for _ in range(2):
         model.zero_grad(set_to_none=True)  # as an eager step does, which must not take the graph's gradients away
         torch.testing.assert_close(step(frames), loss)
         torch.testing.assert_close([parameter.grad for parameter in model.parameters()], expected)
+        lying.append([parameter.grad.data_ptr() for parameter in model.parameters()])
+    assert lying[0] == lying[1], "a graph writes where it was recorded"
 
 
 @pytest.mark.parametrize("forms", [gpu.norm_forms, gpu.dilated_forms])
