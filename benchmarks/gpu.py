@@ -183,7 +183,7 @@ def forms_row(
     """Milliseconds of forms of one layer, forward and backward, on channels-last maps."""
     maps = torch.randn(shape, device=device).contiguous(memory_format=torch.channels_last).requires_grad_()
     up = torch.randn_like(maps)
-    row = {}
+    row: dict[str, float] = {}
     for name, form in forms.items():
         with torch.no_grad():
             row |= milliseconds(device, {f"{name} forward": partial(form, maps)}, repeats)
