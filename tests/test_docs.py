@@ -1,6 +1,7 @@
-"""The snippets of the pages run, every public name has a page, and every option in the docs exists."""
+"""The snippets of the pages run, every public name has a page, and recipes take the flags that pages show."""
 
 import builtins
+import importlib
 import re
 import sys
 from pathlib import Path
@@ -63,16 +64,22 @@ def test_messages_are_as_the_pages_say():
         assert set(message.split()) <= set(str(raised.value).split())  # it lists blocks that tests define, too
 
 
-def test_pictures_exist():
-    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
-        for picture in re.findall(r"!\[[^]]*\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
-            assert (page.parent / picture).is_file(), f"{page.name} shows {picture}, which is not there"
+def test_links_and_pictures_are_there():
+    """Of files and places outside the docs' build, which `make check` sees to."""
+    for page in (ROOT / "README.md", ROOT / "CHANGELOG.md"):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (ROOT / target).exists(), f"{page.name} leads to {target}, which is not there"
 
 
-def test_every_page_is_in_the_navigation():
-    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
-    for path in (ROOT / "docs").glob("*.md"):
-        assert path.name in navigation
+def test_recipes_take_the_flags_of_the_pages(capsys):
+    pages = [path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))]
+    commands = [found for page in pages for found in re.findall(r"python recipes/(\w+)\.py([^#\n]*)", page)]
+    assert commands
+    for recipe, arguments in commands:
+        with pytest.raises(SystemExit, match=r"^0$"):
+            importlib.import_module(recipe).main(["--help"])
+        taken = re.findall(r"--\w+", capsys.readouterr().out)
+        assert set(re.findall(r"--\w+", arguments)) <= set(taken), f"{recipe}{arguments}"
 
 
 def test_the_model_table_is_true():
