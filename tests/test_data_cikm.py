@@ -221,10 +221,10 @@ def test_arrays_that_are_not_cikm(tmp_path, suffix):
     content = path.read_bytes()
     other = tmp_path / f"other.{'npy' if suffix == 'npz' else 'npz'}"
     other.write_bytes(content)
-    with pytest.raises(ValueError, match=r"other.np. is not a whole NumPy file"):
+    with pytest.raises(ValueError, match=r"other.np. cannot be read as an .np. file"):
         CIKM2017(other)
     path.write_bytes(content[:-1000])
-    with pytest.raises(ValueError, match=r"is not a whole NumPy file \(.+\); fetch it again"):
+    with pytest.raises(ValueError, match=r"cannot be read as an .np. file \(.+\); fetch it again"):
         CIKM2017(path)
 
 

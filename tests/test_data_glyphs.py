@@ -70,10 +70,10 @@ def test_the_root_of_torchvisions_mnist(tmp_path):
     for content in (image.read_bytes()[:-9], b"", b"no idx file"):
         image.write_bytes(content)
         with pytest.raises(
-            ValueError, match=r"holds no whole MNIST of torchvision \(.+\); fetch it with .*download=True"
+            ValueError, match=r"cannot be read as torchvision's MNIST \(.+\); fetch it with .*download=True"
         ):
             read_glyphs(tmp_path, "train")
-    with pytest.raises(ValueError, match=r"raw holds no whole MNIST of torchvision .*Dataset not found"):
+    with pytest.raises(ValueError, match=r"raw cannot be read as torchvision's MNIST .*Dataset not found"):
         read_glyphs(raw, "train")
 
 
@@ -93,7 +93,7 @@ def test_npz_files_that_do_not_do(npz, tmp_path):
             read_glyphs(tmp_path / "other.npz", "train")
     for content in (path.read_bytes()[:-100], path.read_bytes()[:50], b"", b"text"):
         path.write_bytes(content)
-        with pytest.raises(ValueError, match=r"digits.npz is not a whole .npz file \(.+\); fetch it again"):
+        with pytest.raises(ValueError, match=r"digits.npz cannot be read as an .npz file \(.+\); fetch it again"):
             read_glyphs(path, "train")
     with pytest.raises(ValueError, match=r"There is no .*nowhere; name an .npz file of glyphs or the root"):
         read_glyphs(tmp_path / "nowhere", "train")

@@ -146,9 +146,13 @@ def test_the_test_file(tmp_path):
         moving_mnist_test(tmp_path, 10, 11)
     for other, shape in ((stored[:10], "uint8 (10, 3, 64, 64)"), (stored / 255, "float64 (20, 3, 64, 64)")):
         np.save(file, other)
-        with pytest.raises(ValueError, match=re.escape(f"must hold uint8 (20, N, H, W), got {shape}; fetch it again")):
+        with pytest.raises(
+            ValueError, match=re.escape(f"must hold uint8 (20, N, H, W), got {shape}; remove it and pass")
+        ):
             moving_mnist_test(tmp_path)
     for content in (file.read_bytes()[:-9], b""):
         file.write_bytes(content)
-        with pytest.raises(ValueError, match=r"mnist_test_seq.npy cannot be read \(.+\); remove it and pass download"):
+        with pytest.raises(
+            ValueError, match=r"mnist_test_seq.npy cannot be read as an .npy file \(.+\); remove it and pass download"
+        ):
             moving_mnist_test(tmp_path)

@@ -186,7 +186,11 @@ def test_size(tmp_path):
 NPZ_ERRORS = [
     ({}, {"variables": "z"}, r"has no variable 'z', only t2m, time, .*; pass variables="),
     ({"lat": None}, {}, r"has no variable 'lat', only"),
-    ({"t2m": kelvin(2015)[:, 1:]}, {}, r"'t2m' of .* must be \(time, lat, lon\) = \(96, 3, 4\), got \(96, 2, 4\)"),
+    (
+        {"t2m": kelvin(2015)[:, 1:]},
+        {},
+        r"'t2m' of .* must be numbers on \(time, lat, lon\) = \(96, 3, 4\), got float32 \(96, 2, 4\)",
+    ),
     ({"t2m": kelvin(2015) * 0 + 3}, {}, r"Channel 0 is 3 everywhere"),
     ({}, {"variables": ()}, r"variables must name at least one, got none"),
     ({}, {"split": "val"}, r"split must be 'train', 'validation' or 'test', got 'val'"),
@@ -246,7 +250,7 @@ def test_files_that_do_not_fit(tmp_path):
     with pytest.raises(ValueError, match=r"a.nc cannot be read as NetCDF or zarr"):
         WeatherBench(tmp_path)
     (tmp_path / "a.npz").write_bytes(b"no weather")
-    with pytest.raises(ValueError, match=r"a.npz is not a whole .npz file"):
+    with pytest.raises(ValueError, match=r"a.npz cannot be read as an .npz file"):
         WeatherBench(tmp_path / "a.npz")
     one = dataset(2015)[["t2m"]]
     other = one.assign_coords(time=one.time + np.timedelta64(400, "D"))

@@ -1,16 +1,12 @@
 """CIKM2017: radar echoes over Shenzhen, 5 frames to 10, in the layouts it is found in."""
 
-import zlib
-from lzma import LZMAError
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
-from numpy.lib.format import open_memmap
-from numpy.lib.npyio import NpzFile
 
 from .cikm_text import text_samples
 from .folders import frame_series
+from .numpy_files import StoredArray, npz_names, open_npy, open_npz
 from .scaler import Scaler
 from .series import Coded, Series
 from .split import Split, check_split, find_part, hold_out
@@ -82,10 +78,25 @@ class CIKM2017(SequenceWindows):
 
 def _read_part(path: Path, part: Split, altitude: float | None) -> tuple[list[Series], np.ndarray | None]:
     """One series for each sample, and the column where each starts in a larger map, if that is known."""
-    if path.suffix == ".npz" and path.is_file():
-        array, left = _load(path, part)
-        return _array_samples(path, array, altitude), left
+    if path.suffix == ".npz" and not path.is_dir() and path.exists():
+        return _read_npz(path, part, altitude)
     return [sample for file in find_part(path, part) for sample in _read_file(file, altitude)], None
+
+
+def _read_npz(path: Path, part: Split, altitude: float | None) -> tuple[list[Series], np.ndarray | None]:
+    if part not in (held := npz_names(path)):
+        raise ValueError(f"{path} has no array '{part}', only {', '.join(held)}; choose another split.")
+    column = f"{part}_x"
+    arrays = open_npz(path, [part, column] if column in held else [part])
+    _check_array(path, arrays[part])
+    left = arrays.get(column)
+    if left is not None and (left.shape != arrays[part].shape[:1] or left.dtype.kind not in "iu"):
+        raise ValueError(
+            f"{column} of {path} must be integers ({arrays[part].shape[0]},), the column where each sample starts, "
+            f"got {left.dtype} {left.shape}; write it again."
+        )
+    samples = _array_samples(path, arrays[part].read(), altitude)
+    return samples, None if left is None else left.read()
 
 
 def _read_file(path: Path, altitude: float | None) -> list[Series]:
@@ -93,7 +104,9 @@ def _read_file(path: Path, altitude: float | None) -> list[Series]:
         _refuse_altitude(path, altitude)
         return list(_folder_samples(path))
     if path.suffix == ".npy":
-        return _array_samples(path, _load(path)[0], altitude)
+        stored = open_npy(path)
+        _check_array(path, stored)
+        return _array_samples(path, stored.map(), altitude)
     return [Coded(sample, CIKM_DBZ) for sample in text_samples(path, _level(altitude))]
 
 
@@ -108,34 +121,23 @@ def _folder_samples(path: Path) -> list[Series]:
     return list(series)
 
 
-def _array_samples(path: Path, array: np.ndarray, altitude: float | None) -> list[Series]:
+def _check_array(path: Path, array: StoredArray) -> None:
     shape = array.shape
     if array.dtype != np.uint8 or len(shape) not in (4, 5) or shape[1] != FRAMES or (len(shape) == 5 and shape[2] != 4):
         raise ValueError(
             f"{path} must hold uint8 arrays (N, 15, H, W) or (N, 15, 4, H, W), got {array.dtype} {shape}; "
             f"read other arrays with SequenceWindows."
         )
-    if not len(array):
+    if 0 in shape:
         raise ValueError(f"{path} holds no samples; fetch it again.")
+
+
+def _array_samples(path: Path, array: np.ndarray, altitude: float | None) -> list[Series]:
     if array.ndim == 5:
         array = array[:, :, _level(altitude)]
     else:
         _refuse_altitude(path, altitude)
     return [Coded(sample, CIKM_DBZ) for sample in array]
-
-
-def _load(path: Path, part: str = "") -> tuple[np.ndarray, np.ndarray | None]:
-    """The array of an `.npy` file, as a memmap; of an `.npz` file, the part and its columns."""
-    try:
-        if path.suffix == ".npy":
-            return open_memmap(path, mode="r"), None
-        with open(path, "rb") as file, NpzFile(file) as arrays:  # np.load does not close a broken file
-            if part in arrays:
-                return arrays[part], arrays.get(f"{part}_x")
-            names = ", ".join(arrays)
-    except (OSError, ValueError, EOFError, BadZipFile, LZMAError, zlib.error) as error:
-        raise ValueError(f"{path} is not a whole NumPy file ({error}); fetch it again.") from error
-    raise ValueError(f"{path} has no array '{part}', only {names}; choose another split.")
 
 
 def _level(altitude: float | None) -> int:

@@ -1,14 +1,19 @@
 """The official text files of CIKM AnalytiCup 2017, indexed once and read a line at a time."""
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 
+from ..files import reading
+
 LAYOUT = (15, 4, 101, 101)  # T, altitudes, H, W
 VALUES = 15 * 4 * 101 * 101
+LONGEST = 16 * VALUES  # bytes of a line: an id, a label, and up to fifteen blanks before each value
+KIND = "a text file of CIKM2017"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +32,10 @@ class TextSample:
         return (LAYOUT[0], *LAYOUT[2:])
 
     def __getitem__(self, frames: slice, /) -> np.ndarray:
-        with open(self.file, "rb") as file:
+        with reading(self.file, KIND), open(self.file, "rb") as file:
             file.seek(self.start)
-            values = _parse(_values(file.read(self.size)), self.file, self.line)
+            text = file.read(self.size)
+        values = _parse(_values(text), self.file, self.line)
         return values.reshape(LAYOUT)[frames, self.level].clip(0).astype(np.uint8)  # -1 says: no measurement
 
 
@@ -39,7 +45,8 @@ def text_samples(file: Path, level: int) -> list[TextSample]:
     Raises:
         ValueError: If the file is empty, or a line has too few or too many values.
     """
-    file, status = file.resolve(), file.stat()
+    with reading(file, KIND):
+        file, status = file.resolve(), file.stat()
     places = _index(file, status.st_size, status.st_mtime_ns)
     return [TextSample(file, line, start, size, level) for line, start, size in places]
 
@@ -48,22 +55,27 @@ def text_samples(file: Path, level: int) -> list[TextSample]:
 def _index(file: Path, file_size: int, modified: int) -> tuple[tuple[int, int, int], ...]:
     """Number, first byte and bytes of each line."""
     places, start = [], 0
-    with open(file, "rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                _check_count(_count(_values(line)), file, number)
-                places.append((number, start, len(line)))
-            start += len(line)
+    for number, line in enumerate(_lines(file), start=1):
+        if line.strip():
+            _check_count(_count(_values(line)), file, number)
+            places.append((number, start, len(line)))
+        start += len(line)
     if not places:
         raise ValueError(f"{file} is empty; fetch it again.")
     return tuple(places)
+
+
+def _lines(file: Path) -> Iterator[bytes]:
+    """Lines, or the first part of those that are too long."""
+    with reading(file, KIND), open(file, "rb") as lines:
+        yield from iter(partial(lines.readline, LONGEST), b"")
 
 
 def _parse(text: bytes, file: Path, line: int) -> np.ndarray:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", DeprecationWarning)  # all that older versions of NumPy have to say
-            values = np.fromstring(text, dtype=np.int32, sep=" ")
+            values = np.fromstring(text, dtype=np.int64, sep=" ")
     except (ValueError, DeprecationWarning) as error:
         raise ValueError(f"{file}, line {line} holds something other than integers ({error}).") from error
     _check_count(values.size, file, line)

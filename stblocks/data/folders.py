@@ -9,12 +9,15 @@ from typing import Literal
 
 import numpy as np
 
+from ..files import check_declared, reading
+from .numpy_files import open_npy
 from .scaler import Scaler
 from .series import decode
 from .windows import SequenceWindows
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 MODES = ("L", "RGB", "I;16", "I", "F")
+WAY_OUT = "fetch or write it again"
 
 
 class FrameFolders(SequenceWindows):
@@ -108,11 +111,18 @@ def read_frame(file: Path) -> np.ndarray:
         ValueError: If the file is not a whole image or array, or of another kind than grey and RGB.
         ImportError: If it is an image and pillow is not installed.
     """
-    try:
-        frame = np.load(file) if file.suffix.lower() == ".npy" else _read_image(file)
-    except (OSError, SyntaxError, EOFError, ValueError) as error:  # pillow has a SyntaxError for broken PNG files
-        raise ValueError(f"{file} cannot be read as a frame ({error}); fetch or write it again.") from error
+    if file.suffix.lower() != ".npy":
+        frame = _read_image(file)
+    else:
+        stored = open_npy(file, WAY_OUT)
+        _check_frame(file, stored.shape)
+        frame = stored.read()
     return frame[None] if frame.ndim == 2 else frame
+
+
+def _check_frame(file: Path, shape: tuple[int, ...]) -> None:
+    if len(shape) not in (2, 3) or 0 in shape:
+        raise ValueError(f"{file} must hold a frame, (H, W) or (C, H, W), got {shape}; write a file for each frame.")
 
 
 def _read_image(file: Path) -> np.ndarray:
@@ -120,14 +130,15 @@ def _read_image(file: Path) -> np.ndarray:
         from PIL import Image
     except ImportError as error:
         raise ImportError("Reading image files needs pillow: pip install 'stblocks[data]'.") from error
-    with Image.open(file) as image:
+    with reading(file, "a frame", WAY_OUT), Image.open(file) as image:
         if image.mode not in MODES:
             raise ValueError(f"its mode is {image.mode}, not grey or RGB")
+        check_declared(file, "its pixels", 4 * image.width * image.height, file.stat().st_size)
         pixels = np.asarray(image)
-    if image.mode == "I":  # how older pillows read 16-bit PNG files
-        if pixels.min() < 0 or pixels.max() > 65535:
-            raise ValueError(f"its pixels are {pixels.min()} to {pixels.max()}, not 16-bit codes")
-        pixels = pixels.astype(np.uint16)
+        if image.mode == "I":  # how older pillows read 16-bit PNG files
+            if pixels.min() < 0 or pixels.max() > 65535:
+                raise ValueError(f"its pixels are {pixels.min()} to {pixels.max()}, not 16-bit codes")
+            pixels = pixels.astype(np.uint16)
     return np.moveaxis(pixels, -1, 0) if pixels.ndim == 3 else pixels
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from torch import Tensor
 from torchvision import datasets
 
-from .npz import load_arrays
+from ..files import reading
+from .numpy_files import npz_names, open_npz
 from .split import Split, check_split
 
 Items = TypeVar("Items", np.ndarray, Tensor)
@@ -34,11 +35,7 @@ def read_glyphs(source: str | Path | np.ndarray | Tensor | None, split: Split) -
         glyphs = _from_mnist(path, split) if path.is_dir() else _from_npz(path, split)
     else:
         glyphs = np.asarray(source)
-    if glyphs.dtype != np.uint8 or glyphs.ndim != 3 or 0 in glyphs.shape[1:]:
-        raise ValueError(
-            f"glyphs must be uint8 images (N, H, W), 0 for ground and 255 for ink, got {glyphs.dtype} {glyphs.shape}; "
-            f"convert them."
-        )
+    _check_glyphs(glyphs.dtype, glyphs.shape)
     return glyphs
 
 
@@ -68,33 +65,40 @@ def drawn_digits(*, for_test: bool) -> np.ndarray:
 
 
 def _from_mnist(root: Path, split: Split) -> np.ndarray:
-    try:
+    way_out = f"fetch it with torchvision.datasets.MNIST({str(root)!r}, download=True)"
+    with reading(root, "torchvision's MNIST", way_out):
         images = datasets.MNIST(root, train=split != "test").data
-    except (OSError, RuntimeError, ValueError, TypeError, KeyError, AssertionError) as error:  # it asserts the format
-        raise ValueError(
-            f"{root} holds no whole MNIST of torchvision ({error!r}); "
-            f"fetch it with torchvision.datasets.MNIST({str(root)!r}, download=True)."
-        ) from error
     return _part(images, split).numpy()
 
 
 def _from_npz(path: Path, split: Split) -> np.ndarray:
-    arrays = load_arrays(path)
-    if "images" not in arrays or ("train_index" in arrays) != ("test_index" in arrays):
+    held = set(names := npz_names(path))
+    if "images" not in held or ("train_index" in held) != ("test_index" in held):
         raise ValueError(
-            f"{path} has the arrays {', '.join(arrays)}; it needs 'images', (N, H, W), and where splits differ both "
+            f"{path} has the arrays {', '.join(names)}; it needs 'images', (N, H, W), and where splits differ both "
             f"'train_index' and 'test_index'; write it again with these."
         )
-    images = arrays["images"]
-    if "train_index" not in arrays:
-        return images
-    try:
-        return images[_part(arrays["test_index" if split == "test" else "train_index"], split)]
-    except IndexError as error:
+    index = "test_index" if split == "test" else "train_index"
+    arrays = open_npz(path, ["images", index] if index in held else ["images"])
+    _check_glyphs(arrays["images"].dtype, arrays["images"].shape)
+    if index not in held:
+        return arrays["images"].read()
+    count = len(images := arrays["images"].read())
+    if arrays[index].dtype.kind in "iu" and arrays[index].ndim == 1:
+        chosen = arrays[index].read()
+        if not chosen.size or 0 <= chosen.min() <= chosen.max() < count:
+            return images[_part(chosen, split)]
+    raise ValueError(
+        f"{index} of {path} must be integers below {count}, the number of images, got {arrays[index].dtype} "
+        f"{arrays[index].shape}; write it again with these."
+    )
+
+
+def _check_glyphs(dtype: np.dtype, shape: tuple[int, ...]) -> None:
+    if dtype != np.uint8 or len(shape) != 3 or 0 in shape[1:]:
         raise ValueError(
-            f"The indices in {path} must be integers below {len(images)}, the number of images ({error}); "
-            f"write it again with these."
-        ) from error
+            f"glyphs must be uint8 images (N, H, W), 0 for ground and 255 for ink, got {dtype} {shape}; convert them."
+        )
 
 
 def _part(items: Items, split: Split) -> Items:

@@ -1,22 +1,28 @@
 """KTH: people who walk, jog, run, box, wave and clap, 10 frames to 20 or 40."""
 
 import re
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
+from itertools import islice
+from math import prod
 from pathlib import Path
 from types import ModuleType
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 import numpy as np
 
+from ..files import reading
 from .scaler import Scaler
 from .series import Coded
 from .split import Split, check_split
 from .windows import SequenceWindows, check_at_least_one
+from .zip_files import open_member
 
 PERSONS = {"train": range(1, 17), "test": range(17, 26)}
 CLIP = re.compile(r"(person(\d\d)_[a-z]+_d\d)_uncomp\.avi$")
+MOST_BYTES = 2**26  # of a clip in its file, and of its frames: some 1,500 of 160 x 120 are 29 MB
 
 
 class KTH(SequenceWindows):
@@ -84,10 +90,15 @@ class Clip:
 
     def read(self) -> bytes:
         """All of it."""
-        if not self.member:
-            return self.file.read_bytes()
-        with ZipFile(self.file) as archive:
-            return archive.read(self.member)
+        if self.member:
+            with open_member(self.file, self.member) as (file, _):
+                content = file.read(MOST_BYTES + 1)
+        else:
+            with open(self.file, "rb") as file:
+                content = file.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise ValueError(f"it has more than {MOST_BYTES >> 20} MiB, where clips of KTH have about 1")
+        return content
 
 
 @dataclass(frozen=True)
@@ -120,11 +131,8 @@ def _find(root: Path) -> dict[str, Clip]:
         raise ValueError(f"There is no {root}; name the folder of the zip files or clips.")
     clips: dict[str, Clip] = {}
     for file in sorted(root.glob("*.zip")) if root.is_dir() else [root]:
-        try:
-            with ZipFile(file) as archive:
-                members = archive.namelist()
-        except BadZipFile as error:
-            raise ValueError(f"{file} is not a whole zip file ({error}); fetch it again.") from error
+        with reading(file, "a zip file"), ZipFile(file) as archive:
+            members = archive.namelist()
         clips |= {found[1]: Clip(found[1], file, each) for each in members if (found := CLIP.search(each))}
     clips |= {found[1]: Clip(found[1], file) for file in root.rglob("*.avi") if (found := CLIP.search(file.name))}
     return clips
@@ -134,10 +142,19 @@ def _ranges(file: Path) -> dict[str, list[tuple[int, int]]] | None:
     """First frame, from 0, and the one after the last of each range, by clip; `None` without a file."""
     if not file.is_file():
         return None
-    lines = re.findall(r"(person\d\d_[a-z]+_d\d)\s+frames\s+([-\d, \t]+)", file.read_text())
+    with reading(file, "the table of ranges"):
+        text = file.read_text(encoding="utf-8")
+    lines = re.findall(r"(person\d\d_[a-z]+_d\d)\s+frames\s+([-\d, \t]+)", text)
     return {
-        name: [(int(first) - 1, int(last)) for first, last in re.findall(r"(\d+)-(\d+)", text)] for name, text in lines
+        name: [_range(first, last, file) for first, last in re.findall(r"(\d+)-(\d+)", ranges)]
+        for name, ranges in lines
     }
+
+
+def _range(first: str, last: str, file: Path) -> tuple[int, int]:
+    if max(len(first), len(last)) > 6 or not 1 <= int(first) <= int(last):
+        raise ValueError(f"{file} must have ranges of frames from 1 on, such as 1-95, got {first[:9]}-{last[:9]}.")
+    return int(first) - 1, int(last)
 
 
 def _parts(clip: Clip, ranges: dict[str, list[tuple[int, int]]] | None) -> list[Part]:
@@ -152,25 +169,35 @@ def _parts(clip: Clip, ranges: dict[str, list[tuple[int, int]]] | None) -> list[
 def _shape(clip: Clip) -> tuple[int, int, int]:
     """`(T, H, W)`, as the file announces it."""
     av = _av()
-    try:
-        with av.open(BytesIO(clip.read())) as container:
-            stream = container.streams.video[0]
-            return stream.frames, stream.height, stream.width
-    except (av.FFmpegError, BadZipFile, IndexError) as error:
-        raise ValueError(f"{clip.name} of {clip.file} is not a whole clip ({error}); fetch it again.") from error
+    with _reading(clip), av.open(BytesIO(clip.read()), format="avi") as container:
+        stream = container.streams.video[0]
+        shape = stream.frames, stream.height, stream.width
+    if not 0 < prod(shape) <= MOST_BYTES or min(shape) < 1:
+        raise ValueError(
+            f"{clip.name} of {clip.file} announces (T, H, W) = {shape}, more than {MOST_BYTES >> 20} MiB or nothing, "
+            f"where the clips of KTH are some 500 frames of 120 x 160; fetch it again."
+        )
+    return shape
 
 
 @lru_cache(maxsize=8)  # some 10 MB each
 def _decode(clip: Clip) -> np.ndarray:
     """All frames, `(T, H, W)` in uint8."""
-    av = _av()
-    try:
-        with av.open(BytesIO(clip.read())) as container:
-            frames = np.stack([frame.to_ndarray(format="gray") for frame in container.decode(video=0)])
-    except (av.FFmpegError, BadZipFile, ValueError) as error:
-        raise ValueError(f"{clip.name} of {clip.file} is not a whole clip ({error}); fetch it again.") from error
+    count, *size = _shape(clip)
+    frames = np.empty((count, *size), np.uint8)
+    decoded = 0
+    with _reading(clip), _av().open(BytesIO(clip.read()), format="avi") as container:
+        for frame in islice(container.decode(video=0), count):
+            if [frame.height, frame.width] != size:
+                raise ValueError(f"a frame is {frame.height} x {frame.width}, not {size[0]} x {size[1]}")
+            frames[decoded] = frame.to_ndarray(format="gray")
+            decoded += 1
     frames.flags.writeable = False
-    return frames
+    return frames[:decoded]
+
+
+def _reading(clip: Clip) -> AbstractContextManager[None]:
+    return reading(clip.file, f"clip {clip.name}")
 
 
 def _av() -> ModuleType:

@@ -9,6 +9,7 @@ from torch import Tensor
 from torchvision import datasets
 
 from .glyphs import read_glyphs
+from .numpy_files import open_npy
 from .scaler import Scaler
 from .series import Coded
 from .split import Split
@@ -133,13 +134,18 @@ def moving_mnist_test(
         ValueError: If the file is not there, cut short or of another layout, or 20 frames are too few.
     """
     file = Path(root) / "MovingMNIST" / "mnist_test_seq.npy"
-    if not (download or file.is_file()):
-        raise ValueError(f"There is no {file}; pass download=True to fetch it (800 MB).")
-    try:
-        frames = datasets.MovingMNIST(root, download=download).data.numpy()  # (N, 20, 1, H, W)
-    except (OSError, EOFError, RuntimeError, ValueError, TypeError, IndexError) as error:
-        raise ValueError(f"{file} cannot be read ({error}); remove it and pass download=True.") from error
-    if frames.dtype != np.uint8 or frames.ndim != 5 or frames.shape[1] != FRAMES:
-        shape = (*frames.shape[1::-1], *frames.shape[3:])  # as it is in the file
-        raise ValueError(f"{file} must hold uint8 ({FRAMES}, N, H, W), got {frames.dtype} {shape}; fetch it again.")
+    if not file.exists():
+        if not download:
+            raise ValueError(f"There is no {file}; pass download=True to fetch it (800 MB).")
+        try:
+            datasets.MovingMNIST(root, download=True)
+        except (OSError, RuntimeError) as error:
+            raise ValueError(f"{file} cannot be fetched ({error}); see if the network and the disk do.") from error
+    stored = open_npy(file, "remove it and pass download=True")
+    if stored.dtype != np.uint8 or stored.ndim != 4 or stored.shape[0] != FRAMES or 0 in stored.shape:
+        raise ValueError(
+            f"{file} must hold uint8 ({FRAMES}, N, H, W), got {stored.dtype} {stored.shape}; remove it and pass "
+            f"download=True."
+        )
+    frames = stored.read().swapaxes(0, 1)
     return SequenceWindows([Coded(one, Scaler()) for one in frames], in_frames, out_frames, stride=FRAMES)

@@ -6,6 +6,8 @@ from typing import Literal
 
 import numpy as np
 
+from ..files import reading
+
 Split = Literal["train", "validation", "test"]
 
 
@@ -37,7 +39,10 @@ def find_part(root: Path, split: Split) -> list[Path]:
 
 
 def _parts(path: Path, split: Split) -> list[Path]:
-    inside = [entry for entry in sorted(path.iterdir()) if _split_of(entry)] if path.is_dir() else []
+    with reading(path, "a data set"):
+        inside = [entry for entry in sorted(path.iterdir()) if _split_of(entry)] if path.is_dir() else []
+    if any(entry.resolve() in (path.resolve(), *path.resolve().parents) for entry in inside):
+        raise ValueError(f"{path} holds a link that leads back to it; remove the link.")
     if inside:
         return [part for entry in inside for part in _parts(entry, split)]
     return [path] if (_split_of(path) or "train") == split else []

@@ -7,12 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from .npz import load_arrays
+from ..files import reading
+from .hdf5_files import import_h5py, open_hdf5
+from .numpy_files import npz_names, open_npz
+from .zarr_files import check_zarr
 
 #: Names of variables, with their levels where they have some.
 Variables = str | Sequence[str] | Mapping[str, Sequence[float] | None]
 
 UNITS = {"t2m": "K"}  # for files that do not say
+KIND = "NetCDF or zarr"
+WAY_OUT = "fetch it again, or pip install 'stblocks[data]'"
 
 
 class Joined:
@@ -20,18 +25,20 @@ class Joined:
 
     Args:
         parts: Arrays `(T, H, W)`, of NumPy or xarray.
+        files: The file of each.
     """
 
-    def __init__(self, parts: Sequence[Any]) -> None:
-        self.parts, self.ends = parts, np.cumsum([len(part) for part in parts])
+    def __init__(self, parts: Sequence[Any], files: Sequence[Path]) -> None:
+        self.parts, self.files, self.ends = parts, files, np.cumsum([len(part) for part in parts])
 
     def read(self, frames: np.ndarray) -> np.ndarray:
         """Those of some frames, given in ascending order: `(n, H, W)`."""
         maps = []
-        for part, end in zip(self.parts, self.ends, strict=True):
+        for part, file, end in zip(self.parts, self.files, self.ends, strict=True):
             inside = frames[(frames >= end - len(part)) & (frames < end)] - (end - len(part))
             if inside.size:
-                maps.append(np.asarray(part[_as_slice(inside)], dtype=np.float32))
+                with reading(file, KIND, WAY_OUT):
+                    maps.append(np.asarray(part[_as_slice(inside)], dtype=np.float32))
         return np.concatenate(maps)
 
 
@@ -71,14 +78,15 @@ def open_grid(path: Path, variables: Variables) -> Grid:
     sets = {file: _open(file) for file in files}
     channels, units, axes = [], [], []
     for name in names:
-        arrays = [_arrange(each[name], file) for file, each in sets.items() if name in each]
-        if not arrays:
-            held = sorted({str(variable) for each in sets.values() for variable in each})
-            raise ValueError(f"{path} has no variable '{name}', only {', '.join(held)}; pass variables=.")
-        arrays.sort(key=lambda array: array[array.dims[0]].values[0])
+        held = {file: _arrange(each[name], file) for file, each in sets.items() if name in each}
+        if not held:
+            known = sorted({str(variable) for each in sets.values() for variable in each})
+            raise ValueError(f"{path} has no variable '{name}', only {', '.join(known)}; pass variables=.")
+        ordered = sorted(held, key=lambda file: held[file][held[file].dims[0]].values[0])
+        arrays = [held[file] for file in ordered]
         axes.append(_axes(arrays, name))
         for parts in _by_level(arrays, name, levels[name]):
-            channels.append(Joined(parts))
+            channels.append(Joined(parts, ordered))
             units.append(str(arrays[0].attrs.get("units", UNITS.get(name, ""))))
     for name, other in zip(names, axes, strict=True):
         if not all(map(np.array_equal, axes[0], other)):
@@ -87,23 +95,32 @@ def open_grid(path: Path, variables: Variables) -> Grid:
 
 
 def _open_npz(path: Path, levels: Mapping[str, Sequence[float] | None]) -> Grid:
-    arrays, names = load_arrays(path), list(levels)
-    if missing := [name for name in (*names, "time", "lat", "lon") if name not in arrays]:
-        raise ValueError(f"{path} has no variable '{missing[0]}', only {', '.join(arrays)}; pass variables=.")
-    time, lat, lon = arrays["time"].astype("M8[m]"), arrays["lat"], arrays["lon"]
-    if (np.diff(time) <= np.timedelta64(0)).any():
-        raise ValueError(f"The time of {path} must ascend, each once; sort its maps and indices by time.")
+    held, names = npz_names(path), list(levels)
+    if missing := [name for name in (*names, "time", "lat", "lon") if name not in held]:
+        raise ValueError(f"{path} has no variable '{missing[0]}', only {', '.join(held)}; pass variables=.")
+    stored = open_npz(path, dict.fromkeys([*names, "time", "lat", "lon", *(n for n in held if n.endswith("_index"))]))
+    for name, array in stored.items():
+        kinds = "M" if name == "time" else "iu" if name.endswith("_index") else "iuf"
+        if name not in names and (array.ndim != 1 or not array.size or array.dtype.kind not in kinds):
+            what = {"M": "times", "iu": "integers", "iuf": "numbers"}[kinds]
+            raise ValueError(f"{name} of {path} must be a list of {what}, got {array.dtype} {array.shape}.")
+    axes = [stored[name].shape[0] for name in ("time", "lat", "lon")]
     for name in names:
         if (asked := levels[name]) is not None:
             raise ValueError(_no_levels(name, asked))
-        if arrays[name].shape != (len(time), len(lat), len(lon)):
+        if stored[name].shape != tuple(axes) or stored[name].dtype.kind not in "iuf":
             raise ValueError(
-                f"'{name}' of {path} must be (time, lat, lon) = {(len(time), len(lat), len(lon))}, "
-                f"got {arrays[name].shape}."
+                f"'{name}' of {path} must be numbers on (time, lat, lon) = {tuple(axes)}, "
+                f"got {stored[name].dtype} {stored[name].shape}."
             )
-    splits = {key.removesuffix("_index"): arrays[key].astype(int) for key in arrays if key.endswith("_index")}
+    time, lat, lon = (stored[name].read() for name in ("time", "lat", "lon"))
+    time = time.astype("M8[m]")
+    _check_axes(time, lat, lon, f"{path}")
+    if (np.diff(time) <= np.timedelta64(0)).any():
+        raise ValueError(f"The time of {path} must ascend, each once; sort its maps and indices by time.")
+    splits = {key.removesuffix("_index"): stored[key].read().astype(int) for key in stored if key.endswith("_index")}
     units = tuple(UNITS.get(name, "") for name in names)
-    return Grid([Joined([arrays[name]]) for name in names], units, time, lat, lon, splits)
+    return Grid([Joined([stored[name].read()], [path]) for name in names], units, time, lat, lon, splits)
 
 
 def _open(file: Path) -> Any:
@@ -111,12 +128,21 @@ def _open(file: Path) -> Any:
         import xarray
     except ImportError as error:
         raise ImportError("Reading NetCDF and zarr needs xarray: pip install 'stblocks[data]'.") from error
-    try:
-        return xarray.open_dataset(file, engine="zarr" if file.suffix == ".zarr" else None)
-    except (OSError, ValueError, KeyError) as error:
-        raise ValueError(
-            f"{file} cannot be read as NetCDF or zarr ({error}); fetch it again, or pip install 'stblocks[data]'."
-        ) from error
+    engine = None
+    if file.suffix == ".zarr":
+        check_zarr(file)
+        engine = "zarr"
+    elif _is_hdf5(file):
+        engine = "h5netcdf"
+        for data in open_hdf5(file).values():
+            data.check_size()
+    with reading(file, KIND, WAY_OUT):
+        return xarray.open_dataset(file, engine=engine)
+
+
+def _is_hdf5(file: Path) -> bool:
+    with reading(file, KIND, WAY_OUT):
+        return bool(import_h5py().is_hdf5(file))
 
 
 def _arrange(array: Any, file: Path) -> Any:
@@ -128,6 +154,8 @@ def _arrange(array: Any, file: Path) -> Any:
             f"'{array.name}' of {file} must be on (time, lat, lon) or (time, level, lat, lon), with dates as time, "
             f"got ({', '.join(map(str, array.dims))})."
         )
+    if array.dtype.kind not in "iuf" or not array.size:
+        raise ValueError(f"'{array.name}' of {file} must be numbers, got {array.dtype} {array.shape}.")
     return array.transpose(time[0], ..., lat[0], lon[0])
 
 
@@ -139,7 +167,14 @@ def _axes(arrays: list[Any], name: str) -> tuple[np.ndarray, np.ndarray, np.ndar
     lat, lon = ([array[array.dims[axis]].values for array in arrays] for axis in (-2, -1))
     if not all(np.array_equal(each, axis[0]) for axis in (lat, lon) for each in axis):
         raise ValueError(f"The files of '{name}' differ in lat or lon; name a folder of one resolution.")
+    _check_axes(time, lat[0], lon[0], f"'{name}'")
     return time, lat[0], lon[0]
+
+
+def _check_axes(time: np.ndarray, lat: np.ndarray, lon: np.ndarray, of: str) -> None:
+    degrees = all(axis.dtype.kind in "iuf" and np.isfinite(axis).all() for axis in (lat, lon))
+    if np.isnat(time).any() or not degrees:
+        raise ValueError(f"time, lat and lon of {of} must be known everywhere, dates and degrees; write them again.")
 
 
 def _by_level(arrays: list[Any], name: str, levels: Sequence[float] | None) -> list[list[Any]]:

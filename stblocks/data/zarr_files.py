@@ -1,0 +1,71 @@
+"""Zarr stores, looked through before they are opened: what they declare, and whether reading would unpickle."""
+
+import json
+import re
+from collections.abc import Iterator
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..files import MOST_BYTES, MOST_RATIO, check_declared, reading
+
+METADATA = (".zmetadata", "zarr.json", "*/.zarray", "*/zarr.json")  # of the root group and its arrays
+
+
+def check_zarr(path: Path) -> None:
+    """Look through the metadata of a store's root group.
+
+    Raises:
+        ValueError: If they are damaged, name the codec that unpickles, or declare a huge array that is hardly stored.
+    """
+    declared: dict[str, int] = {}
+    with reading(path, "a zarr store"):
+        for file in (file for pattern in METADATA for file in sorted(path.glob(pattern))):
+            for name, entry in _objects(json.loads(file.read_bytes()), file.parent.name):
+                if "pickle" in (entry.get("id"), entry.get("name")):
+                    raise ValueError(f"'{name}' is stored as Python objects, which are never unpickled")
+                if "shape" in entry and ("chunks" in entry or "chunk_grid" in entry):
+                    declared[name] = max(declared.get(name, 0), _bytes(entry))
+    for name, needed in declared.items():
+        with reading(path, "a zarr store"):
+            stored = _stored(path / name, needed)
+        check_declared(path, f"'{name}'", needed, stored)
+
+
+def _objects(value: Any, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """All JSON objects inside a value, each with the name of its array."""
+    if isinstance(value, dict):
+        yield name, value
+        for key, inner in value.items():
+            if key.endswith("/.zarray"):
+                key_name = key.removesuffix("/.zarray")
+            else:  # consolidated metadata have a key for each array
+                key_name = key if isinstance(inner, dict) and inner.get("node_type") == "array" else name
+            yield from _objects(inner, key_name)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _objects(inner, name)
+
+
+def _bytes(array: dict[str, Any]) -> int:
+    """In memory, whole chunks."""
+    if "chunks" in array:  # format 2
+        chunks, size = array["chunks"], np.dtype(array["dtype"]).itemsize
+    else:
+        chunks = array["chunk_grid"]["configuration"]["chunk_shape"]
+        bits = re.search(r"\d+$", str(array["data_type"]))
+        size = -(-int(bits[0]) // 8) if bits else 16  # other types are no weather; 16 is the size of the largest number
+    return prod(map(max, array["shape"], chunks)) * size
+
+
+def _stored(folder: Path, needed: int) -> int:
+    """Bytes of the files in a folder, counted until they are enough."""
+    stored = 0
+    if needed > MOST_BYTES:
+        for file in folder.rglob("*"):
+            stored += file.stat().st_size if file.is_file() else 0
+            if stored * MOST_RATIO >= needed:
+                break
+    return stored
