@@ -1,5 +1,6 @@
 """KTH: people who walk, jog, run, box, wave and clap, 10 frames to 20 or 40."""
 
+import os
 import re
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -140,7 +141,7 @@ def _find(root: Path) -> dict[str, Clip]:
 
 def _ranges(file: Path) -> dict[str, list[tuple[int, int]]] | None:
     """First frame, from 0, and the one after the last of each range, by clip; `None` without a file."""
-    if not file.is_file():
+    if not os.path.lexists(file):
         return None
     with reading(file, "the table of ranges"):
         text = file.read_text(encoding="utf-8")

@@ -159,6 +159,11 @@ def _statistics(values: Sliced) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.
     low, high = np.array(np.inf), np.array(-np.inf)
     count = total = squares = origin = np.array(0.0)
     for number, block in enumerate(_blocks(values)):
+        if (infinite := np.isinf(block).any(axis=1)).any():
+            raise ValueError(
+                f"Channel {int(np.argmax(infinite))} has infinite values, which no scaler fits; replace them with NaN, "
+                f"which is left out."
+            )
         known = ~np.isnan(block)
         if number == 0:
             origin = np.nan_to_num(block[:, :1])  # sums of squares lose digits far from it

@@ -23,9 +23,32 @@ class Sequence(NamedTuple):
 
 
 def to_tensor(frames: Any) -> Tensor:
-    """`(T, C, H, W)` in float32, of `(T, C, H, W)` or `(T, H, W)`; masked entries become NaN."""
-    if np.ma.isMaskedArray(frames):
-        frames = np.ma.filled(frames.astype(np.float32), np.nan)
-    if not isinstance(frames, Tensor):
-        frames = torch.from_numpy(np.array(frames, dtype=np.float32, order="C"))
-    return (frames.unsqueeze(1) if frames.ndim == 3 else frames).to(torch.float32)
+    """`(T, C, H, W)`, of `(T, C, H, W)` or `(T, H, W)`; masked entries become NaN.
+
+    In float32, or in float64 if float32 does not hold all values of the type: scalers come first, float32 after them.
+
+    Raises:
+        ValueError: If the entries are not real numbers.
+    """
+    if isinstance(frames, Tensor):
+        check_numbers(frames.dtype)
+        wide = frames.dtype in (torch.float64, torch.int32, torch.int64)
+        tensor = frames.to(torch.float64 if wide else torch.float32)
+    else:
+        array = np.asanyarray(frames)
+        check_numbers(array.dtype)
+        dtype = np.float32 if np.can_cast(array.dtype, np.float32) else np.float64
+        if np.ma.isMaskedArray(array):
+            array = np.ma.filled(array.astype(dtype), np.nan)
+        tensor = torch.from_numpy(np.array(array, dtype=dtype, order="C"))
+    return tensor.unsqueeze(1) if tensor.ndim == 3 else tensor
+
+
+def check_numbers(dtype: Any) -> None:
+    """Raise a `ValueError` unless a dtype of NumPy or torch is one of real numbers."""
+    real = not dtype.is_complex if isinstance(dtype, torch.dtype) else np.dtype(dtype).kind in "biuf"
+    if not real:
+        raise ValueError(
+            f"frames must be real numbers, got {dtype}; convert them, such as complex ones to two channels, real and "
+            f"imaginary part."
+        )

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from .scaler import Scaler
+from .stored_series import stored_series
 
 
 class Series(Protocol):
@@ -29,7 +30,7 @@ class Coded:
     """
 
     def __init__(self, codes: Series, scaler: Scaler) -> None:
-        self.codes, self.scaler = codes, scaler
+        self.codes, self.scaler = stored_series(codes), scaler
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -41,8 +41,10 @@ def find_part(root: Path, split: Split) -> list[Path]:
 def _parts(path: Path, split: Split) -> list[Path]:
     with reading(path, "a data set"):
         inside = [entry for entry in sorted(path.iterdir()) if _split_of(entry)] if path.is_dir() else []
-    if any(entry.resolve() in (path.resolve(), *path.resolve().parents) for entry in inside):
-        raise ValueError(f"{path} holds a link that leads back to it; remove the link.")
+        own = path.resolve()
+        back = [entry for entry in inside if entry.resolve() in (own, *own.parents)]
+    if back:
+        raise ValueError(f"{back[0]} is a link that leads back to where it is; remove it.")
     if inside:
         return [part for entry in inside for part in _parts(entry, split)]
     return [path] if (_split_of(path) or "train") == split else []

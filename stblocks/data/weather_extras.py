@@ -112,7 +112,7 @@ def climatology(train: Frames) -> np.ndarray:
         for hour in np.unique(hours):
             total[hour] += np.nansum(frames[hours == hour], axis=0, dtype=np.float64)
             count[hour] += (~np.isnan(frames[hours == hour])).sum(axis=0)
-    return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0).astype(np.float32)
+    return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
 
 
 def hour_of_day(time: np.ndarray) -> np.ndarray:

@@ -38,7 +38,7 @@ class Joined:
             inside = frames[(frames >= end - len(part)) & (frames < end)] - (end - len(part))
             if inside.size:
                 with reading(file, KIND, WAY_OUT):
-                    maps.append(np.asarray(part[_as_slice(inside)], dtype=np.float32))
+                    maps.append(np.asarray(part[_as_slice(inside)]))
         return np.concatenate(maps)
 
 

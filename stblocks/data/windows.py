@@ -10,8 +10,9 @@ from torch.nn.functional import interpolate
 from torch.utils.data import Dataset
 
 from .scaler import Scaler
-from .sequence import Sequence, to_tensor
+from .sequence import Sequence, check_numbers, to_tensor
 from .series import Series
+from .stored_series import stored_series
 
 
 class SequenceWindows(Dataset[Sequence]):
@@ -96,7 +97,7 @@ class SequenceWindows(Dataset[Sequence]):
         if not -len(self) <= index < len(self):
             raise IndexError(f"index must be below {len(self)}, the number of windows, got {index}.")
         index %= len(self)
-        frames = self.scaler.to_model(to_tensor(self._windows[index]))
+        frames = self.scaler.to_model(to_tensor(self._windows[index])).to(torch.float32)
         self._check_values(frames, index)
         if self.size is not None and frames.ndim == 4 and frames.shape[2:] != self.size:
             frames = interpolate(frames, size=self.size, mode="bilinear", align_corners=False)
@@ -128,8 +129,8 @@ class _Cut:
     def __init__(self, series: list[Series], frames: int, stride: int, *, any_size: bool) -> None:
         if not series:
             raise ValueError("frames must hold at least one series, got an empty list.")
-        self.series, self.frames, self.stride = series, frames, stride
-        shapes = [tuple(getattr(one, "shape", ())) for one in series]
+        self.series, self.frames, self.stride = [stored_series(one) for one in series], frames, stride
+        shapes = [tuple(getattr(one, "shape", None) or ()) for one in series]
         self.frame_shape = _frame_shape(shapes[0])
         compared = 1 if any_size else 3
         counts = []
@@ -139,6 +140,8 @@ class _Cut:
                     f"Series {number} must be (T, C, H, W) or (T, H, W), got {type(series[number]).__name__} of shape "
                     f"{shape}; give an array of frames stacked along time, or a list of such arrays."
                 )
+            if (dtype := getattr(series[number], "dtype", None)) is not None:
+                check_numbers(dtype)
             if _frame_shape(shape)[:compared] != self.frame_shape[:compared]:
                 raise ValueError(
                     f"Series {number} has frames of shape (C, H, W) = {_frame_shape(shape)}, series 0 has "

@@ -1,6 +1,7 @@
 """Zarr stores, looked through before they are opened: what they declare, and whether reading would unpickle."""
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from math import prod
@@ -11,19 +12,23 @@ import numpy as np
 
 from ..files import MOST_BYTES, MOST_RATIO, check_declared, reading
 
-METADATA = (".zmetadata", "zarr.json", "*/.zarray", "*/zarr.json")  # of the root group and its arrays
+METADATA = (".zmetadata", ".zarray", "zarr.json", "*/.zarray", "*/zarr.json")  # of an array, or a group and its arrays
 
 
 def check_zarr(path: Path) -> None:
-    """Look through the metadata of a store's root group.
+    """Look through the metadata of an array, or a group and its arrays.
 
     Raises:
-        ValueError: If they are damaged, name the codec that unpickles, or declare a huge array that is hardly stored.
+        ValueError: If they are damaged, name the codec that unpickles, or declare a huge array that is hardly stored,
+            or if a file of the store is a pipe.
     """
     declared: dict[str, int] = {}
     with reading(path, "a zarr store"):
+        _refuse_pipes(path)
         for file in (file for pattern in METADATA for file in sorted(path.glob(pattern))):
-            for name, entry in _objects(json.loads(file.read_bytes()), file.parent.name):
+            for name, entry in _objects(
+                json.loads(file.read_text(encoding="utf-8")), file.parent.relative_to(path).as_posix()
+            ):
                 if "pickle" in (entry.get("id"), entry.get("name")):
                     raise ValueError(f"'{name}' is stored as Python objects, which are never unpickled")
                 if "shape" in entry and ("chunks" in entry or "chunk_grid" in entry):
@@ -47,6 +52,15 @@ def _objects(value: Any, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
     elif isinstance(value, list):
         for inner in value:
             yield from _objects(inner, name)
+
+
+def _refuse_pipes(path: Path) -> None:
+    with os.scandir(path) as entries:  # it knows kinds without asking for each of a million chunks
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                _refuse_pipes(Path(entry))
+            elif not (entry.is_file() or entry.is_dir()):
+                raise ValueError(f"{entry.name} is a pipe, socket, device or broken link")
 
 
 def _bytes(array: dict[str, Any]) -> int:
