@@ -133,3 +133,29 @@ def test_a_clip_cut_short(tmp_path):
         ValueError, match=r"(cannot be read as clip )?person01_walking_d1 (ends after|\().*fetch it again"
     ):
         data[-1]
+
+
+def test_clips_are_not_larger_than_clips_can_be(tmp_path, monkeypatch):
+    with ZipFile(tmp_path / "walking.zip", "w", 8) as archive:
+        archive.writestr(name(1), avi(pixels(1)) + bytes(2**26))
+    with pytest.raises(ValueError, match=r"walking.zip cannot be read as clip person01_walking_d1 .*more than 64 MiB"):
+        KTH(tmp_path, in_frames=2, out_frames=2)
+    monkeypatch.setattr("stblocks.data.kth.MOST_BYTES", 8 * H * W - 1)
+    (tmp_path / "clip").mkdir()
+    (tmp_path / "clip" / name(1)).write_bytes(avi(np.zeros((8, H, W), np.uint8), "mpeg4", "yuv420p")[: 8 * H * W - 1])
+    with pytest.raises(ValueError, match=r"announces \(T, H, W\) = \(8, 12, 16\), more than|cannot be read as clip"):
+        KTH(tmp_path / "clip", in_frames=2, out_frames=2)
+
+
+def test_a_clip_is_an_avi_file_whatever_ffmpeg_would_guess(tmp_path):
+    (tmp_path / "whole.avi").write_bytes(avi(pixels(1)))
+    (tmp_path / name(1)).write_text("ffconcat version 1.0\nfile whole.avi\n")
+    with pytest.raises(ValueError, match=r"cannot be read as clip person01_walking_d1"):
+        KTH(tmp_path, in_frames=2, out_frames=2)
+
+
+@pytest.mark.parametrize("text", ["0-4", "5-2", "1-" + "9" * 5000, "1" * 5000 + "-2"])
+def test_ranges_that_are_none(zips, text):
+    (zips / "00sequences.txt").write_text(f"person01_walking_d1 frames {text}\n")
+    with pytest.raises(ValueError, match=r"00sequences.txt must have ranges of frames from 1 on, such as 1-95, got"):
+        KTH(zips, in_frames=2, out_frames=2)

@@ -121,3 +121,12 @@ ERRORS = [
 def test_errors(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("fit", [Scaler.standard, Scaler.min_max])
+def test_infinite_values_are_named(fit):
+    values = np.zeros((3, 2, 2, 2))
+    values[:, :, 0] = 1
+    values[1, 1, 0, 0] = -np.inf
+    with pytest.raises(ValueError, match=r"Channel 1 has infinite values, which no scaler fits; replace them with NaN"):
+        fit(values)

@@ -150,3 +150,68 @@ def test_errors_of_files(released, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(ImportError, match=r"needs h5py: pip install 'stblocks\[data\]'"):
         TaxiBJ(released)
+
+
+def released_with(path, **other):
+    """A file of 29 days with another data set or two."""
+    h5(path, dates("2015-06-01", 29))
+    with h5py.File(path, "a") as file:
+        for name, make in other.items():
+            del file[name]
+            make(file)
+    return path
+
+
+LENGTH = 29 * 48
+FILE_ERRORS = {
+    r"declares 1,638 MB for 'data' and stores 0.000 MB": {
+        "date": lambda file: file.create_dataset(
+            "date", shape=(200_000,), dtype="S10", data=np.full(200_000, b"2015060101")
+        ),
+        "data": lambda file: file.create_dataset("data", shape=(200_000, 2, 32, 32), dtype="f4", chunks=True),
+    },
+    r"must hold flows from 0 to 100000, got -1e\+09 to": {
+        "data": lambda file: file.create_dataset("data", data=np.full((LENGTH, 2, 32, 32), -1e9)),
+    },
+    r"must hold flows from 0 to 100000, got nan": {
+        "data": lambda file: file.create_dataset("data", data=np.full((LENGTH, 2, 32, 32), np.nan)),
+    },
+    r"'data' is a link, which may lead out of the file": {
+        "data": lambda file: file.__setitem__("data", h5py.ExternalLink("other.h5", "/data")),
+    },
+    r"the values of 'data' are in another file": {
+        "data": lambda file: file.create_dataset(
+            "data", shape=(LENGTH, 2, 32, 32), dtype="u1", external=[("/etc/hostname", 0, h5py.h5f.UNLIMITED)]
+        ),
+    },
+    r"must hold 'data' and 'date', got date": {"data": lambda file: file.create_group("data")},
+    r"must hold numbers as data, .* got float32 \(\) and": {
+        "data": lambda file: file.__setitem__("data", np.float32(1))
+    },
+    r"must hold numbers as data, .*got complex64": {
+        "data": lambda file: file.create_dataset("data", shape=(LENGTH, 2, 32, 32), dtype="c8"),
+    },
+    r"must hold dates YYYYMMDDSS, got '2015133101'": {
+        "date": lambda file: file.__setitem__("date", np.full(LENGTH, b"2015133101")),
+    },
+    r"has a day that no month has, 20150631": {
+        "date": lambda file: file.__setitem__(
+            "date", np.array([text.replace(b"0601", b"0631") for text in dates("2015-06-01", 29)])
+        ),
+    },
+}
+
+
+@pytest.mark.parametrize("message", FILE_ERRORS)
+def test_files_released_that_are_not_so(tmp_path, message):
+    with pytest.raises(ValueError, match=message):
+        TaxiBJ(released_with(tmp_path / "BJ16_M32x32_T30_InOut.h5", **FILE_ERRORS[message]))
+
+
+def test_a_subset_without_the_extremes(tmp_path):
+    few = pairs(5) * 0.9
+    path = npz(tmp_path / "few.npz", X_train=few[:, :4], Y_train=few[:, 4:])
+    np.testing.assert_allclose(torch.cat(TaxiBJ(path)[3]), (few[3] + 1) / 2, atol=1e-6)
+    for wrong in (few[:, 4:] * 1e9, few[:, 4:] * np.nan):
+        with pytest.raises(ValueError, match=r"Y_train of .* must have values from -1, no flow, to 1, got"):
+            TaxiBJ(npz(tmp_path / "few.npz", X_train=few[:, :4], Y_train=wrong))

@@ -240,3 +240,33 @@ def test_errors_of_single_windows():
         SequenceWindows(OK + np.inf, 1, 1, missing="mask")[0]
     with pytest.raises(ValueError, match=r"Window 1 must be .*\(2, 1, 2, 2\).*got \(2, 1, 3, 2\)"):
         SequenceWindows(lambda i: np.zeros((2, 2 + i, 2)), 1, 1, length=2)[1]
+
+
+@pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy, lambda array: array.astype(np.int64)])
+def test_a_large_offset_does_not_cost_digits(kind):
+    """Pressure of 101,325 Pa and a few hundredths, of which float32 can tell only steps of 1/128."""
+    pressure = 101325 + np.random.default_rng(0).uniform(-0.05, 0.05, (5, 32, 32))
+    scaler = Scaler(101325.0, 0.05, "Pa")
+    if kind(np.zeros(1)).dtype == np.int64:
+        pressure, scaler = (
+            2**40 + np.random.default_rng(0).integers(0, 9, (5, 32, 32)).astype(float),
+            Scaler(2.0**40, 9.0),
+        )
+    data = SequenceWindows(kind(pressure), 3, 2, scaler=scaler)
+    expected = ((pressure - scaler.offset) / scaler.scale).astype(np.float32)
+    assert data[0].past.dtype == torch.float32
+    np.testing.assert_allclose(torch.cat(data[0])[:, 0], expected, atol=1e-9)
+    masked = SequenceWindows(np.ma.masked_array(pressure, False), 3, 2, scaler=scaler)
+    np.testing.assert_allclose(torch.cat(masked[0])[:, 0], expected, atol=1e-9)
+    fitted = Scaler.standard(kind(pressure))
+    np.testing.assert_allclose(fitted.scale, pressure.std(), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "frames", [np.zeros((4, 2, 2), np.complex64), torch.zeros(4, 2, 2, dtype=torch.complex64), np.full((4, 2, 2), "a")]
+)
+def test_frames_are_real_numbers(frames):
+    with pytest.raises(ValueError, match=r"frames must be real numbers, got .*; convert them"):
+        SequenceWindows(frames, 1, 1)
+    with pytest.raises(ValueError, match=r"frames must be real numbers"):
+        SequenceWindows(lambda index: frames[:2], 1, 1, length=1)

@@ -1,0 +1,83 @@
+"""Series in files go to worker processes as the place where they lie, and damage is told with the file's name."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from stblocks.data import SequenceWindows, stored_series
+
+rng = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize(
+    "part", [slice(None), slice(3, 30), slice(20, 3, -2), (slice(2, None), slice(1, 6), slice(2, 7))]
+)
+def test_memmaps_are_pickled_as_their_place(tmp_path, order, part):
+    np.save(tmp_path / "rain.npy", np.asarray(rng.normal(size=(40, 8, 9)), order=order))
+    rain = np.load(tmp_path / "rain.npy", mmap_mode="r")[part]
+    data = SequenceWindows([rain, rain[5:]], 2, 1)
+    sent = pickle.dumps(data)
+    assert len(sent) < 2000
+    again = pickle.loads(sent)
+    np.testing.assert_array_equal(torch.cat(again[1])[:, 0], rain[1:4].astype("f4"))
+    for index in range(len(data)):
+        assert torch.equal(again[index].past, data[index].past)
+    (tmp_path / "rain.npy").unlink()
+    with pytest.raises(ValueError, match=r"rain.npy cannot be read as the memmap it was .* leave files where they are"):
+        pickle.loads(sent)
+
+
+def test_memmaps_with_values_of_their_own_are_pickled_with_these(tmp_path):
+    np.save(tmp_path / "rain.npy", np.zeros((4, 2, 2)))
+    changed = np.load(tmp_path / "rain.npy", mmap_mode="c")
+    changed[:] = 3
+    for series in (changed, np.load(tmp_path / "rain.npy", mmap_mode="r") + 3):
+        again = pickle.loads(pickle.dumps(SequenceWindows(series, 1, 1)))
+        assert again[0].past.eq(3).all()
+
+
+def test_hdf5_data_sets_are_reopened(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    rain = rng.normal(size=(40, 8, 9)).astype("f4")
+    with h5py.File(tmp_path / "rain.h5", "w") as file:
+        file.create_dataset("a/rain", data=rain, chunks=(4, 8, 9), compression="gzip")
+    with h5py.File(tmp_path / "rain.h5") as file:
+        data = SequenceWindows(file["a/rain"], 2, 1)
+        again = pickle.loads(pickle.dumps(data))
+        for index in (0, 37):
+            np.testing.assert_array_equal(again[index].past[:, 0], rain[index : index + 2])
+        sent = pickle.dumps(data)
+    stored_series._file.cache_clear()
+    del again
+    with h5py.File(tmp_path / "rain.h5", "a") as file:
+        del file["a/rain"]
+        file["a/rain"] = rain[:20]
+    with pytest.raises(ValueError, match=r"'/a/rain' is float32 \(20, 8, 9\) now, no longer float32 \(40, 8, 9\)"):
+        pickle.loads(sent)
+    stored_series._file.cache_clear()
+
+
+def test_zarr_arrays_are_reopened_and_named_when_damaged(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    rain = rng.normal(size=(6, 8, 9)).astype("f4")
+    array = zarr.open_array(
+        tmp_path / "rain.zarr", mode="w", shape=rain.shape, chunks=(2, 8, 9), dtype="f4", zarr_format=2
+    )
+    array[:] = rain
+    data = SequenceWindows(array, 2, 1)
+    again = pickle.loads(pickle.dumps(data))
+    np.testing.assert_array_equal(again[3].past[:, 0], rain[3:5])
+    (tmp_path / "rain.zarr" / "1.0.0").write_bytes(b"damage")
+    with pytest.raises(ValueError, match=r"rain.zarr cannot be read as a zarr array \(.+\); fetch it again"):
+        data[2]
+
+
+def test_spawned_workers_read_files(tmp_path):
+    np.save(tmp_path / "rain.npy", rng.normal(size=(12, 4, 4)))
+    data = SequenceWindows(np.load(tmp_path / "rain.npy", mmap_mode="r"), 2, 1)
+    batch = next(iter(DataLoader(data, 5, num_workers=1, multiprocessing_context="spawn")))
+    assert torch.equal(batch.past[4], data[4].past)
