@@ -1,6 +1,7 @@
 """Shanghai2020 and other folders of frames: order, kinds of files, and files that are not as they should be."""
 
 import sys
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
@@ -192,3 +193,52 @@ def test_shanghai_errors(shanghai):
         (shanghai / "train" / "sample_1" / f"{number}.png").unlink()
     with pytest.raises(ValueError, match="sample_1 has 19 frames, fewer than the 20"):
         Shanghai2020(shanghai)
+
+
+FORMS = [
+    "%Y%m%d%H%M.npy",
+    "rain_%Y%m%d%H%M00.npy",
+    "%Y-%m-%d %H_%M.npy",
+    "%Y.%m.%dT%H:%M:00_mosaic.npy",
+    "B_%Y%m%d_%H%M_1.npy",
+]
+
+
+def by_time(folder, minutes, form="%Y%m%d%H%M.npy"):
+    """A frame for each time, of the number of its place in the order of time."""
+    start = datetime(2019, 6, 30, 23, 0)
+    for number, minute in enumerate(minutes):
+        write(folder / (start + timedelta(minutes=minute)).strftime(form), flat(number))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_windows_do_not_reach_over_holes(tmp_path, form):
+    by_time(tmp_path / "june", [0, 5, 10, 15, 60, 65, 70, 80], form)  # the last comes ten minutes late
+    by_time(tmp_path / "may", [0, 5, 10], form)
+    assert values(FrameFolders(tmp_path, 2, 1)) == [[0, 1, 2], [1, 2, 3], [4, 5, 6], [0, 1, 2]]
+    with pytest.raises(ValueError, match=r"may has 3 frames, fewer than the 4 of a window"):
+        FrameFolders(tmp_path, 3, 1)
+    with pytest.raises(ValueError, match=r"june has no 5 frames without a hole, at most 4: .* leave one before .*2019"):
+        FrameFolders(tmp_path / "june", 4, 1)
+
+
+def test_small_delays_are_no_holes_and_days_and_months_have_ends(tmp_path):
+    by_time(tmp_path / "late", [0, 5, 11, 15, 21, 25])
+    by_time(tmp_path / "daily", [1440 * day for day in (0, 31, 62, 92)], "%Y-%m-%d.npy")  # the first of each month
+    assert values(FrameFolders(tmp_path, 3, 1)) == [[0, 1, 2, 3], [0, 1, 2, 3], [1, 2, 3, 4], [2, 3, 4, 5]]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["20190630_1", "20190630_2", "20190630_9"],  # one day
+        ["00000001", "00000002", "00000009"],
+        ["20190230", "20190231", "20190601"],  # no dates
+        ["20190601", "20190602", "last"],
+        ["2019060100", "20190602", "20190901"],  # times and none
+    ],
+)
+def test_numbers_that_are_no_times(tmp_path, names):
+    for number, name in enumerate(names):
+        write(tmp_path / f"{name}.npy", flat(number))
+    assert len(FrameFolders(tmp_path, 2, 1)) == 1

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +14,7 @@ from ..files import check_declared, reading
 from .numpy_files import open_npy
 from .scaler import Scaler
 from .series import decode
+from .times import holes, stamps
 from .windows import SequenceWindows
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
@@ -22,6 +24,10 @@ WAY_OUT = "fetch or write it again"
 
 class FrameFolders(SequenceWindows):
     """A folder for each sequence with a file for each frame, in natural order (`img_2` before `img_10`).
+
+    If all names of a folder have a date, and a time if they like (`rain_201906010835.png`, `2019-06-01 08.png`), frames
+    are in the order of time, and no window reaches over a hole: where the next frame comes later than half as late
+    again as is usual there.
 
     Files are images, grey or RGB, or `.npy` arrays `(H, W)` or `(C, H, W)`. The whole range of 8- and 16-bit codes
     stands for the model's [0, 1] (and so for the physical values that the scaler makes of it); floats are physical
@@ -51,7 +57,7 @@ class FrameFolders(SequenceWindows):
         scaler: Scaler = Scaler(),  # noqa: B008  (frozen)
         missing: Literal["error", "mask"] = "error",
     ) -> None:
-        series = frame_series(Path(root), scaler, at_least=in_frames + out_frames)
+        series = frame_series(Path(root), scaler, at_least=in_frames + out_frames, by_time=True)
         super().__init__(series, in_frames, out_frames, stride=stride, size=size, scaler=scaler, missing=missing)
 
 
@@ -81,11 +87,17 @@ class FrameFiles:
         return decode(frame, self.scaler)
 
 
-def frame_series(root: Path, scaler: Scaler, at_least: int) -> list[FrameFiles]:
+def frame_series(root: Path, scaler: Scaler, at_least: int, *, by_time: bool = False) -> list[FrameFiles]:
     """One series for each folder with frames in it, `root` included, in natural order.
 
+    Args:
+        root: Where to look, at any depth.
+        scaler: What codes stand for.
+        at_least: Frames that each folder must have.
+        by_time: Are series to end where the times in names have a hole? Parts shorter than `at_least` are left out.
+
     Raises:
-        ValueError: If there are none, or one has fewer than `at_least` frames.
+        ValueError: If there are none, or a folder has fewer than `at_least` frames, or none without a hole.
     """
     if not root.is_dir():
         raise ValueError(f"There is no folder {root}; name the one that holds the folders of frames.")
@@ -101,7 +113,27 @@ def frame_series(root: Path, scaler: Scaler, at_least: int) -> list[FrameFiles]:
             )
     ordered = sorted(folders, key=lambda folder: [_natural(part) for part in folder.parts])
     frame_shape = read_frame(ordered[0] / folders[ordered[0]][0]).shape
-    return [FrameFiles(tuple(folder / name for name in folders[folder]), frame_shape, scaler) for folder in ordered]
+    series = []
+    for folder in ordered:
+        parts = _without_holes(folder, folders[folder], at_least) if by_time else [folders[folder]]
+        series += [FrameFiles(tuple(folder / name for name in names), frame_shape, scaler) for names in parts]
+    return series
+
+
+def _without_holes(folder: Path, names: list[str], at_least: int) -> list[list[str]]:
+    """The names in the order of the times in them, if they have some; in parts that have no hole."""
+    if (time := stamps(names)) is None:
+        return [names]
+    order = np.argsort(time)
+    ordered = [names[index] for index in order]
+    starts = [0, *holes(time[order]).tolist()]
+    parts = [ordered[first:last] for first, last in pairwise([*starts, len(names)])]
+    if not (long := [part for part in parts if len(part) >= at_least]):
+        raise ValueError(
+            f"{folder} has no {at_least} frames without a hole, at most {max(map(len, parts))}: the times in their "
+            f"names leave one before {ordered[starts[1]]}; complete it, remove it, or take fewer frames."
+        )
+    return long
 
 
 def read_frame(file: Path) -> np.ndarray:

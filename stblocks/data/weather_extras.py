@@ -71,7 +71,7 @@ def make_extra(name: str, train: Frames, ahead: np.timedelta64) -> Extra:
     if name == "position":
         return Extra(partial(repeat, maps=position(grid)), 3)
     if name in ("climatology", "climatology_ahead"):
-        shift = ahead if name == "climatology_ahead" else np.timedelta64(0, "m")
+        shift = ahead if name == "climatology_ahead" else np.timedelta64(0, "h")
         return Extra(partial(usual, means=climatology(train), shift=shift), len(grid.channels), like_variables=True)
     raise ValueError(f"extras must be among {', '.join(EXTRAS)}, got '{name}'.")
 
@@ -79,7 +79,7 @@ def make_extra(name: str, train: Frames, ahead: np.timedelta64) -> Extra:
 def cycle(time: np.ndarray, period: str, shape: tuple[int, int]) -> np.ndarray:
     """Sine and cosine of the time of day (period "D") or of year ("Y"), in UTC: `(T, 2, H, W)`."""
     start = time.astype(f"M8[{period}]")
-    length = (start + 1).astype("M8[m]") - start.astype("M8[m]")
+    length = (start + 1).astype("M8[s]") - start.astype("M8[s]")
     angle = 2 * np.pi * ((time - start) / length)
     waves = np.stack([np.sin(angle), np.cos(angle)], axis=1).astype(np.float32)
     return np.broadcast_to(waves[..., None, None], (*waves.shape, *shape))

@@ -1,6 +1,7 @@
 """Weather on a grid, in NetCDF, zarr or `.npz` files: only the maps asked for are read."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from ..files import reading
 from .hdf5_files import import_h5py, open_hdf5
 from .numpy_files import npz_names, open_npz
+from .times import check_ascending, to_seconds
 from .zarr_files import check_zarr
 
 #: Names of variables, with their levels where they have some.
@@ -37,7 +39,8 @@ class Joined:
         for part, file, end in zip(self.parts, self.files, self.ends, strict=True):
             inside = frames[(frames >= end - len(part)) & (frames < end)] - (end - len(part))
             if inside.size:
-                with reading(file, KIND, WAY_OUT):
+                in_memory = isinstance(part, np.ndarray)
+                with nullcontext() if in_memory else reading(file, KIND, WAY_OUT):
                     maps.append(np.asarray(part[_as_slice(inside)]))
         return np.concatenate(maps)
 
@@ -48,7 +51,7 @@ class Grid:
 
     channels: Sequence[Joined]
     units: tuple[str, ...]
-    time: np.ndarray  #: `(T,)` in minutes, ascending
+    time: np.ndarray  #: `(T,)` in seconds, ascending
     lat: np.ndarray  #: `(H,)` in degrees
     lon: np.ndarray  #: `(W,)` in degrees
     splits: Mapping[str, np.ndarray] = field(default_factory=dict)  #: indices of frames, where the file has them
@@ -84,7 +87,7 @@ def open_grid(path: Path, variables: Variables) -> Grid:
             raise ValueError(f"{path} has no variable '{name}', only {', '.join(known)}; pass variables=.")
         ordered = sorted(held, key=lambda file: held[file][held[file].dims[0]].values[0])
         arrays = [held[file] for file in ordered]
-        axes.append(_axes(arrays, name))
+        axes.append(_axes(arrays, ordered, name))
         for parts in _by_level(arrays, name, levels[name]):
             channels.append(Joined(parts, ordered))
             units.append(str(arrays[0].attrs.get("units", UNITS.get(name, ""))))
@@ -114,10 +117,9 @@ def _open_npz(path: Path, levels: Mapping[str, Sequence[float] | None]) -> Grid:
                 f"got {stored[name].dtype} {stored[name].shape}."
             )
     time, lat, lon = (stored[name].read() for name in ("time", "lat", "lon"))
-    time = time.astype("M8[m]")
+    time = to_seconds(time)
     _check_axes(time, lat, lon, f"{path}")
-    if (np.diff(time) <= np.timedelta64(0)).any():
-        raise ValueError(f"The time of {path} must ascend, each once; sort its maps and indices by time.")
+    check_ascending(time, f"{path}")
     splits = {key.removesuffix("_index"): stored[key].read().astype(int) for key in stored if key.endswith("_index")}
     units = tuple(UNITS.get(name, "") for name in names)
     return Grid([Joined([stored[name].read()], [path]) for name in names], units, time, lat, lon, splits)
@@ -159,9 +161,12 @@ def _arrange(array: Any, file: Path) -> Any:
     return array.transpose(time[0], ..., lat[0], lon[0])
 
 
-def _axes(arrays: list[Any], name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _axes(arrays: list[Any], files: list[Path], name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Time, latitude and longitude of files that follow one another."""
-    time = np.concatenate([array[array.dims[0]].values for array in arrays]).astype("M8[m]")
+    times = [to_seconds(array[array.dims[0]].values) for array in arrays]
+    for each, file in zip(times, files, strict=True):
+        check_ascending(each, f"'{name}' in {file}")
+    time = np.concatenate(times)
     if (np.diff(time) <= np.timedelta64(0)).any():
         raise ValueError(f"The files of '{name}' overlap in time; name a folder where each time is there once.")
     lat, lon = ([array[array.dims[axis]].values for array in arrays] for axis in (-2, -1))

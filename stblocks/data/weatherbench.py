@@ -1,6 +1,7 @@
 """WeatherBench and other weather on a grid, 12 frames to 12."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from .scaler import Scaler
 from .split import Split, check_split, hold_out
+from .times import check_ascending, on_step
 from .weather_extras import Extra, Frames, make_extra
 from .weather_files import Grid, Variables, open_grid
 from .windows import SequenceWindows, check_at_least_one
@@ -40,7 +42,8 @@ class WeatherBench(SequenceWindows):
         in_frames: Frames a forecast starts from.
         out_frames: Frames to forecast.
         step: Hours from one frame to the next, a divisor or a multiple of 24; frames are those at multiples of it from
-            midnight (UTC).
+            midnight (UTC), or, where all stamps are at one offset, such as half past, at multiples from there. Stamps
+            that are off by less than a tenth of the time between maps are rounded.
         stride: Frames from the start of a window to that of the next.
         extras: Channels to see beside the variables, in this order:
 
@@ -82,15 +85,17 @@ class WeatherBench(SequenceWindows):
         if 24 % step and step % 24:
             raise ValueError(f"step must divide 24 or be a multiple of 24, in hours, got {step}.")
         grid = open_grid(Path(path), variables)
-        on_step = grid.time.astype(int) % (60 * step) == 0
+        time, regular = on_step(grid.time, step)
+        check_ascending(time, f"{path}, rounded to the step,")
+        grid = replace(grid, time=time)
         splits = _splits(Path(path), grid, years, validation_fraction)
-        train = Frames(grid, _of_split(splits, "train", grid, path, on_step))
-        ahead = np.timedelta64(60 * step * in_frames, "m")
+        train = Frames(grid, _of_split(splits, "train", grid, path, regular))
+        ahead = np.timedelta64(step * in_frames, "h")
         added = tuple(make_extra(name, train, ahead) for name in extras)
-        runs = _runs(grid.time, _of_split(splits, split, grid, path, on_step), step)
+        runs = _runs(grid.time, _of_split(splits, split, grid, path, regular), step)
         series = [Frames(grid, run, added) for run in runs if len(run) >= in_frames + out_frames]
         if not series:
-            apart = min(np.diff(grid.time.astype(int)).tolist(), default=0) / 60
+            apart = min(np.diff(grid.time.astype(int)).tolist(), default=0) / 3600
             raise ValueError(
                 f"{path} has no {in_frames + out_frames} frames for '{split}' that follow one another every {step} h, "
                 f"at most {max(map(len, runs))}; its maps are {apart:g} h apart: take another step, other years, or "
@@ -134,13 +139,14 @@ def _splits(
 
 
 def _of_split(
-    splits: Mapping[str, np.ndarray], name: str, grid: Grid, path: str | Path, on_step: np.ndarray
+    splits: Mapping[str, np.ndarray], name: str, grid: Grid, path: str | Path, regular: np.ndarray
 ) -> np.ndarray:
     frames = splits.get(name, np.empty(0, int))
-    frames = np.sort(frames[on_step[frames]])
+    frames = np.sort(frames[regular[frames]])
     if not frames.size:
+        first, last = grid.time[[0, -1]].astype("M8[m]")
         raise ValueError(
-            f"{path} has no frames for '{name}': its time is {grid.time[0]} to {grid.time[-1]} UTC; give years= with "
+            f"{path} has no frames for '{name}': its time is {first} to {last} UTC; give years= with "
             f"'train' and '{name}', or validation_fraction= if it has a train_index."
         )
     return frames
@@ -148,7 +154,7 @@ def _of_split(
 
 def _runs(time: np.ndarray, frames: np.ndarray, step: int) -> list[np.ndarray]:
     """Frames that follow one another without a gap."""
-    gaps = np.flatnonzero(np.diff(time[frames]) != np.timedelta64(60 * step, "m")) + 1
+    gaps = np.flatnonzero(np.diff(time[frames]) != np.timedelta64(step, "h")) + 1
     return np.split(frames, gaps)
 
 

@@ -1,0 +1,138 @@
+"""Weather files as they are found: stamps of every kind, damage, and what somebody may have hidden in them."""
+
+import os
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from stblocks.data import WeatherBench
+from tests.test_data_weatherbench import HOURS, YEARS, H, W, dataset, hours, kelvin, npz
+
+xarray = pytest.importorskip("xarray")
+h5py = pytest.importorskip("h5py")
+
+MINUTE, HOUR = np.timedelta64(60_000_000, "us"), np.timedelta64(3_600_000_000, "us")
+RNG = np.random.default_rng(0)
+STAMPS = {
+    "on the hour": np.timedelta64(0),
+    "a microsecond early": np.timedelta64(-1, "us"),
+    "each a little off": RNG.integers(-150, 150, HOURS) * np.timedelta64(1_000_000, "us"),
+    "half past": 30 * MINUTE,
+    "half past, a little off": 30 * MINUTE + RNG.integers(-99, 99, HOURS) * np.timedelta64(1_000_000, "us"),
+    "five to": -5 * MINUTE,
+}
+
+
+def kelvins(data, index):
+    return data.scaler.to_physical(torch.cat(data[index]))[:, 0]
+
+
+@pytest.mark.parametrize("name", STAMPS)
+@pytest.mark.parametrize("step", [1, 6])
+@pytest.mark.parametrize("kind", ["nc", "npz"])
+def test_stamps_are_rounded_and_may_have_an_offset(tmp_path, name, step, kind):
+    time = hours(2015).astype("M8[us]") + HOUR * 24 * 9 + STAMPS[name]  # in one year, a little early or not
+    if kind == "npz":
+        path = npz(tmp_path / "a.npz", time=time, train_index=np.arange(HOURS), test_index=None)
+        options = {}
+    else:
+        path, options = tmp_path / "a.nc", {"years": YEARS}
+        dataset(2015)[["t2m"]].assign_coords(time=time.astype("M8[ns]")).to_netcdf(path, engine="h5netcdf")
+    data = WeatherBench(path, step=step, in_frames=3, out_frames=2, **options)
+    first = 0
+    assert len(data) == HOURS // step - 4
+    for index in (0, len(data) - 1):
+        begin = first + index * step
+        np.testing.assert_allclose(kelvins(data, index), kelvin(2015)[begin : begin + 5 * step : step], rtol=1e-6)
+
+
+def test_a_map_that_is_missing_splits_windows(tmp_path):
+    keep = np.delete(np.arange(HOURS), 50)
+    time = hours(2015).astype("M8[us]")[keep] - np.timedelta64(1, "us")
+    path = npz(tmp_path / "a.npz", t2m=kelvin(2015)[keep], time=time, train_index=np.arange(HOURS - 1), test_index=None)
+    data = WeatherBench(path, in_frames=3, out_frames=2)
+    assert len(data) == (50 - 4) + (HOURS - 51 - 4)
+    np.testing.assert_allclose(kelvins(data, 46), kelvin(2015)[51:56], rtol=1e-6)
+
+
+def test_maps_that_lie_between_are_left_out(tmp_path):
+    """One of a quarter past is no hourly map, and what follows it is a new run."""
+    time = hours(2015).astype("M8[m]")
+    time[50] += 15
+    path = npz(tmp_path / "a.npz", time=time, train_index=np.arange(HOURS), test_index=None)
+    assert len(WeatherBench(path, in_frames=3, out_frames=2)) == (50 - 4) + (HOURS - 51 - 4)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda time: time[[0, 2, 1, *range(3, HOURS)]], r"2015-01-01T02:00:00 is followed by 2015-01-01T01:00:00"),
+        (lambda time: time[[0, 1, 1, *range(3, HOURS)]], r"2015-01-01T01:00:00 is there twice \(maps 1 and 2\)"),
+    ],
+)
+def test_stamps_swapped_or_doubled_in_one_file(tmp_path, change, message):
+    one = dataset(2015)[["t2m"]]
+    one.assign_coords(time=change(one.time.values)).to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    with pytest.raises(ValueError, match=rf"The time of 't2m' in .*a.nc must ascend, each once, but {message}"):
+        WeatherBench(tmp_path / "a.nc", years=YEARS)
+
+
+def test_a_large_offset_does_not_cost_digits(tmp_path):
+    pressure = 101325 + np.random.default_rng(0).uniform(-0.05, 0.05, (HOURS, H, W))
+    path = npz(tmp_path / "a.npz", t2m=pressure)
+    past, _ = WeatherBench(path, in_frames=3, out_frames=2, extras=("climatology",))[4]
+    train = pressure[:72]
+    np.testing.assert_allclose(past[:, 0], (pressure[4:7] - train.mean()) / train.std(), atol=1e-5)
+    usual = train.reshape(3, 24, H, W).mean(axis=0)
+    np.testing.assert_allclose(past[:, 1], (usual[4:7] - train.mean()) / train.std(), atol=1e-5)
+
+
+class Unpickled:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, mark):
+        self.mark = mark
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.mark),)
+
+
+@pytest.mark.parametrize("consolidated", [False, True])
+def test_nothing_in_a_zarr_store_is_unpickled(tmp_path, consolidated):
+    dataset(2015)[["t2m"]].to_zarr(tmp_path / "a.zarr", zarr_format=2, consolidated=consolidated)
+    for file in (tmp_path / "a.zarr" / "lat").iterdir():
+        if not file.name.startswith("."):
+            file.write_bytes(pickle.dumps(Unpickled(tmp_path / "mark")))
+    for file in (tmp_path / "a.zarr").rglob(".z*"):
+        file.write_text(file.read_text().replace('"filters": null', '"filters": [{"id": "pickle"}]'))
+    with pytest.raises(ValueError, match=r"'.+' is stored as Python objects, which are never unpickled"):
+        WeatherBench(tmp_path / "a.zarr", years=YEARS)
+    assert not (tmp_path / "mark").exists()
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_a_store_that_declares_what_it_does_not_hold(tmp_path, zarr_format):
+    dataset(2015)[["t2m"]].to_zarr(tmp_path / "a.zarr", zarr_format=zarr_format, consolidated=False)
+    file = tmp_path / "a.zarr" / "lat" / (".zarray" if zarr_format == 2 else "zarr.json")
+    file.write_text(file.read_text().replace(f"{H}\n", f"{10**9}\n"))
+    with pytest.raises(ValueError, match=r"a.zarr declares 8,000 MB for 'lat' and stores 0.00. MB"):
+        WeatherBench(tmp_path / "a.zarr", years=YEARS)
+
+
+def test_a_file_that_leads_out_of_itself(tmp_path):
+    dataset(2015)[["t2m"]].to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    with h5py.File(tmp_path / "a.nc", "a") as file:
+        file["z"] = h5py.ExternalLink("b.nc", "/z")
+    with pytest.raises(ValueError, match=r"a.nc cannot be read as an HDF5 file \('z' is a link, which may lead out"):
+        WeatherBench(tmp_path / "a.nc", years=YEARS)
+
+
+def test_a_file_damaged_after_it_was_opened(tmp_path):
+    made = dataset(2015)[["t2m"]]
+    made.to_zarr(tmp_path / "a.zarr", zarr_format=2, consolidated=True)
+    data = WeatherBench(tmp_path / "a.zarr", years=YEARS)
+    (tmp_path / "a.zarr" / "t2m" / "0.0.0").write_bytes(b"rain")
+    with pytest.raises(ValueError, match=r"a.zarr cannot be read as NetCDF or zarr \(.+\); fetch it again"):
+        data[0]
