@@ -245,3 +245,10 @@ def test_errors(tmp_path):
 
 def test_the_units_are_those_of_the_contest():
     assert (CIKM_DBZ.to_physical(0), CIKM_DBZ.to_physical(1), CIKM_DBZ.unit) == (-10, 85, "dBZ")
+
+
+@pytest.mark.parametrize("name", ["radar.nc", "radar.h5", "radar.zarr"])
+def test_other_files_are_not_read_as_text(tmp_path, name):
+    (tmp_path / name).write_bytes(b"\x89HDF")
+    with pytest.raises(ValueError, match=rf"{name} must be a .txt, .npy or .npz file .*; read NetCDF and zarr with"):
+        CIKM2017(tmp_path / name)

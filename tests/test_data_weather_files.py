@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from stblocks.data import WeatherBench
-from tests.test_data_weatherbench import HOURS, YEARS, H, W, dataset, hours, kelvin, npz
+from stblocks.data import Scaler, WeatherBench
+from tests.test_data_weatherbench import HOURS, LAT, LON, YEARS, H, W, dataset, hours, kelvin, npz
 
 xarray = pytest.importorskip("xarray")
 h5py = pytest.importorskip("h5py")
@@ -26,7 +26,8 @@ STAMPS = {
 
 
 def kelvins(data, index):
-    return data.scaler.to_physical(torch.cat(data[index]))[:, 0]
+    past, future = data[index]
+    return data.scaler.to_physical(torch.cat([past[:, :1], future]))[:, 0]
 
 
 @pytest.mark.parametrize("name", STAMPS)
@@ -41,10 +42,9 @@ def test_stamps_are_rounded_and_may_have_an_offset(tmp_path, name, step, kind):
         path, options = tmp_path / "a.nc", {"years": YEARS}
         dataset(2015)[["t2m"]].assign_coords(time=time.astype("M8[ns]")).to_netcdf(path, engine="h5netcdf")
     data = WeatherBench(path, step=step, in_frames=3, out_frames=2, **options)
-    first = 0
     assert len(data) == HOURS // step - 4
     for index in (0, len(data) - 1):
-        begin = first + index * step
+        begin = index * step
         np.testing.assert_allclose(kelvins(data, index), kelvin(2015)[begin : begin + 5 * step : step], rtol=1e-6)
 
 
@@ -87,6 +87,100 @@ def test_a_large_offset_does_not_cost_digits(tmp_path):
     np.testing.assert_allclose(past[:, 0], (pressure[4:7] - train.mean()) / train.std(), atol=1e-5)
     usual = train.reshape(3, 24, H, W).mean(axis=0)
     np.testing.assert_allclose(past[:, 1], (usual[4:7] - train.mean()) / train.std(), atol=1e-5)
+
+
+def years_of(path, **options):
+    return WeatherBench(path, years=YEARS, in_frames=3, out_frames=2, **options)
+
+
+def check_values(data, index=4):
+    np.testing.assert_allclose(kelvins(data, index), kelvin(2015)[index : index + 5], rtol=1e-6)
+
+
+NAMES = {
+    "x and y": ({"lat": "y", "lon": "x"}, {}),
+    "rotated": ({"lat": "rlat", "lon": "rlon"}, {}),
+    "named": (
+        {"lat": "north", "lon": "east", "time": "when"},
+        {"axes": {"lat": "north", "lon": "east", "time": "when"}},
+    ),
+    "one named": ({"lat": "north"}, {"axes": {"lat": "north"}}),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_maps_on_other_axes(tmp_path, name):
+    renamed, options = NAMES[name]
+    dataset(2015)[["t2m"]].rename(renamed).to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    check_values(years_of(tmp_path / "a.nc", extras=("hour",), **options))
+    with pytest.raises(ValueError, match="extras can have 'position' where maps are on lat and lon; leave it out"):
+        years_of(tmp_path / "a.nc", extras=("position",), **options)
+
+
+def test_axes_without_coordinates(tmp_path):
+    bare = dataset(2015)[["t2m"]].rename(lat="y", lon="x").drop_vars(["y", "x"])
+    bare.to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    check_values(years_of(tmp_path / "a.nc"))
+    with pytest.raises(ValueError, match=r"must be on \(time, lat, lon\).* say which is which: axes="):
+        years_of(tmp_path / "a.nc", axes={"lat": "z"})
+
+
+@pytest.mark.parametrize("flip", [("lat",), ("lon",), ("lat", "lon")])
+def test_a_file_that_is_the_other_way_round_is_turned(tmp_path, flip):
+    whole = dataset(2015)[["t2m"]]
+    for number, part in enumerate((slice(0, 40), slice(40, None))):
+        piece = whole.isel(time=part)
+        turned = piece.isel({axis: slice(None, None, -1) for axis in flip}) if number else piece
+        turned.to_netcdf(tmp_path / f"{number}.nc", engine="h5netcdf")
+    data = years_of(tmp_path)
+    assert len(data) == HOURS - 4
+    for index in (0, 37, 60):
+        check_values(data, index)
+
+
+def test_versions_of_era5(tmp_path):
+    """The final one, 1, where it is known, else the first, 5; each is NaN where the other is known."""
+    t2m = np.full((HOURS, 2, H, W), np.nan, np.float32)
+    t2m[50:, 0], t2m[:50, 1] = kelvin(2015)[50:], kelvin(2015)[:50]
+    t2m[60, 0] = 0.0  # a first version that was replaced
+    t2m[60, 1] = kelvin(2015)[60]
+    where = {"time": hours(2015), "expver": [5, 1], "lat": LAT, "lon": LON}
+    made = xarray.Dataset({"t2m": (("time", "expver", "lat", "lon"), t2m)}, coords=where)
+    made.transpose("expver", "lat", "lon", "time").to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    data = years_of(tmp_path / "a.nc", scaler=Scaler(280.0, 3.0))
+    for index in (0, 46, 48, 58, 70):
+        check_values(data, index)
+    levels = made.expand_dims(level=[500, 850], axis=2) + xarray.DataArray([0.0, 5.0], dims="level")
+    levels.to_netcdf(tmp_path / "b.nc", engine="h5netcdf")
+    data = years_of(tmp_path / "b.nc", variables={"t2m": (850,)}, scaler=Scaler(280.0, 3.0))
+    np.testing.assert_allclose(kelvins(data, 48), kelvin(2015)[48:53] + 5, rtol=1e-6)
+
+
+CALENDARS = {"noleap": 365, "360_day": 360, "all_leap": 366}
+
+
+@pytest.mark.parametrize("calendar", CALENDARS)
+def test_calendars_of_climate_models(tmp_path, calendar):
+    """Two years of daily maps: no hole where other calendars have a day more, and years as long as they are there."""
+    cftime = pytest.importorskip("cftime")
+    days = CALENDARS[calendar]
+    values = np.random.default_rng(0).normal(280, 3, (2 * days, H, W)).astype(np.float32)
+    first = cftime.date2num(cftime.datetime(2015, 1, 1, calendar=calendar), "days since 1970-01-01", calendar=calendar)
+    time = (("time",), first + np.arange(2 * days), {"units": "days since 1970-01-01", "calendar": calendar})
+    made = xarray.Dataset({"t2m": (("time", "lat", "lon"), values)}, coords={"time": time, "lat": LAT, "lon": LON})
+    made.isel(time=slice(0, 70)).to_netcdf(tmp_path / "b.nc", engine="h5netcdf")
+    made.isel(time=slice(70, None)).to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    options = {"years": {"train": (2015, 2015), "test": (2016, 2016)}, "in_frames": 3, "out_frames": 2, "step": 24}
+    train, test = (WeatherBench(tmp_path, split, extras=("day",), **options) for split in ("train", "test"))
+    assert (len(train), len(test)) == (days - 4, days - 4)
+    for data, start in ((train, 0), (test, days)):
+        for index in (0, 57, days - 5):
+            got = data.scaler.to_physical(data[index].past)[:, 0]
+            np.testing.assert_allclose(got, values[start + index : start + index + 3], rtol=1e-6)
+            angle = 2 * np.pi * np.arange(index, index + 3) / days
+            np.testing.assert_allclose(data[index].past[:, 1, 0, 0], np.sin(angle), atol=1e-5)
+    with pytest.raises(ValueError, match=r"has no frames for 'train': its time is 2015 to 2016 UTC"):
+        WeatherBench(tmp_path, step=24, years={"train": (1990, 1991)})
 
 
 class Unpickled:

@@ -265,7 +265,10 @@ def test_files_that_do_not_fit(tmp_path):
     changes = [
         (one, r"The files of 't2m' overlap in time"),
         (other.assign_coords(lat=LAT + 1), r"The files of 't2m' differ in lat or lon"),
-        (other.rename(lon="x"), r"'t2m' of .* must be on \(time, lat, lon\) .* got \(time, lat, x\)"),
+        (
+            other.rename(lon="e"),
+            r"'t2m' of .* must be on \(time, lat, lon\) .* got \(time, lat, e\); say which",
+        ),
         (other.assign_coords(time=np.arange(HOURS)), r"must be on .* with dates as time, got \(time, lat, lon\)"),
         (other.rename(t2m="u"), r"'u' and 't2m' differ in time"),
     ]

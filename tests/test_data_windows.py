@@ -270,3 +270,13 @@ def test_frames_are_real_numbers(frames):
         SequenceWindows(frames, 1, 1)
     with pytest.raises(ValueError, match=r"frames must be real numbers"):
         SequenceWindows(lambda index: frames[:2], 1, 1, length=1)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_channels_last_is_told(channels):
+    images = np.zeros((30, 64, 48, channels))
+    with pytest.warns(UserWarning, match=rf"\(C, H, W\) = \(64, 48, {channels}\) look like channels-last.*moveaxis"):
+        SequenceWindows(images, 5, 5)
+    assert SequenceWindows(np.moveaxis(images, -1, -3), 5, 5).frame_shape == (channels, 64, 48)
+    for unsuspicious in ((30, 8, 48, channels), (30, 64, 8, channels), (30, 64, 48, 5)):
+        SequenceWindows(np.zeros(unsuspicious), 5, 5)

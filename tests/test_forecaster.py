@@ -145,6 +145,7 @@ MASK = torch.tensor([[True, True, True, True, False]] * 2)
         (lambda net: net(video(), 0), "horizon must be an integer >= 1, got 0"),
         (lambda net: net(video(), 2.0), "horizon must be an integer"),
         (lambda net: net(video()[0], 1), r"past must be \(B, T, 1, H, W\) with T >= 1, got shape \(4, 1, 6, 7\)"),
+        (lambda net: net(video()[:0], 1), r"past must hold a sequence at least, and pixels, got shape \(0, "),
         (lambda net: net(video(channels=3), 1), r"past must be \(B, T, 1, H, W\)"),
         (lambda net: net(video().int(), 1), "past must hold floating-point values"),
         (

@@ -86,6 +86,8 @@ class Forecaster(Pretrained):
         channels = "C" if self.in_channels is None else self.in_channels
         if past.ndim != 5 or past.shape[1] < 1 or (self.in_channels or past.shape[2]) != past.shape[2]:
             raise ValueError(f"past must be (B, T, {channels}, H, W) with T >= 1, got shape {tuple(past.shape)}.")
+        if 0 in past.shape:
+            raise ValueError(f"past must hold a sequence at least, and pixels, got shape {tuple(past.shape)}.")
         if not past.is_floating_point():
             raise ValueError(f"past must hold floating-point values, got {past.dtype}; scale the frames first.")
         self.check_size("past", past)

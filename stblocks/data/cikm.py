@@ -103,6 +103,11 @@ def _read_file(path: Path, altitude: float | None) -> list[Series]:
     if path.is_dir():
         _refuse_altitude(path, altitude)
         return list(_folder_samples(path))
+    if path.suffix not in (".npy", ".txt", ""):
+        raise ValueError(
+            f"{path} must be a .txt, .npy or .npz file or a folder of CIKM2017; read NetCDF and zarr with "
+            "WeatherBench, other arrays with SequenceWindows and images with FrameFolders."
+        )
     if path.suffix == ".npy":
         stored = open_npy(path)
         _check_array(path, stored)

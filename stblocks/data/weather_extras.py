@@ -67,8 +67,11 @@ def make_extra(name: str, train: Frames, ahead: np.timedelta64) -> Extra:
     grid = train.grid
     if name in ("hour", "day"):
         shape = (len(grid.lat), len(grid.lon))
-        return Extra(partial(cycle, period={"hour": "D", "day": "Y"}[name], shape=shape), 2)
+        days = 1 if name == "hour" else grid.days_a_year
+        return Extra(partial(cycle, days=days, shape=shape), 2)
     if name == "position":
+        if not grid.degrees:
+            raise ValueError("extras can have 'position' where maps are on lat and lon; leave it out.")
         return Extra(partial(repeat, maps=position(grid)), 3)
     if name in ("climatology", "climatology_ahead"):
         shift = ahead if name == "climatology_ahead" else np.timedelta64(0, "h")
@@ -76,11 +79,14 @@ def make_extra(name: str, train: Frames, ahead: np.timedelta64) -> Extra:
     raise ValueError(f"extras must be among {', '.join(EXTRAS)}, got '{name}'.")
 
 
-def cycle(time: np.ndarray, period: str, shape: tuple[int, int]) -> np.ndarray:
-    """Sine and cosine of the time of day (period "D") or of year ("Y"), in UTC: `(T, 2, H, W)`."""
-    start = time.astype(f"M8[{period}]")
-    length = (start + 1).astype("M8[s]") - start.astype("M8[s]")
-    angle = 2 * np.pi * ((time - start) / length)
+def cycle(time: np.ndarray, days: int | None, shape: tuple[int, int]) -> np.ndarray:
+    """Sine and cosine of the part that has passed of a period of so many days, or of the year: `(T, 2, H, W)`."""
+    if days is None:
+        start = time.astype("M8[Y]")
+        passed = (time - start) / ((start + 1).astype("M8[s]") - start.astype("M8[s]"))
+    else:
+        passed = time.astype("M8[s]").astype(np.int64) / (86400 * days) % 1
+    angle = 2 * np.pi * passed
     waves = np.stack([np.sin(angle), np.cos(angle)], axis=1).astype(np.float32)
     return np.broadcast_to(waves[..., None, None], (*waves.shape, *shape))
 

@@ -9,17 +9,26 @@ from typing import Any
 import numpy as np
 
 from ..files import reading
-from .hdf5_files import import_h5py, open_hdf5
 from .numpy_files import npz_names, open_npz
 from .times import check_ascending, to_seconds
-from .zarr_files import check_zarr
+from .weather_arrays import (
+    KIND,
+    WAY_OUT,
+    arrange,
+    by_level,
+    check_axes,
+    first_time,
+    in_degrees,
+    no_levels,
+    open_arrays,
+    read_axes,
+    turned,
+)
 
 #: Names of variables, with their levels where they have some.
 Variables = str | Sequence[str] | Mapping[str, Sequence[float] | None]
 
 UNITS = {"t2m": "K"}  # for files that do not say
-KIND = "NetCDF or zarr"
-WAY_OUT = "fetch it again, or pip install 'stblocks[data]'"
 
 
 class Joined:
@@ -55,14 +64,28 @@ class Grid:
     lat: np.ndarray  #: `(H,)` in degrees
     lon: np.ndarray  #: `(W,)` in degrees
     splits: Mapping[str, np.ndarray] = field(default_factory=dict)  #: indices of frames, where the file has them
+    days_a_year: int | None = None  #: in calendars where every year has as many; then `time` counts from the year 1970
+    degrees: bool = True  #: are lat and lon these, or places on a projected map?
 
     def read(self, frames: np.ndarray) -> np.ndarray:
         """The maps of some frames, given in ascending order: `(n, C, H, W)`."""
         return np.stack([channel.read(frames) for channel in self.channels], axis=1)
 
+    @property
+    def years(self) -> np.ndarray:
+        """The year of each frame, `(T,)`."""
+        if self.days_a_year is None:
+            return self.time.astype("M8[Y]").astype(int) + 1970
+        return self.time.astype("M8[D]").astype(int) // self.days_a_year + 1970
 
-def open_grid(path: Path, variables: Variables) -> Grid:
+
+def open_grid(path: Path, variables: Variables, named: Mapping[str, str] | None = None) -> Grid:
     """The variables, and levels, in the order they are asked for.
+
+    Args:
+        path: A file, or a folder of NetCDF files.
+        variables: What to read.
+        named: Names of the axes "time", "lat" and "lon", where they are not known by themselves.
 
     Raises:
         ValueError: If a file, variable or level is not there, or files do not fit together.
@@ -78,23 +101,26 @@ def open_grid(path: Path, variables: Variables) -> Grid:
     files = sorted(path.rglob("*.nc")) if path.is_dir() and path.suffix != ".zarr" else [path]
     if not files:
         raise ValueError(f"{path} holds no .nc files; name a folder that does.")
-    sets = {file: _open(file) for file in files}
-    channels, units, axes = [], [], []
+    sets = {file: open_arrays(file) for file in files}
+    channels, units, like = [], [], None
+    axes: list[tuple[Any, ...]] = []
     for name in names:
-        held = {file: _arrange(each[name], file) for file, each in sets.items() if name in each}
+        held = {file: arrange(each[name], file, named or {}) for file, each in sets.items() if name in each}
         if not held:
             known = sorted({str(variable) for each in sets.values() for variable in each})
             raise ValueError(f"{path} has no variable '{name}', only {', '.join(known)}; pass variables=.")
-        ordered = sorted(held, key=lambda file: held[file][held[file].dims[0]].values[0])
-        arrays = [held[file] for file in ordered]
-        axes.append(_axes(arrays, ordered, name))
-        for parts in _by_level(arrays, name, levels[name]):
+        ordered = sorted(held, key=lambda file: first_time(held[file]))
+        like = held[ordered[0]] if like is None else like
+        arrays = [turned(held[file], like) for file in ordered]
+        axes.append(read_axes(arrays, ordered, name))
+        for parts in by_level(arrays, name, levels[name]):
             channels.append(Joined(parts, ordered))
             units.append(str(arrays[0].attrs.get("units", UNITS.get(name, ""))))
     for name, other in zip(names, axes, strict=True):
         if not all(map(np.array_equal, axes[0], other)):
             raise ValueError(f"'{name}' and '{names[0]}' differ in time, lat or lon; make a data set for each.")
-    return Grid(channels, tuple(units), *axes[0])
+    time, days, lat, lon = axes[0]
+    return Grid(channels, tuple(units), time, lat, lon, days_a_year=days, degrees=in_degrees(like))
 
 
 def _open_npz(path: Path, levels: Mapping[str, Sequence[float] | None]) -> Grid:
@@ -110,7 +136,7 @@ def _open_npz(path: Path, levels: Mapping[str, Sequence[float] | None]) -> Grid:
     axes = [stored[name].shape[0] for name in ("time", "lat", "lon")]
     for name in names:
         if (asked := levels[name]) is not None:
-            raise ValueError(_no_levels(name, asked))
+            raise ValueError(no_levels(name, asked))
         if stored[name].shape != tuple(axes) or stored[name].dtype.kind not in "iuf":
             raise ValueError(
                 f"'{name}' of {path} must be numbers on (time, lat, lon) = {tuple(axes)}, "
@@ -118,87 +144,11 @@ def _open_npz(path: Path, levels: Mapping[str, Sequence[float] | None]) -> Grid:
             )
     time, lat, lon = (stored[name].read() for name in ("time", "lat", "lon"))
     time = to_seconds(time)
-    _check_axes(time, lat, lon, f"{path}")
+    check_axes(time, lat, lon, f"{path}")
     check_ascending(time, f"{path}")
     splits = {key.removesuffix("_index"): stored[key].read().astype(int) for key in stored if key.endswith("_index")}
     units = tuple(UNITS.get(name, "") for name in names)
     return Grid([Joined([stored[name].read()], [path]) for name in names], units, time, lat, lon, splits)
-
-
-def _open(file: Path) -> Any:
-    try:
-        import xarray
-    except ImportError as error:
-        raise ImportError("Reading NetCDF and zarr needs xarray: pip install 'stblocks[data]'.") from error
-    engine = None
-    if file.suffix == ".zarr":
-        check_zarr(file)
-        engine = "zarr"
-    elif _is_hdf5(file):
-        engine = "h5netcdf"
-        for data in open_hdf5(file).values():
-            data.check_size()
-    with reading(file, KIND, WAY_OUT):
-        return xarray.open_dataset(file, engine=engine)
-
-
-def _is_hdf5(file: Path) -> bool:
-    with reading(file, KIND, WAY_OUT):
-        return bool(import_h5py().is_hdf5(file))
-
-
-def _arrange(array: Any, file: Path) -> Any:
-    """`(time, lat, lon)` or `(time, level, lat, lon)`, whatever their order in the file."""
-    time = [dim for dim in array.dims if array[dim].dtype.kind == "M"]
-    lat, lon = ([dim for dim in array.dims if str(dim).lower().startswith(axis)] for axis in ("lat", "lon"))
-    if not (len(time) == len(lat) == len(lon) == 1 and array.ndim in (3, 4)):
-        raise ValueError(
-            f"'{array.name}' of {file} must be on (time, lat, lon) or (time, level, lat, lon), with dates as time, "
-            f"got ({', '.join(map(str, array.dims))})."
-        )
-    if array.dtype.kind not in "iuf" or not array.size:
-        raise ValueError(f"'{array.name}' of {file} must be numbers, got {array.dtype} {array.shape}.")
-    return array.transpose(time[0], ..., lat[0], lon[0])
-
-
-def _axes(arrays: list[Any], files: list[Path], name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Time, latitude and longitude of files that follow one another."""
-    times = [to_seconds(array[array.dims[0]].values) for array in arrays]
-    for each, file in zip(times, files, strict=True):
-        check_ascending(each, f"'{name}' in {file}")
-    time = np.concatenate(times)
-    if (np.diff(time) <= np.timedelta64(0)).any():
-        raise ValueError(f"The files of '{name}' overlap in time; name a folder where each time is there once.")
-    lat, lon = ([array[array.dims[axis]].values for array in arrays] for axis in (-2, -1))
-    if not all(np.array_equal(each, axis[0]) for axis in (lat, lon) for each in axis):
-        raise ValueError(f"The files of '{name}' differ in lat or lon; name a folder of one resolution.")
-    _check_axes(time, lat[0], lon[0], f"'{name}'")
-    return time, lat[0], lon[0]
-
-
-def _check_axes(time: np.ndarray, lat: np.ndarray, lon: np.ndarray, of: str) -> None:
-    degrees = all(axis.dtype.kind in "iuf" and np.isfinite(axis).all() for axis in (lat, lon))
-    if np.isnat(time).any() or not degrees:
-        raise ValueError(f"time, lat and lon of {of} must be known everywhere, dates and degrees; write them again.")
-
-
-def _by_level(arrays: list[Any], name: str, levels: Sequence[float] | None) -> list[list[Any]]:
-    """The arrays of each level, `(time, lat, lon)`."""
-    if arrays[0].ndim == 3:
-        if levels is not None:
-            raise ValueError(_no_levels(name, levels))
-        return [arrays]
-    held = arrays[0][arrays[0].dims[1]].values.tolist()
-    if not levels or not set(levels) <= set(held):
-        raise ValueError(
-            f"'{name}' has the levels {', '.join(map(str, held))}, got {levels}; choose among them: "
-            f"variables={{'{name}': ({held[0]},)}}."
-        )
-    return [[array[:, held.index(level)] for array in arrays] for level in levels]
-
-
-def _no_levels(name: str, levels: Sequence[float]) -> str:
-    return f"'{name}' has no levels, got {tuple(levels)}; give None."
 
 
 def _as_slice(frames: np.ndarray) -> slice | np.ndarray:

@@ -37,6 +37,9 @@ class WeatherBench(SequenceWindows):
         variables: Names as in the files; with levels where there are some: `{"t2m": None, "z": (500, 850)}`.
         years: First and last year of each split. `None` takes the indices of frames that an `.npz` file has, else
             WeatherBench's own years: 1979 to 2015, 2016, and 2017 to 2018.
+        axes: Names of the axes, such as `{"lat": "north", "lon": "east"}`. Those that begin with `lat` and `lon` are
+            known, and so are `y` and `x`, `rlat` and `rlon`, `south_north` and `west_east`, and
+            `projection_y_coordinate` and `projection_x_coordinate`; time is known by its dates.
         validation_fraction: Share of the indices for training, the last, that is for validation instead. Give the same
             for all splits: scaler and climatology come from what is left.
         in_frames: Frames a forecast starts from.
@@ -70,6 +73,7 @@ class WeatherBench(SequenceWindows):
         *,
         variables: Variables = "t2m",
         years: Mapping[Split, tuple[int, int]] | None = None,
+        axes: Mapping[str, str] | None = None,
         validation_fraction: float = 0.0,
         in_frames: int = 12,
         out_frames: int = 12,
@@ -84,7 +88,7 @@ class WeatherBench(SequenceWindows):
         check_at_least_one(step=step, in_frames=in_frames, out_frames=out_frames)
         if 24 % step and step % 24:
             raise ValueError(f"step must divide 24 or be a multiple of 24, in hours, got {step}.")
-        grid = open_grid(Path(path), variables)
+        grid = open_grid(Path(path), variables, axes)
         time, regular = on_step(grid.time, step)
         check_ascending(time, f"{path}, rounded to the step,")
         grid = replace(grid, time=time)
@@ -123,7 +127,7 @@ def _splits(
                 f"validation_fraction is for .npz files with a train_index, got {fraction}; "
                 f"say which years are for validation: years={{'validation': (2016, 2016), ...}}."
             )
-        year = grid.time.astype("M8[Y]").astype(int) + 1970
+        year = grid.years
         ranges = YEARS if years is None else years
         return {name: np.flatnonzero((year >= first) & (year <= last)) for name, (first, last) in ranges.items()}
     if not 0 <= fraction < 1:
@@ -144,7 +148,7 @@ def _of_split(
     frames = splits.get(name, np.empty(0, int))
     frames = np.sort(frames[regular[frames]])
     if not frames.size:
-        first, last = grid.time[[0, -1]].astype("M8[m]")
+        first, last = grid.time[[0, -1]].astype("M8[m]") if grid.days_a_year is None else grid.years[[0, -1]]
         raise ValueError(
             f"{path} has no frames for '{name}': its time is {first} to {last} UTC; give years= with "
             f"'train' and '{name}', or validation_fraction= if it has a train_index."

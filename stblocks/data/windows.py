@@ -1,5 +1,6 @@
 """Windows of frames as samples: the data set for anyone's arrays, and the base of all the others."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -76,6 +77,7 @@ class SequenceWindows(Dataset[Sequence]):
                 raise ValueError(f"length is for a function of frames, got length={length}; cut the series instead.")
             series = list(frames) if isinstance(frames, list | tuple) else [frames]
             self._windows = _Cut(series, in_frames + out_frames, stride, any_size=size is not None)
+        _warn_of_channels_last(self._windows.frame_shape)
         self.frame_shape = self._windows.frame_shape if size is None else (self._windows.frame_shape[0], *size)
         channels = self.frame_shape[0]
         self.out_channels = channels if out_channels is None else out_channels
@@ -219,6 +221,17 @@ def check_at_least_one(**counts: int) -> None:
 def _frame_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     """`(C, H, W)`."""
     return (1, *shape[1:]) if len(shape) == 3 else tuple(shape[1:])
+
+
+def _warn_of_channels_last(frame_shape: tuple[int, ...]) -> None:
+    """Images of 64 x 64 in colour are `(3, 64, 64)` here; `(64, 64, 3)` would be 64 channels of 64 x 3 pixels."""
+    channels, height, width = frame_shape
+    if width <= 4 and min(channels, height) >= 16:
+        warnings.warn(
+            f"Frames of shape (C, H, W) = {frame_shape} look like channels-last images, (H, W, C); if they are, move "
+            f"the channels: np.moveaxis(frames, -1, -3).",
+            stacklevel=3,
+        )
 
 
 def _has_gaps(series: Series) -> bool:

@@ -1,0 +1,191 @@
+"""Weather in NetCDF and zarr, by xarray: which axis is which, times of any calendar, levels, versions of ERA5."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..files import reading
+from .hdf5_files import import_h5py, open_hdf5
+from .times import check_ascending, to_seconds
+from .zarr_files import check_zarr
+
+KIND = "NetCDF or zarr"
+WAY_OUT = "fetch it again, or pip install 'stblocks[data]'"
+AXES = {  # names beside those that begin with lat and lon
+    "lat": ("y", "rlat", "south_north", "projection_y_coordinate"),
+    "lon": ("x", "rlon", "west_east", "projection_x_coordinate"),
+}
+DAYS_A_YEAR = {"noleap": 365, "365_day": 365, "all_leap": 366, "366_day": 366, "360_day": 360}
+
+
+def open_arrays(file: Path) -> Any:
+    """A data set of xarray.
+
+    Raises:
+        ValueError: If the file is damaged, declares what it does not hold, or leads out of itself.
+        ImportError: If xarray is not installed.
+    """
+    try:
+        import xarray
+    except ImportError as error:
+        raise ImportError("Reading NetCDF and zarr needs xarray: pip install 'stblocks[data]'.") from error
+    engine = None
+    if file.suffix == ".zarr":
+        check_zarr(file)
+        engine = "zarr"
+    elif _is_hdf5(file):
+        engine = "h5netcdf"
+        for data in open_hdf5(file).values():
+            data.check_size()
+    with reading(file, KIND, WAY_OUT):
+        return xarray.open_dataset(file, engine=engine)
+
+
+def _is_hdf5(file: Path) -> bool:
+    with reading(file, KIND, WAY_OUT):
+        return bool(import_h5py().is_hdf5(file))
+
+
+def arrange(array: Any, file: Path, axes: Mapping[str, str]) -> Any:
+    """`(time, lat, lon)` or `(time, level, lat, lon)`, whatever their order in the file; `expver` comes before `lat`.
+
+    Raises:
+        ValueError: If these are not its axes, or it does not hold numbers.
+    """
+    found = {axis: axes.get(axis) or _known(axis, array) for axis in ("time", "lat", "lon")}
+    others = [dim for dim in array.dims if dim not in found.values()]
+    levels = [dim for dim in others if dim != "expver"]
+    if not set(found.values()) <= set(array.dims) or len(levels) > 1 or not _is_time(array[found["time"]]):
+        raise ValueError(
+            f"'{array.name}' of {file} must be on (time, lat, lon) or (time, level, lat, lon), with dates as time, "
+            f"got ({', '.join(map(str, array.dims))}); say which is which: axes={{'lat': 'north', 'lon': 'east'}}."
+        )
+    if array.dtype.kind not in "iuf" or not array.size:
+        raise ValueError(f"'{array.name}' of {file} must be numbers, got {array.dtype} {array.shape}.")
+    versions = [dim for dim in others if dim == "expver"]
+    return array.transpose(found["time"], *levels, *versions, found["lat"], found["lon"])
+
+
+def _known(axis: str, array: Any) -> Any:
+    """The name of an axis, if there is just one that it can be."""
+    if axis == "time":
+        fit = [dim for dim in array.dims if _is_time(array[dim])]
+    else:
+        fit = [dim for dim in array.dims if str(dim).lower().startswith(axis) or str(dim).lower() in AXES[axis]]
+    return fit[0] if len(fit) == 1 else None
+
+
+def _is_time(coordinate: Any) -> bool:
+    """Are they dates, of NumPy or of cftime?"""
+    kind = coordinate.dtype.kind
+    return kind == "M" or (kind == "O" and coordinate.size > 0 and hasattr(coordinate.values[0], "calendar"))
+
+
+def in_degrees(array: Any) -> bool:
+    """Are the last two axes latitude and longitude, and not metres or degrees of another pole?"""
+    pairs = zip(array.dims[-2:], ("lat", "lon"), ("degrees_north", "degrees_east"), strict=True)
+    return all(str(dim).lower().startswith(name) or array[dim].attrs.get("units") == unit for dim, name, unit in pairs)
+
+
+def turned(array: Any, like: Any) -> Any:
+    """An array with its rows and columns in the order of another, if that is the other way round."""
+    for axis in (-2, -1):
+        own, wanted = array[array.dims[axis]].values, like[like.dims[axis]].values
+        if not np.array_equal(own, wanted) and np.array_equal(own[::-1], wanted):
+            array = array.isel({array.dims[axis]: slice(None, None, -1)})
+    return array
+
+
+def first_time(array: Any) -> np.datetime64:
+    """When it begins, to put files in order."""
+    return _seconds(array[array.dims[0]][:1])[0][0]
+
+
+def read_axes(arrays: list[Any], files: list[Path], name: str) -> tuple[np.ndarray, int | None, np.ndarray, np.ndarray]:
+    """Time in seconds, days of a year where all have the same, latitude and longitude of files that follow one another.
+
+    Raises:
+        ValueError: If they do not follow one another, or are on different grids or calendars.
+    """
+    times, days = zip(*(_seconds(array[array.dims[0]]) for array in arrays), strict=True)
+    for each, file in zip(times, files, strict=True):
+        check_ascending(each, f"'{name}' in {file}")
+    time = np.concatenate(times)
+    if (np.diff(time) <= np.timedelta64(0)).any():
+        raise ValueError(f"The files of '{name}' overlap in time; name a folder where each time is there once.")
+    lat, lon = ([array[array.dims[axis]].values for array in arrays] for axis in (-2, -1))
+    if not all(np.array_equal(each, axis[0]) for axis in (lat, lon) for each in axis) or len(set(days)) > 1:
+        raise ValueError(
+            f"The files of '{name}' differ in lat or lon, or in calendar; name a folder of one resolution."
+        )
+    check_axes(time, lat[0], lon[0], f"'{name}'")
+    return time, days[0], lat[0], lon[0]
+
+
+def _seconds(coordinate: Any) -> tuple[np.ndarray, int | None]:
+    """Times, and the days of a year in calendars where every year has as many."""
+    values = coordinate.values
+    if coordinate.dtype.kind == "M":
+        return to_seconds(values), None
+    import cftime  # whose dates these are
+
+    passed = cftime.date2num(values, "microseconds since 1970-01-01", calendar=values[0].calendar)
+    return to_seconds(np.asarray(passed).astype("M8[us]")), DAYS_A_YEAR.get(values[0].calendar)
+
+
+def check_axes(time: np.ndarray, lat: np.ndarray, lon: np.ndarray, of: str) -> None:
+    """Raise a `ValueError` unless all times and places are known."""
+    known = all(axis.dtype.kind in "iuf" and np.isfinite(axis).all() for axis in (lat, lon))
+    if np.isnat(time).any() or not known:
+        raise ValueError(f"time, lat and lon of {of} must be known everywhere, dates and numbers; write them again.")
+
+
+class FirstKnown:
+    """ERA5 as its newest months come, `(time, expver, lat, lon)`: the final version where there is one, else the first.
+
+    Args:
+        array: An array of xarray.
+    """
+
+    def __init__(self, array: Any) -> None:
+        self.array, self.order = array, np.argsort(array["expver"].values)
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __getitem__(self, frames: slice | np.ndarray, /) -> np.ndarray:
+        versions = np.asarray(self.array[frames])
+        best = versions[:, self.order[0]]
+        for version in self.order[1:]:
+            best = np.where(np.isnan(best), versions[:, version], best)
+        return best
+
+
+def by_level(arrays: list[Any], name: str, levels: Sequence[float] | None) -> list[list[Any]]:
+    """The arrays of each level, `(time, lat, lon)`.
+
+    Raises:
+        ValueError: If levels are not there or not asked for.
+    """
+    if arrays[0].ndim - ("expver" in arrays[0].dims) == 3:
+        if levels is not None:
+            raise ValueError(no_levels(name, levels))
+        return [[_one_version(array) for array in arrays]]
+    held = arrays[0][arrays[0].dims[1]].values.tolist()
+    if not levels or not set(levels) <= set(held):
+        raise ValueError(
+            f"'{name}' has the levels {', '.join(map(str, held))}, got {levels}; choose among them: "
+            f"variables={{'{name}': ({held[0]},)}}."
+        )
+    return [[_one_version(array[:, held.index(level)]) for array in arrays] for level in levels]
+
+
+def _one_version(array: Any) -> Any:
+    return FirstKnown(array) if "expver" in array.dims else array
+
+
+def no_levels(name: str, levels: Sequence[float]) -> str:
+    """What to say where levels are asked for in vain."""
+    return f"'{name}' has no levels, got {tuple(levels)}; give None."
