@@ -27,7 +27,7 @@ from stblocks.data import (
     moving_mnist_test,
 )
 from stblocks.data.zarr_files import check_zarr
-from stblocks.files import reading
+from stblocks.reading import reading
 from stblocks.train.checkpoint import load_checkpoint, save_checkpoint
 from tests import test_data_kth as kth
 from tests import test_data_taxibj as taxi

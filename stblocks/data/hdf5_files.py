@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..files import check_declared, reading
+from ..reading import check_declared, reading
 
 KIND = "an HDF5 file"
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..files import reading
+from ..reading import reading
 
 Split = Literal["train", "validation", "test"]
 

@@ -9,7 +9,7 @@ import pytest
 
 from stblocks.data.numpy_files import npz_names, open_npy, open_npz
 from stblocks.data.split import find_part
-from stblocks.files import MOST_BYTES, check_declared, reading
+from stblocks.reading import MOST_BYTES, check_declared, reading
 
 RAISED = [
     (KeyError("data"), "'data'"),
