@@ -147,6 +147,14 @@ def test_all_problems_are_reported_at_once_before_anything_is_written(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("data", "got"), [(torch.rand(9, 5, 1, 8, 8), r"a Tensor \(5, 1, 8, 8\)"), ([(torch.rand(1), 3)] * 9, "a tuple")]
+)
+def test_frames_that_are_no_samples(tmp_path, data, got):
+    with pytest.raises(ValueError, match=rf"train_data must yield samples \(past, future\), got {got}; cut"):
+        train(tmp_path / "run", data=data)
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"l1": 0, "l2": 0.0}, "l1 and l2 must not both be 0"),

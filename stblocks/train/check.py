@@ -57,7 +57,16 @@ def data_problems(data: Any, model: nn.Module) -> list[str]:
     """Is the first sample of the data a sequence that fits the model?"""
     if not len(data):
         return ["must hold at least one sequence, got none"]
-    past, future = data[0]
+    sample = data[0]
+    pair = (
+        isinstance(sample, tuple | list) and len(sample) == 2 and all(isinstance(each, torch.Tensor) for each in sample)
+    )
+    if not pair:
+        what = f"a {type(sample).__name__}" + (f" {tuple(sample.shape)}" if isinstance(sample, torch.Tensor) else "")
+        return [
+            f"must yield samples (past, future), got {what}; cut frames with SequenceWindows(frames, in_frames, ...)"
+        ]
+    past, future = sample
     for name, frames in (("past", past), ("future", future)):
         if frames.ndim != 4 or not len(frames) or not frames.is_floating_point():
             return [f"must yield {name} as floats (T, C, H, W) with T >= 1, got {frames.dtype} {tuple(frames.shape)}"]
