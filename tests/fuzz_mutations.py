@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import re
 import struct
 import zlib
 from collections.abc import Callable
@@ -293,10 +294,14 @@ def zarr_metadata(file: Path, mark: Path, rng: Rng) -> None:
     if kind == 0:
         text = text.replace("[", "[3000000000, ", 1)
     elif kind == 1:
-        text = text.replace('"filters": null', '"filters": [{"id": "pickle", "protocol": 5}]')
-        for chunk in file.parent.rglob("*"):
-            if chunk.is_file() and not chunk.name.startswith(".z") and chunk.name != "zarr.json":
-                chunk.write_bytes(pickle.dumps(Bomb(mark)))
+        store = next(folder for folder in file.parents if folder.suffix == ".zarr")
+        for other in filter(Path.is_file, store.rglob("*")):
+            if other.name.startswith(".z") or other.name == "zarr.json":  # consolidated metadata say it again
+                old = re.sub(r'"compressor": (null|\{[^}]*\})', '"compressor": null', other.read_text())
+                other.write_text(old.replace('"filters": null', '"filters": [{"id": "pickle", "protocol": 5}]'))
+            else:
+                other.write_bytes(pickle.dumps(Bomb(mark)))
+        return
     elif kind == 2:
         text = text.replace("<f4", "|O").replace('"float32"', '"object"')
     elif kind == 3:
