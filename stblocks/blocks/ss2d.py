@@ -108,20 +108,24 @@ class SS2D(MapBlock):
             c.movedim(1, -1),
             self.D,
             delta_bias=self.dt_bias.flatten(),
+            reverse=[direction.endswith("reversed") for direction in self.directions],
         )
-        parts = zip(self.directions, y.mT.chunk(len(self.directions), dim=-1), strict=True)
-        return sum((_merge(part, v, *z.shape[1:3]) for v, part in parts), torch.zeros_like(z))  # (9)
+        parts = list(zip(self.directions, y.mT.chunk(len(self.directions), dim=-1), strict=True))
+        merged = []
+        for axis in ("rows", "columns"):  # a direction and its reverse lie alike in memory
+            alike = [part for v, part in parts if v.startswith(axis)]
+            if alike:
+                merged.append(_merge(sum(alike[1:], alike[0]), axis, *z.shape[1:3]))
+        return sum(merged[1:], merged[0])  # (9)
 
 
 def _expand(maps: Tensor, direction: str) -> Tensor:
-    """`(B, H, W, C)` to the sequence of its positions `(B, H W, C)`."""
-    sequence = (maps.transpose(1, 2) if direction.startswith("columns") else maps).flatten(1, 2)
-    return sequence.flip(1) if direction.endswith("reversed") else sequence
+    """`(B, H, W, C)` to the sequence of its positions `(B, H W, C)`, which a reversed scan reads from its end."""
+    return (maps.transpose(1, 2) if direction.startswith("columns") else maps).flatten(1, 2)
 
 
 def _merge(sequence: Tensor, direction: str, height: int, width: int) -> Tensor:
     """The inverse of `_expand`."""
-    sequence = sequence.flip(1) if direction.endswith("reversed") else sequence
     if direction.startswith("columns"):
         return sequence.unflatten(1, (width, height)).transpose(1, 2)
     return sequence.unflatten(1, (height, width))

@@ -1,6 +1,8 @@
 """The selective scan in plain PyTorch: chunk after chunk, with states in a buffer of one chunk."""
 
 import math
+from collections.abc import Sequence
+from itertools import groupby
 
 import torch
 from torch import Tensor
@@ -22,6 +24,22 @@ def _softplus(x: Tensor) -> Tensor:
     one_more = 1 + power
     lost = (one_more - 1).sub_(power).div_(one_more)
     return torch.maximum(one_more.log_().sub_(lost), x)
+
+
+def _turned(x: Tensor, reverse: Sequence[bool], out: Tensor | None = None) -> Tensor:
+    """`x` (B, G or G d, ..., L) with the groups that run backwards flipped in time: its own inverse.
+
+    It goes to `out`, or to a tensor with time first in memory, whose chunks need no copy any more.
+    """
+    if out is None:
+        out = x.new_empty(x.shape[-1], *x.shape[:-1]).movedim(0, -1)
+    start, width = 0, x.shape[1] // len(reverse)
+    for backwards, run in groupby(reverse):
+        stop = start + width * len(list(run))
+        part = x[:, start:stop]
+        out[:, start:stop] = part.flip(-1) if backwards else part
+        start = stop
+    return out
 
 
 class _Chunks:
@@ -71,9 +89,22 @@ class _Chunks:
 
 
 def forward(
-    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, bias: Tensor, h: Tensor, softplus: bool
+    u: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor,
+    bias: Tensor,
+    h: Tensor,
+    softplus: bool,
+    reverse: Sequence[bool] = (),
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Outputs, final state, and the states (K, B, G, N, D / G) before each chunk."""
+    if any(reverse):
+        u_, delta, B, C = (_turned(x, reverse) for x in (u, delta, B, C))
+        y, h, borders = forward(u_, delta, A, B, C, D, bias, h, softplus)
+        return _turned(y, reverse, torch.empty_like(u)), h, borders
     chunks = _Chunks(u, delta, A, B, bias, softplus)
     y = torch.empty_like(u)
     h = chunks.channels_last(h)
@@ -101,12 +132,19 @@ def backward(
     bias: Tensor,
     borders: Tensor,
     softplus: bool,
+    reverse: Sequence[bool] = (),
 ) -> tuple[Tensor, ...]:
     """Gradients of u, delta, A, B, C, D, bias and the initial state: chunks from last to first, states recomputed."""
+    if any(reverse):
+        u_, delta_, B_, C_, grad_y = (_turned(x, reverse) for x in (u, delta, B, C, grad_y))
+        gradients = backward(grad_y, grad_h, u_, delta_, A, B_, C_, D, bias, borders, softplus)
+        empty = (torch.empty_like(u), torch.empty_like(u, dtype=delta.dtype), None, *map(torch.empty_like, (B, C)))
+        into = (*empty, None, None, None)
+        return tuple(x if y is None else _turned(x, reverse, y) for x, y in zip(gradients, into, strict=True))
     chunks = _Chunks(u, delta, A, B, bias, softplus)
     skip = D.view(chunks.groups, 1, -1)
     grad_u, grad_delta = torch.empty_like(u), torch.empty_like(u, dtype=delta.dtype)
-    grad_B, grad_C = (torch.empty_like(x, memory_format=torch.contiguous_format) for x in (B, C))
+    grad_B, grad_C = torch.empty_like(B), torch.empty_like(C)
     grad_A, grad_D, grad_bias = (torch.zeros_like(x) for x in (chunks.A, skip, skip))
     carry = chunks.channels_last(grad_h)
     buffer = torch.empty_like(chunks.h)

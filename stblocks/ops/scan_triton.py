@@ -1,153 +1,30 @@
-"""The selective scan as two fused Triton kernels: a program for a block of channels of one sequence, step after step.
+"""The selective scan by Triton: chunks side by side, in three passes each way.
 
-States stay in registers. Backward starts every chunk from the state kept before it and writes the states of that one
-chunk to a scratch buffer. Sums over blocks and batch are left to PyTorch: no atomics, so that results repeat.
+First every chunk is walked from zero; then a short associative scan over chunks gives the state before each, or dL/dh
+after it; then every chunk is walked from there. A short sequence is one chunk and needs the last pass alone. Sums over
+blocks, chunks and batch are left to PyTorch: no atomics, so that results repeat.
 """
 
-# mypy: disable-error-code="import-untyped,import-not-found,no-untyped-def"
+# mypy: disable-error-code="import-untyped,import-not-found"
+
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 import triton
-import triton.language as tl
 from torch import Tensor
 
-from .scan_blocked import chunk_length
+from . import scan_kernels as kernels
 
-_CHANNELS = 16  # of a program
-
-
-@triton.jit
-def _step_size(raw, SOFTPLUS: tl.constexpr):
-    """softplus, with what rounding 1 + e^x took away; above 20 it is the identity to rounding."""
-    if SOFTPLUS:
-        power = tl.exp(tl.minimum(raw, 20.0))
-        one_more = 1.0 + power
-        lost = ((one_more - 1.0) - power) / one_more
-        return tl.where(raw > 20.0, raw, tl.log(one_more) - lost)
-    return raw
+_CHANNELS = 32  # of a program: one a thread of a warp
+_ROWS = 32  # chunks that one round of `carry` takes
 
 
-@triton.jit
-def _block(groups, width, states, CHANNELS: tl.constexpr, STATES: tl.constexpr):
-    """This program's sequence (batch item and group), its channels, its entries of (G, d, N) and of (B, G, N, d)."""
-    sequence = tl.program_id(0).to(tl.int64)
-    d = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
-    n = tl.arange(0, STATES)
-    inside = (d < width)[:, None] & (n < states)[None, :]
-    weights = ((sequence % groups) * width + d)[:, None] * states + n[None, :]
-    entries = (sequence * states + n[None, :]) * width + d[:, None]
-    return sequence, d, n, inside, weights, entries
-
-
-@triton.jit
-def _forward(
-    u, delta, A, B, C, D, bias, initial, y, final, borders,
-    groups, width, states, length, steps, stride, batch_step, channel_step, time_step,
-    SOFTPLUS: tl.constexpr, CHANNELS: tl.constexpr, STATES: tl.constexpr,
-):  # fmt: skip
-    sequence, d, n, inside, weights, entries = _block(groups, width, states, CHANNELS, STATES)
-    kind = A.dtype.element_ty
-    real, valid = d < width, n < states
-    decay_rate = tl.load(A + weights, inside, 0.0)
-    skip = tl.load(D + (sequence % groups) * width + d, real, 0.0)
-    shift = tl.load(bias + (sequence % groups) * width + d, real, 0.0)
-    last = (sequence * width + d)[:, None] * states + n[None, :]
-    h = tl.load(initial + last, inside, 0.0)
-    row = (sequence // groups) * batch_step + ((sequence % groups) * width + d) * channel_step
-    column = (sequence * states + n) * length
-    for t in range(length):
-        here = row + tl.cast(t, tl.int64) * time_step
-        if t % steps == 0:
-            tl.store(borders + tl.cast(t // steps, tl.int64) * stride + entries, h, inside)
-        x = tl.load(u + here, real, 0.0).to(kind)
-        dt = _step_size(tl.load(delta + here, real, 0.0).to(kind) + shift, SOFTPLUS)
-        B_t = tl.load(B + column + t, valid, 0.0).to(kind)
-        C_t = tl.load(C + column + t, valid, 0.0).to(kind)
-        h = tl.exp(dt[:, None] * decay_rate) * h + (dt * x)[:, None] * B_t[None, :]
-        tl.store(y + here, tl.sum(h * C_t[None, :], 1) + skip * x, real)
-    tl.store(final + last, h, inside)
-
-
-@triton.jit
-def _backward(
-    grad_y, grad_h, u, delta, A, B, C, D, bias, borders, scratch,
-    grad_u, grad_delta, grad_A, grad_B, grad_C, grad_D, grad_bias, grad_initial,
-    groups, width, states, length, steps, stride, batch_step, channel_step, time_step, sequences,
-    SOFTPLUS: tl.constexpr, CHANNELS: tl.constexpr, STATES: tl.constexpr,
-):  # fmt: skip
-    sequence, d, n, inside, weights, entries = _block(groups, width, states, CHANNELS, STATES)
-    kind = A.dtype.element_ty
-    real, valid = d < width, n < states
-    decay_rate = tl.load(A + weights, inside, 0.0)
-    skip = tl.load(D + (sequence % groups) * width + d, real, 0.0)
-    shift = tl.load(bias + (sequence % groups) * width + d, real, 0.0)
-    last = (sequence * width + d)[:, None] * states + n[None, :]
-    g = tl.load(grad_h + last, inside, 0.0)
-    row = (sequence // groups) * batch_step + ((sequence % groups) * width + d) * channel_step
-    column = (sequence * states + n) * length
-    partial = (
-        column + tl.program_id(1).to(tl.int64) * sequences * states * length
-    )  # grad_B and grad_C of this block of channels
-    sum_A, sum_D, sum_bias = tl.zeros_like(decay_rate), tl.zeros_like(skip), tl.zeros_like(skip)
-    chunks = tl.cdiv(length, steps)
-    for back in range(chunks):
-        start = (chunks - 1 - back) * steps
-        stop = tl.minimum(start + steps, length)
-        h = tl.load(borders + tl.cast(start // steps, tl.int64) * stride + entries, inside, 0.0)
-        for t in range(start, stop):
-            here = row + tl.cast(t, tl.int64) * time_step
-            tl.store(scratch + tl.cast(t - start, tl.int64) * stride + entries, h, inside)
-            x = tl.load(u + here, real, 0.0).to(kind)
-            dt = _step_size(tl.load(delta + here, real, 0.0).to(kind) + shift, SOFTPLUS)
-            B_t = tl.load(B + column + t, valid, 0.0).to(kind)
-            h = tl.exp(dt[:, None] * decay_rate) * h + (dt * x)[:, None] * B_t[None, :]
-        tl.debug_barrier()  # threads may read what others of the program wrote
-        for ahead in range(stop - start):
-            t = stop - 1 - ahead
-            here = row + tl.cast(t, tl.int64) * time_step
-            x = tl.load(u + here, real, 0.0).to(kind)
-            raw = tl.load(delta + here, real, 0.0).to(kind) + shift
-            dt = _step_size(raw, SOFTPLUS)
-            B_t = tl.load(B + column + t, valid, 0.0).to(kind)
-            C_t = tl.load(C + column + t, valid, 0.0).to(kind)
-            gy = tl.load(grad_y + here, real, 0.0).to(kind)
-            decay = tl.exp(dt[:, None] * decay_rate)
-            decayed = decay * tl.load(scratch + tl.cast(t - start, tl.int64) * stride + entries, inside, 0.0)
-            h = decayed + (dt * x)[:, None] * B_t[None, :]
-            g += gy[:, None] * C_t[None, :]  # dL/dh
-            tl.store(grad_C + partial + t, tl.sum(h * gy[:, None], 0), valid)
-            tl.store(grad_B + partial + t, tl.sum(g * (dt * x)[:, None], 0), valid)
-            grad_drive = tl.sum(g * B_t[None, :], 1)
-            grad_exponent = g * decayed  # dL/d(dt A)
-            grad_dt = tl.sum(grad_exponent * decay_rate, 1) + grad_drive * x
-            if SOFTPLUS:
-                grad_dt = grad_dt / (1.0 + tl.exp(-raw))
-            sum_A += grad_exponent * dt[:, None]
-            sum_D += gy * x
-            sum_bias += grad_dt
-            tl.store(grad_u + here, grad_drive * dt + gy * skip, real)
-            tl.store(grad_delta + here, grad_dt, real)
-            g = g * decay
-        tl.debug_barrier()  # before the next chunk overwrites the scratch buffer
-    tl.store(grad_initial + last, g, inside)
-    tl.store(grad_A + last, sum_A, inside)
-    tl.store(grad_D + sequence * width + d, sum_D, real)
-    tl.store(grad_bias + sequence * width + d, sum_bias, real)
-
-
-def _launch(B: Tensor, like: Tensor, softplus: bool) -> tuple[tuple[int, int], tuple[int, ...], dict[str, int | bool]]:
-    """Grid, sizes and constants of both kernels; all (B, D, L) are laid out `like` one of them."""
-    (batch, groups, states, length), channels = B.shape, like.shape[1]
-    width = channels // groups
-    sizes = (groups, width, states, length, chunk_length(length), batch * channels * states, *like.stride())
-    constants = {
-        "SOFTPLUS": softplus,
-        "CHANNELS": _CHANNELS,
-        "STATES": triton.next_power_of_2(states),
-        "num_warps": 1,
-        "enable_fp_fusion": True,
-    }
-    return (batch * groups, triton.cdiv(width, _CHANNELS)), sizes, constants
+def chunk_length(length: int) -> int:
+    """Steps of a chunk, a power of two: few for many programs, but enough that the states between them weigh little."""
+    if length <= 64:
+        return max(8, triton.next_power_of_2(length))
+    return 32 if length <= 2048 else 64
 
 
 def _lay_out(x: Tensor, like: Tensor) -> Tensor:
@@ -155,18 +32,83 @@ def _lay_out(x: Tensor, like: Tensor) -> Tensor:
     return x if x.stride() == like.stride() else torch.empty_like(like, dtype=x.dtype).copy_(x)
 
 
+class _Launch:
+    """Grids, sizes and constants of the kernels; all (B, D, L) are laid out `like` one of them."""
+
+    def __init__(self, A: Tensor, B: Tensor, C: Tensor, like: Tensor, softplus: bool, reverse: Sequence[bool]) -> None:
+        if len(reverse) > 62:
+            raise ValueError(
+                f"reverse must be of at most 62 groups on a GPU, got {len(reverse)}; use backend='blocked'."
+            )
+        (batch, groups, states, length), channels = B.shape, like.shape[1]
+        self.A, self.steps = A, chunk_length(length)
+        self.chunks, self.states, width = -(-length // self.steps), states, channels // groups
+        self.blocks, self.sequences, self.alone = triton.cdiv(width, _CHANNELS), batch * groups, self.chunks == 1
+        self.sizes = (self.sequences, groups, width, states)
+        self.ways = (sum(way << index for index, way in enumerate(reverse)), len(reverse))
+        self.u, self.B, self.C = like.stride(), B.stride(), C.stride()
+        self.length, self.border = length, (batch, groups, states, width)
+        per_warp = max(1, triton.next_power_of_2(states) // 16)
+        self.constants = {
+            "SOFTPLUS": softplus,
+            "STEPS": self.steps,
+            "CHANNELS": _CHANNELS,
+            "STATES": triton.next_power_of_2(states),
+            "num_warps": min(8, per_warp),
+        }
+
+    def empty(self, *shape: int) -> Tensor:
+        return self.A.new_empty(shape)
+
+    def over_chunks(self, kernel: Any, *arguments: Any, **constants: Any) -> None:
+        """Run a kernel on all chunks of all sequences."""
+        with torch.cuda.device_of(self.A):
+            kernel[self.chunks * self.sequences, self.blocks](*arguments, **constants, **self.constants)
+
+    def carry(self, first: Tensor, ends: Tensor, spans: Tensor, back: bool) -> Tensor:
+        """What stands before each chunk, or after it, from what stands before or after all."""
+        starts = torch.empty_like(ends)
+        rounds, grid = triton.cdiv(self.chunks, _ROWS), (self.sequences * self.states, self.blocks)
+        constants = {"BACK": back, "ROUNDS": rounds, "ROWS": _ROWS, "CHANNELS": _CHANNELS, "num_warps": 4}
+        with torch.cuda.device_of(self.A):
+            kernels.carry[grid](self.A, first, ends, spans, starts, *self.sizes, self.chunks, **constants)
+        return starts
+
+
 def forward(
-    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, bias: Tensor, h: Tensor, softplus: bool
+    u: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor,
+    bias: Tensor,
+    h: Tensor,
+    softplus: bool,
+    reverse: Sequence[bool],
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Outputs, final state, and the states (K, B, G, N, D / G) before each chunk."""
-    y, final = torch.empty_like(u), torch.empty_like(h, memory_format=torch.contiguous_format)
-    grid, sizes, constants = _launch(B, y, softplus)
-    inputs = [*(_lay_out(x, y) for x in (u, delta)), *(x.contiguous() for x in (A, B, C, D, bias, h))]
-    chunks = triton.cdiv(B.shape[3], chunk_length(B.shape[3]))
-    borders = A.new_empty(chunks, *B.shape[:3], u.shape[1] // B.shape[1])
-    with torch.cuda.device_of(u):
-        _forward[grid](*inputs, y, final, borders, *sizes, **constants)
-    return y, final, borders
+    y = torch.empty_like(u)
+    u, delta = _lay_out(u, y), _lay_out(delta, y)
+    A, D, bias, h = (x.contiguous() for x in (A, D, bias, h))
+    launch = _Launch(A, B, C, y, softplus, reverse)
+    final, ends = torch.empty_like(h), launch.empty(launch.chunks, *launch.border)
+    starts, spans = ends, launch.empty(launch.chunks, *u.shape[:2])
+
+    def walk(last: bool) -> None:
+        launch.over_chunks(
+            kernels.walk,
+            *(u, delta, A, B, C, D, bias, h, starts, y, ends, spans, final),
+            *(*launch.sizes, launch.length, launch.chunks, *launch.ways, *launch.u, *launch.B, *launch.C),
+            LAST=last,
+            ALONE=launch.alone,
+        )
+
+    if not launch.alone:
+        walk(last=False)
+        starts = launch.carry(h, ends, spans, back=False)
+    walk(last=True)
+    return y, final, starts
 
 
 def backward(
@@ -181,26 +123,37 @@ def backward(
     bias: Tensor,
     borders: Tensor,
     softplus: bool,
+    reverse: Sequence[bool],
 ) -> tuple[Tensor, ...]:
     """Gradients of u, delta, A, B, C, D, bias and the initial state."""
     grad_u, grad_delta = torch.empty_like(u), torch.empty_like(u, dtype=delta.dtype)
-    grid, sizes, constants = _launch(B, grad_u, softplus)
     grad_y, u, delta = (_lay_out(x, grad_u) for x in (grad_y, u, delta))
-    inputs = [grad_y, grad_h.contiguous(), u, delta, *(x.contiguous() for x in (A, B, C, D, bias, borders))]
-    scratch = A.new_empty(chunk_length(B.shape[3]), *borders.shape[1:])
-    grad_A, grad_initial = torch.empty_like(inputs[1]), torch.empty_like(inputs[1])
-    grad_B, grad_C = A.new_empty(2, grid[1], *B.shape)
-    grad_D, grad_bias = A.new_empty(2, *u.shape[:2])
-    results = (grad_u, grad_delta, grad_A, grad_B, grad_C, grad_D, grad_bias, grad_initial)
-    with torch.cuda.device_of(u):
-        _backward[grid](*inputs, scratch, *results, *sizes, grid[0], **constants)
-    return (
-        grad_u,
-        grad_delta,
-        grad_A.sum(0),
-        grad_B.sum(0).to(B.dtype),
-        grad_C.sum(0).to(C.dtype),
-        grad_D.sum(0),
-        grad_bias.sum(0),
-        grad_initial,
+    grad_h, A, D, bias, borders = (x.contiguous() for x in (grad_h, A, D, bias, borders))
+    launch = _Launch(A, B, C, grad_u, softplus, reverse)
+    chunks, (batch, groups, states, _) = launch.chunks, launch.border
+    later = borders  # not read by a chunk that is alone
+    if not launch.alone:
+        ends, spans = torch.empty_like(borders), launch.empty(chunks, *u.shape[:2])
+        launch.over_chunks(
+            kernels.walk_back,
+            *(grad_y, delta, A, C, bias, ends, spans),
+            *(*launch.sizes, launch.length, *launch.ways, *launch.u, *launch.C),
+        )
+        later = launch.carry(grad_h, ends, spans, back=True)
+    stride = 4 if launch.alone else 8
+    scratch = launch.empty(chunks * launch.steps // stride, *launch.border)
+    grad_A, grad_initial = launch.empty(chunks * batch, *A.shape), torch.empty_like(grad_h)
+    grad_B, grad_C = (launch.empty(launch.blocks, batch, launch.length, groups, states) for _ in range(2))
+    grad_D, grad_bias = (launch.empty(chunks * batch, len(D)) for _ in range(2))
+    launch.over_chunks(
+        kernels.differentiate,
+        *(grad_y, grad_h, u, delta, A, B, C, D, bias, borders, later, scratch),
+        *(grad_u, grad_delta, grad_A, grad_B, grad_C, grad_D, grad_bias, grad_initial),
+        *(*launch.sizes, launch.length, *launch.ways, borders[0].numel(), *launch.u, *launch.B, *launch.C),
+        ALONE=launch.alone,
+        STRIDE=stride,
     )
+    to_B, to_C = torch.empty_like(B), torch.empty_like(C)
+    for gradient, parts in ((to_B, grad_B), (to_C, grad_C)):
+        gradient.permute(0, 3, 1, 2).copy_(parts.sum(0))
+    return grad_u, grad_delta, grad_A.sum(0), to_B, to_C, grad_D.sum(0), grad_bias.sum(0), grad_initial

@@ -1,16 +1,19 @@
 """The selective scan of state space models, by one of several back ends."""
 
 import os
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn import functional
 
 from .scan_op import SelectiveScan
 
 #: Names for `backend=`, and for the environment variable `STBLOCKS_SCAN`, which the argument overrides.
 BACKENDS = ("auto", "blocked", "triton", "mamba_ssm")
+_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _MISSING = {name for name in ("triton", "mamba_ssm") if find_spec(name) is None}
 
 
@@ -26,6 +29,8 @@ def selective_scan(
     initial_state: Tensor | None = None,
     return_final_state: bool = False,
     *,
+    z: Tensor | None = None,
+    reverse: Sequence[bool] | None = None,
     backend: str = "auto",
 ) -> Tensor | tuple[Tensor, Tensor]:
     r"""A linear recurrence whose decay, input and output weights depend on the input, along the last axis.
@@ -35,7 +40,7 @@ def selective_scan(
 
     Gu and Dao, 2023, https://arxiv.org/abs/2312.00752, Eqs. 2 and 4, with the input discretised by Euler's rule as in
     their code. States are float32 (float64 for float64 inputs), under autocast as well, but in `mamba_ssm` as that
-    package has them; a second derivative is refused.
+    package has them; a second derivative is refused, and forward-mode differentiation.
 
     Args:
         u: `(B, D, L)`.
@@ -48,6 +53,9 @@ def selective_scan(
         delta_softplus: Whether $\Delta + b$ goes through softplus.
         initial_state: `(B, D, N)`; zero if left out.
         return_final_state: Whether to return the last state as well, which continues the scan as `initial_state`.
+        z: A gate `(B, D, L)`: the outputs times SiLU(z), computed in the dtype of the states.
+        reverse: For each group whether it runs from the last step to the first; its final state is the one after the
+            first step. None does if left out.
         backend: `"blocked"` (PyTorch alone), `"triton"` (fused kernels on a GPU) or `"mamba_ssm"` (that package's
             kernels); `"auto"` is what the environment variable `STBLOCKS_SCAN` names, else Triton on CUDA where it is
             installed, else blocked.
@@ -56,22 +64,31 @@ def selective_scan(
         y `(B, D, L)` in the dtype of `u`, and on demand the state `(B, D, N)`.
 
     Raises:
-        ValueError: If a shape or the back end is not as said here, or A is positive; the sign is looked at on the CPU
-            alone, and not while compiling or exporting.
+        ValueError: If a shape, a dtype (float16, bfloat16, float32 and float64 are taken, all else refused) or the back
+            end is not as said here, or A is positive, which is looked at on the CPU alone.
     """
-    _check(u, delta, A, B, C, D, delta_bias, initial_state)
+    _check(u, delta, A, B, C, D, delta_bias, initial_state, z)
+    ways = _directions(reverse, B.shape[1])
     carries = initial_state is not None or return_final_state
-    name = _choose(backend, u.device.type, carries)
+    name = _choose(backend, u.device.type, carries, any(ways))
     if name == "mamba_ssm":
         return import_module("mamba_ssm.ops.selective_scan_interface").selective_scan_fn(
-            u, delta, A, B, C, D, delta_bias=delta_bias, delta_softplus=delta_softplus
+            u, delta, A, B, C, D, z=z, delta_bias=delta_bias, delta_softplus=delta_softplus
         )
     dtype = torch.promote_types(torch.promote_types(u.dtype, A.dtype), torch.float32)
     A = A.to(dtype)
     skip = A.new_zeros(u.shape[1]) if D is None else D.to(dtype)
     bias = A.new_zeros(u.shape[1]) if delta_bias is None else delta_bias.to(dtype)
     h = A.new_zeros(u.shape[0], *A.shape) if initial_state is None else initial_state.to(dtype)
-    y, h, _ = SelectiveScan.apply(u, delta, A, B, C, skip, bias, h, delta_softplus, name)
+    x = u if z is None else u.to(dtype)  # the gate meets outputs that have not been rounded yet
+    try:
+        y, h, _ = SelectiveScan.apply(x, delta, A, B, C, skip, bias, h, delta_softplus, ways, name)
+    except NotImplementedError as error:
+        raise NotImplementedError(
+            "selective_scan has no forward-mode derivative (jvp, jacfwd, hessian): use vjp or jacrev."
+        ) from error
+    if z is not None:
+        y = (y * functional.silu(z.to(dtype))).to(u.dtype)
     return (y, h) if return_final_state else y
 
 
@@ -84,8 +101,11 @@ def selective_scan_flops(batch: int, channels: int, length: int, state: int) -> 
     return batch * length * channels * (7 * state + 2) // 2
 
 
-def _choose(backend: str, device: str, carries: bool = False) -> str:
-    """The back end that an argument means on a device; `carries` says that a state goes in or comes out."""
+def _choose(backend: str, device: str, carries: bool = False, reverses: bool = False) -> str:
+    """The back end that an argument means on a device.
+
+    `carries` says that a state goes in or comes out, `reverses` that groups run backwards.
+    """
     name, source, instead = backend, "backend", "ask for backend='blocked'"
     if backend == "auto" and "STBLOCKS_SCAN" in os.environ:
         name, source, instead = os.environ["STBLOCKS_SCAN"], "STBLOCKS_SCAN", "unset it, or set it to 'blocked'"
@@ -108,7 +128,18 @@ def _choose(backend: str, device: str, carries: bool = False) -> str:
         raise ValueError(
             f"{given} takes no initial_state and gives the final state no gradient; {instead} to carry a state."
         )
+    if name == "mamba_ssm" and reverses:
+        raise ValueError(f"{given} runs forward in time alone, without reverse; {instead}, or flip the inputs.")
     return name
+
+
+def _directions(reverse: Sequence[bool] | None, groups: int) -> list[bool]:
+    """Which groups run backwards; none if that is left out."""
+    if reverse is None:
+        return [False] * groups
+    if len(reverse) != groups or not all(isinstance(way, bool) for way in reverse):
+        raise ValueError(f"reverse must be {groups} booleans, one for each group of B, got {reverse!r}.")
+    return list(reverse)
 
 
 def _check(
@@ -120,6 +151,7 @@ def _check(
     D: Tensor | None,
     delta_bias: Tensor | None,
     initial_state: Tensor | None,
+    z: Tensor | None,
 ) -> None:
     if u.ndim != 3 or u.shape[2] == 0:
         raise ValueError(f"u must be (B, D, L) with L at least 1, got {tuple(u.shape)}.")
@@ -132,6 +164,7 @@ def _check(
             f"The groups of B (B, G, N, L) must divide the {channels} channels of u, got {tuple(B.shape)}."
         )
     for name, given, shape in (
+        ("u", u, (batch, channels, length)),
         ("delta", delta, (batch, channels, length)),
         ("A", A, (channels, states)),
         ("B", B, (batch, groups, states, length)),
@@ -139,11 +172,10 @@ def _check(
         ("D", D, (channels,)),
         ("delta_bias", delta_bias, (channels,)),
         ("initial_state", initial_state, (batch, channels, states)),
+        ("z", z, (batch, channels, length)),
     ):
         if given is not None and given.shape != shape:
             raise ValueError(f"{name} must be {shape} for u {tuple(u.shape)}, A and B, got {tuple(given.shape)}.")
-    looks = A.device.type == "cpu" and type(A) in (Tensor, nn.Parameter)  # no fake tensors, which have no values
-    if looks and not torch.compiler.is_compiling() and bool((A > 0).any()):
-        raise ValueError(
-            f"A must be negative, or states grow without bound; got up to {A.max().item():.3g}. Pass -exp(A_log)."
-        )
+        if given is not None and given.dtype not in _DTYPES:
+            way_out = "give its real part" if given.is_complex() else f"convert it, as by {name}.float()"
+            raise ValueError(f"{name} must be float16, bfloat16, float32 or float64, got {given.dtype}; {way_out}.")

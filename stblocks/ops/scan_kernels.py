@@ -1,0 +1,252 @@
+"""The kernels of the selective scan in Triton: a program for a chunk of one sequence and a block of its channels.
+
+A sequence is a batch item and a group. States stay in registers, a channel a thread, all N of them. Lengths of chunks
+are constants of compilation and steps past the end are masked, so that loops have fixed bounds.
+"""
+
+# mypy: disable-error-code="import-untyped,import-not-found,no-untyped-def"
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def _step_size(raw, inside, SOFTPLUS: tl.constexpr):
+    """softplus, with what rounding 1 + e^x took away; above 20 it is the identity to rounding; 0 outside."""
+    if SOFTPLUS:
+        power = tl.exp(tl.minimum(raw, 20.0))
+        one_more = 1.0 + power
+        lost = ((one_more - 1.0) - power) / one_more
+        raw = tl.where(raw > 20.0, raw, tl.log(one_more) - lost)
+    return tl.where(inside, raw, 0.0)
+
+
+@triton.jit
+def _block(sequences, groups, width, states, CHANNELS: tl.constexpr, STATES: tl.constexpr):
+    """This program's chunk and sequence, its channels, its states, and its entries of (D, N), (B, D, N), (K, B, G, N, d)."""
+    chunk = tl.program_id(0) // sequences
+    sequence = (tl.program_id(0) % sequences).to(tl.int64)
+    d = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
+    n = tl.arange(0, STATES)
+    inside = (n < states)[:, None] & (d < width)[None, :]
+    weights = ((sequence % groups) * width + d)[None, :] * states + n[:, None]
+    entries = (sequence * width + d)[None, :] * states + n[:, None]
+    borders = ((chunk * sequences + sequence) * states + n[:, None]) * width + d[None, :]
+    return chunk, sequence, d, n, inside, weights, entries, borders
+
+
+@triton.jit
+def _position(step, length, sequence, groups, reverse, period):
+    """Where step `step` of a sequence lies in memory, from the end in groups that run backwards, and whether it is one."""
+    backwards = (reverse >> ((sequence % groups) % period)) & 1
+    inside = step < length
+    at = tl.where(backwards == 1, length - 1 - step, step)
+    return tl.where(inside, at, 0).to(tl.int64), inside
+
+
+@triton.jit
+def walk(
+    u, delta, A, B, C, D, bias, initial, starts, y, ends, spans, final,
+    sequences, groups, width, states, length, chunks, reverse, period,
+    u_batch, u_channel, u_step, B_batch, B_group, B_state, B_step, C_batch, C_group, C_state, C_step,
+    LAST: tl.constexpr, ALONE: tl.constexpr,
+    SOFTPLUS: tl.constexpr, STEPS: tl.constexpr, CHANNELS: tl.constexpr, STATES: tl.constexpr,
+):  # fmt: skip
+    """A chunk from its start to its end.
+
+    `LAST` walks from the state before the chunk and writes outputs, and the final state; else the start is zero, and
+    written are the state at the end and the sum of all step sizes, from which the decay of the whole chunk follows.
+    The state before the only chunk (`ALONE`) is the initial one.
+    """
+    chunk, sequence, d, n, inside, weights, entries, borders = _block(
+        sequences, groups, width, states, CHANNELS, STATES
+    )
+    kind = A.dtype.element_ty
+    real, valid = d < width, n < states
+    item, group = sequence // groups, sequence % groups
+    rate = tl.load(A + weights, inside, 0.0)
+    shift = tl.load(bias + group * width + d, real, 0.0)
+    row = item * u_batch + (group * width + d) * u_channel
+    column_B = item * B_batch + group * B_group + n * B_state
+    column_C = item * C_batch + group * C_group + n * C_state
+    skip = tl.load(D + group * width + d, real, 0.0)
+    if ALONE:
+        h = tl.load(initial + entries, inside, 0.0)
+        tl.store(starts + borders, h, inside)
+    elif LAST:
+        h = tl.load(starts + borders, inside, 0.0)
+    else:
+        h = tl.zeros_like(rate)
+    total = tl.zeros_like(shift)
+    for t in range(STEPS):
+        at, now = _position(chunk * STEPS + t, length, sequence, groups, reverse, period)
+        here = row + at * u_step
+        x = tl.load(u + here, real & now, 0.0).to(kind)
+        dt = _step_size(tl.load(delta + here, real & now, 0.0).to(kind) + shift, now, SOFTPLUS)
+        B_t = tl.load(B + column_B + at * B_step, valid & now, 0.0).to(kind)
+        h = tl.exp(dt[None, :] * rate) * h + (dt * x)[None, :] * B_t[:, None]
+        if LAST:
+            C_t = tl.load(C + column_C + at * C_step, valid & now, 0.0).to(kind)
+            tl.store(y + here, tl.sum(h * C_t[:, None], 0) + skip * x, real & now)
+        else:
+            total += dt
+    if LAST:
+        tl.store(final + entries, h, inside & (chunk == chunks - 1))
+    else:
+        tl.store(ends + borders, h, inside)
+        tl.store(spans + (chunk * sequences + sequence) * width + d, total, real)
+
+
+@triton.jit
+def walk_back(
+    grad_y, delta, A, C, bias, ends, spans,
+    sequences, groups, width, states, length, reverse, period,
+    u_batch, u_channel, u_step, C_batch, C_group, C_state, C_step,
+    SOFTPLUS: tl.constexpr, STEPS: tl.constexpr, CHANNELS: tl.constexpr, STATES: tl.constexpr,
+):  # fmt: skip
+    """What a chunk adds to dL/dh of the state before it, if nothing comes from later chunks, and its sum of step sizes."""
+    chunk, sequence, d, n, inside, weights, _, borders = _block(sequences, groups, width, states, CHANNELS, STATES)
+    kind = A.dtype.element_ty
+    real, valid = d < width, n < states
+    item, group = sequence // groups, sequence % groups
+    rate = tl.load(A + weights, inside, 0.0)
+    shift = tl.load(bias + group * width + d, real, 0.0)
+    row = item * u_batch + (group * width + d) * u_channel
+    column_C = item * C_batch + group * C_group + n * C_state
+    g, total = tl.zeros_like(rate), tl.zeros_like(shift)
+    for t in range(STEPS):
+        at, now = _position(chunk * STEPS + t, length, sequence, groups, reverse, period)
+        here = row + at * u_step
+        gy = tl.load(grad_y + here, real & now, 0.0).to(kind)
+        total += _step_size(tl.load(delta + here, real & now, 0.0).to(kind) + shift, now, SOFTPLUS)
+        C_t = tl.load(C + column_C + at * C_step, valid & now, 0.0).to(kind)
+        g += tl.exp(total[None, :] * rate) * (gy[None, :] * C_t[:, None])  # decay since the start of the chunk
+    tl.store(ends + borders, g, inside)
+    tl.store(spans + (chunk * sequences + sequence) * width + d, total, real)
+
+
+@triton.jit
+def _then(decay, x, decay_later, x_later):
+    """Two steps of a linear recurrence as one."""
+    return decay * decay_later, x * decay_later + x_later
+
+
+@triton.jit
+def carry(
+    A, first, ends, spans, starts,
+    sequences, groups, width, states, chunks,
+    BACK: tl.constexpr, ROUNDS: tl.constexpr, ROWS: tl.constexpr, CHANNELS: tl.constexpr,
+):  # fmt: skip
+    """From the ends of all chunks to their starts, for one state of a block of channels; backwards, for dL/dh.
+
+    The starts follow the recurrence start_k = decay_(k-1) start_(k-1) + end_(k-1), which is associative: ROWS at once.
+    """
+    sequence, n = (tl.program_id(0) // states).to(tl.int64), tl.program_id(0) % states
+    d = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
+    real = d < width
+    rate = tl.load(A + ((sequence % groups) * width + d) * states + n, real, 0.0)
+    h = tl.load(first + (sequence * width + d) * states + n, real, 0.0)
+    row = tl.arange(0, ROWS)
+    for round in range(ROUNDS):
+        order = round * ROWS + row
+        this, before = order, order - 1
+        if BACK:
+            this, before = chunks - 1 - order, chunks - order
+        known = (order > 0) & (order < chunks)
+        at = before.to(tl.int64) * sequences + sequence
+        mask = known[:, None] & real[None, :]
+        span = tl.load(spans + at[:, None] * width + d[None, :], mask, 0.0)
+        end = tl.load(ends + (at[:, None] * states + n) * width + d[None, :], mask, 0.0)
+        decay, own = tl.associative_scan((tl.exp(span * rate[None, :]), end), 0, _then)
+        start = decay * h[None, :] + own
+        here = this.to(tl.int64) * sequences + sequence
+        mask = (order < chunks)[:, None] & real[None, :]
+        tl.store(starts + (here[:, None] * states + n) * width + d[None, :], start, mask)
+        h = tl.sum(tl.where((row == ROWS - 1)[:, None], start, 0.0), 0)
+
+
+@triton.jit
+def differentiate(
+    grad_y, grad_h, u, delta, A, B, C, D, bias, borders, later, scratch,
+    grad_u, grad_delta, grad_A, grad_B, grad_C, grad_D, grad_bias, grad_initial,
+    sequences, groups, width, states, length, reverse, period, size,
+    u_batch, u_channel, u_step, B_batch, B_group, B_state, B_step, C_batch, C_group, C_state, C_step,
+    ALONE: tl.constexpr, STRIDE: tl.constexpr,
+    SOFTPLUS: tl.constexpr, STEPS: tl.constexpr, CHANNELS: tl.constexpr, STATES: tl.constexpr,
+):  # fmt: skip
+    """Gradients of a chunk, from its last step to its first, once the state before it and dL/dh after it are known.
+
+    A first walk leaves every STRIDE-th state in `scratch`; from the one before it each step is walked to once more.
+    """
+    chunk, sequence, d, n, inside, weights, entries, here = _block(sequences, groups, width, states, CHANNELS, STATES)
+    kind = A.dtype.element_ty
+    real, valid = d < width, n < states
+    item, group = sequence // groups, sequence % groups
+    rate = tl.load(A + weights, inside, 0.0)
+    skip = tl.load(D + group * width + d, real, 0.0)
+    shift = tl.load(bias + group * width + d, real, 0.0)
+    row = item * u_batch + (group * width + d) * u_channel
+    column_B = item * B_batch + group * B_group + n * B_state
+    column_C = item * C_batch + group * C_group + n * C_state
+    # grad_B and grad_C (blocks, B, L, G, N) are sums over this block's channels
+    partial = (tl.program_id(1) * (sequences // groups) + item) * length
+    saved = scratch + here + chunk.to(tl.int64) * (STEPS // STRIDE - 1) * size  # `size` entries a state
+    h = tl.load(borders + here, inside, 0.0)
+    for t in range(STEPS):
+        if t % STRIDE == 0:
+            tl.store(saved + (t // STRIDE) * size, h, inside)
+        at, now = _position(chunk * STEPS + t, length, sequence, groups, reverse, period)
+        place = row + at * u_step
+        x = tl.load(u + place, real & now, 0.0).to(kind)
+        dt = _step_size(tl.load(delta + place, real & now, 0.0).to(kind) + shift, now, SOFTPLUS)
+        B_t = tl.load(B + column_B + at * B_step, valid & now, 0.0).to(kind)
+        h = tl.exp(dt[None, :] * rate) * h + (dt * x)[None, :] * B_t[:, None]
+    tl.debug_barrier()  # threads may read what others of the program wrote
+    if ALONE:
+        g = tl.load(grad_h + entries, inside, 0.0)
+    else:
+        g = tl.load(later + here, inside, 0.0)
+    sum_A, sum_D, sum_bias = tl.zeros_like(rate), tl.zeros_like(skip), tl.zeros_like(skip)
+    for back in range(STEPS):
+        t = STEPS - 1 - back
+        first = t - t % STRIDE
+        h = tl.load(saved + (t // STRIDE) * size, inside, 0.0)
+        for s in range(first, t):
+            at, now = _position(chunk * STEPS + s, length, sequence, groups, reverse, period)
+            place = row + at * u_step
+            x = tl.load(u + place, real & now, 0.0).to(kind)
+            dt = _step_size(tl.load(delta + place, real & now, 0.0).to(kind) + shift, now, SOFTPLUS)
+            B_t = tl.load(B + column_B + at * B_step, valid & now, 0.0).to(kind)
+            h = tl.exp(dt[None, :] * rate) * h + (dt * x)[None, :] * B_t[:, None]
+        at, now = _position(chunk * STEPS + t, length, sequence, groups, reverse, period)
+        place = row + at * u_step
+        x = tl.load(u + place, real & now, 0.0).to(kind)
+        raw = tl.load(delta + place, real & now, 0.0).to(kind) + shift
+        dt = _step_size(raw, now, SOFTPLUS)
+        gy = tl.load(grad_y + place, real & now, 0.0).to(kind)
+        B_t = tl.load(B + column_B + at * B_step, valid & now, 0.0).to(kind)
+        C_t = tl.load(C + column_C + at * C_step, valid & now, 0.0).to(kind)
+        decay = tl.exp(dt[None, :] * rate)
+        decayed = decay * h
+        drive = dt * x
+        g += gy[None, :] * C_t[:, None]  # dL/dh
+        sums = ((partial + at) * groups + group) * states + n
+        tl.store(grad_B + sums, tl.sum(g * drive[None, :], 1), valid & now)
+        tl.store(grad_C + sums, tl.sum((decayed + drive[None, :] * B_t[:, None]) * gy[None, :], 1), valid & now)
+        grad_drive = tl.sum(g * B_t[:, None], 0)
+        grad_exponent = g * decayed  # dL/d(dt A)
+        grad_dt = tl.sum(grad_exponent * rate, 0) + grad_drive * x
+        if SOFTPLUS:
+            grad_dt = grad_dt / (1.0 + tl.exp(-raw))
+        grad_dt = tl.where(now, grad_dt, 0.0)
+        sum_A += grad_exponent * dt[None, :]
+        sum_D += gy * x
+        sum_bias += grad_dt
+        tl.store(grad_u + place, grad_drive * dt + gy * skip, real & now)
+        tl.store(grad_delta + place, grad_dt, real & now)
+        g = g * decay
+    at = (chunk.to(tl.int64) * sequences + sequence) * width + d
+    tl.store(grad_A + at[None, :] * states + n[:, None], sum_A, inside)
+    tl.store(grad_D + at, sum_D, real)
+    tl.store(grad_bias + at, sum_bias, real)
+    tl.store(grad_initial + entries, g, inside & (chunk == 0))
