@@ -23,7 +23,7 @@ def _step_size(raw, inside, SOFTPLUS: tl.constexpr):
 
 @triton.jit
 def _block(sequences, groups, width, states, CHANNELS: tl.constexpr, STATES: tl.constexpr):
-    """This program's chunk and sequence, its channels, its states, and its entries of (D, N), (B, D, N), (K, B, G, N, d)."""
+    """This program's chunk and sequence, channels and states, its entries of (D, N), (B, D, N) and (K, B, G, N, d)."""
     chunk = tl.program_id(0) // sequences
     sequence = (tl.program_id(0) % sequences).to(tl.int64)
     d = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
@@ -37,7 +37,7 @@ def _block(sequences, groups, width, states, CHANNELS: tl.constexpr, STATES: tl.
 
 @triton.jit
 def _position(step, length, sequence, groups, reverse, period):
-    """Where step `step` of a sequence lies in memory, from the end in groups that run backwards, and whether it is one."""
+    """Where a step lies in memory, from the end in groups that run backwards, and whether there is such a step."""
     backwards = (reverse >> ((sequence % groups) % period)) & 1
     inside = step < length
     at = tl.where(backwards == 1, length - 1 - step, step)
@@ -104,7 +104,7 @@ def walk_back(
     u_batch, u_channel, u_step, C_batch, C_group, C_state, C_step,
     SOFTPLUS: tl.constexpr, STEPS: tl.constexpr, CHANNELS: tl.constexpr, STATES: tl.constexpr,
 ):  # fmt: skip
-    """What a chunk adds to dL/dh of the state before it, if nothing comes from later chunks, and its sum of step sizes."""
+    """dL/dh of the state before a chunk as if nothing came from later ones, and the chunk's sum of step sizes."""
     chunk, sequence, d, n, inside, weights, _, borders = _block(sequences, groups, width, states, CHANNELS, STATES)
     kind = A.dtype.element_ty
     real, valid = d < width, n < states
@@ -202,22 +202,20 @@ def differentiate(
         B_t = tl.load(B + column_B + at * B_step, valid & now, 0.0).to(kind)
         h = tl.exp(dt[None, :] * rate) * h + (dt * x)[None, :] * B_t[:, None]
     tl.debug_barrier()  # threads may read what others of the program wrote
-    if ALONE:
-        g = tl.load(grad_h + entries, inside, 0.0)
-    else:
-        g = tl.load(later + here, inside, 0.0)
+    g = tl.load(grad_h + entries, inside, 0.0) if ALONE else tl.load(later + here, inside, 0.0)
     sum_A, sum_D, sum_bias = tl.zeros_like(rate), tl.zeros_like(skip), tl.zeros_like(skip)
     for back in range(STEPS):
         t = STEPS - 1 - back
-        first = t - t % STRIDE
+        s = t - t % STRIDE
         h = tl.load(saved + (t // STRIDE) * size, inside, 0.0)
-        for s in range(first, t):
+        while s < t:  # no range: a bound that is no constant stops the interpreter of some versions
             at, now = _position(chunk * STEPS + s, length, sequence, groups, reverse, period)
             place = row + at * u_step
             x = tl.load(u + place, real & now, 0.0).to(kind)
             dt = _step_size(tl.load(delta + place, real & now, 0.0).to(kind) + shift, now, SOFTPLUS)
             B_t = tl.load(B + column_B + at * B_step, valid & now, 0.0).to(kind)
             h = tl.exp(dt[None, :] * rate) * h + (dt * x)[None, :] * B_t[:, None]
+            s += 1
         at, now = _position(chunk * STEPS + t, length, sequence, groups, reverse, period)
         place = row + at * u_step
         x = tl.load(u + place, real & now, 0.0).to(kind)
