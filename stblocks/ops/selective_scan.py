@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from . import scan_export as _scan_export  # noqa: F401  (registers the decomposition)
 from .scan_op import SelectiveScan
 
 #: Names for `backend=`, and for the environment variable `STBLOCKS_SCAN`, which the argument overrides.
