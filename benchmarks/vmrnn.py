@@ -28,8 +28,18 @@ from stblocks.blocks import ss2d
 @contextmanager
 def by_loop() -> Iterator[None]:
     """Within the block, models scan by the loop."""
+
+    def scan(
+        u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, *, delta_bias: Tensor, reverse: list[bool]
+    ) -> Tensor:
+        def turned(x: Tensor) -> Tensor:
+            parts = zip(x.chunk(len(reverse), dim=1), reverse, strict=True)
+            return torch.cat([part.flip(-1) if backwards else part for part, backwards in parts], dim=1)
+
+        return turned(loop(turned(u), turned(delta), A, turned(B), turned(C), D, delta_bias))
+
     ours = ss2d.selective_scan
-    ss2d.selective_scan = lambda *inputs, delta_bias: loop(*inputs, delta_bias)  # type: ignore[call-arg]
+    ss2d.selective_scan = scan  # type: ignore[assignment]
     try:
         yield
     finally:

@@ -7,7 +7,6 @@ from einops import rearrange
 from golden import Case
 from golden_recurrent import _check, _inputs
 from torch import Tensor, nn
-from torch.nn import functional
 
 from stblocks.interop import from_official
 from stblocks.ops.selective_scan import selective_scan
@@ -59,13 +58,9 @@ def model(case: Case) -> None:
 
 
 def scan(case: Case) -> None:
-    """The scan alone; the gate z is applied outside."""
+    """The scan alone."""
     inputs = _inputs(case)
-    arguments = {name: value for name, value in inputs.items() if name != "z"}
-    softplus = case.config["delta_softplus"]
-    y, state = selective_scan(**arguments, delta_softplus=softplus, return_final_state=True)
-    if "z" in inputs:
-        y = y * functional.silu(inputs["z"])
+    y, state = selective_scan(**inputs, delta_softplus=case.config["delta_softplus"], return_final_state=True)
     _check(case, nn.Identity(), inputs, {"y": y, "last_state": state})
 
 

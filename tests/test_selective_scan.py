@@ -4,6 +4,7 @@ import math
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from types import ModuleType
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional
 
+from stblocks import Cell, create_model
 from stblocks.ops import selective_scan as module
 from stblocks.ops.scan_blocked import _softplus, chunk_length
 from stblocks.ops.selective_scan import selective_scan, selective_scan_flops
@@ -214,12 +216,13 @@ def test_transforms(transform):
 @pytest.mark.parametrize("last", [False, True])
 def test_operator_contract(last):
     inputs = [x.detach().mT.contiguous().mT if last and x.ndim > 2 else x.detach() for x in draw()]
-    inputs = [*(x.requires_grad_() for x in inputs), True, "blocked"]
+    options = (True, [False, True], "blocked")
+    inputs = [*(x.requires_grad_() for x in inputs), *options]
     for test in ("test_schema", "test_faketensor"):
         torch.library.opcheck(torch.ops.stblocks.selective_scan.default, inputs, test_utils=test)
         with torch.no_grad():
             y, h, borders = torch.ops.stblocks.selective_scan(*inputs)
-        again = [y, h, *(x.detach() for x in inputs[:7]), borders, True, "blocked"]
+        again = [y, h, *(x.detach() for x in inputs[:7]), borders, *options]
         torch.library.opcheck(torch.ops.stblocks.selective_scan_backward.default, again, test_utils=test)
 
 
@@ -259,12 +262,137 @@ def test_shape_errors():
                 selective_scan(inputs[0], **wrong)
 
 
-def test_positive_A_is_refused_in_eager_calls():
+def test_positive_A_is_refused_wherever_there_are_values():
     inputs = [x.detach() for x in draw()]
     inputs[2][1, 1] = 0.5
-    with pytest.raises(ValueError, match=r"A must be negative.*up to 0\.5\. Pass -exp\(A_log\)"):
-        selective_scan(*inputs[:5])
-    torch.compile(selective_scan, fullgraph=True, backend="eager")(*inputs[:5])
+    compiled = torch.compile(selective_scan, fullgraph=True, backend="eager")
+    ensemble = torch.vmap(selective_scan, in_dims=(0, None, None, None, None))
+    for scan, u in ((selective_scan, inputs[0]), (compiled, inputs[0]), (ensemble, torch.stack([inputs[0]] * 2))):
+        with pytest.raises(ValueError, match=r"A must be negative.*up to 0\.5\. Pass -exp\(A_log\)"):
+            scan(u, *inputs[1:5])
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.bool, torch.complex64])
+def test_dtypes_that_are_refused(dtype):
+    inputs = [x.detach() for x in draw()]
+    names = ["u", "delta", "A", "B", "C", "D", "delta_bias", "initial_state", "z"]
+    given = dict(zip(names, [*inputs, inputs[0]], strict=True))
+    way_out = "its real part" if dtype.is_complex else r"as by {}\.float\(\)"
+    for name in names:
+        with pytest.raises(ValueError, match=rf"^{name} must be float16.*, got {dtype}; .*" + way_out.format(name)):
+            selective_scan(**given | {name: given[name].to(dtype)})
+
+
+MAPPED = {
+    "batch": (0, 0, None, 1, 1, None, None, 0),
+    "weights": (None, None, 0, None, None, 0, 1, None),
+    "all": (0, 1, 0, 2, 0, 1, 0, 1),
+}
+
+
+@pytest.mark.parametrize("mapped", list(MAPPED))
+def test_vmap(mapped):
+    """Ensembles and gradients of single samples, with A as the only one that has a sign."""
+    inputs, axes = [x.detach() for x in draw()], MAPPED[mapped]
+    several = [x if d is None else torch.stack([x, 0.5 * x, 2 * x], d) for x, d in zip(inputs, axes, strict=True)]
+
+    def call(scan, **options):
+        return lambda *x: scan(*x[:7], True, x[7], **options)
+
+    def gradients(scan):
+        return torch.func.grad(lambda *x: sum((y * y).sum() for y in scan(*x)), argnums=tuple(range(8)))
+
+    ours, plain = call(selective_scan, return_final_state=True, reverse=[False, True]), call(reversed_loop)
+    for each in (lambda scan: scan, gradients):
+        result = torch.vmap(each(ours), axes)(*several)
+        expected = torch.vmap(each(plain), axes)(*several)
+        for index, (a, b) in enumerate(zip(result, expected, strict=True)):
+            close(a, b, str(index), 1e-10)
+    summed = torch.func.grad(lambda x: torch.vmap(ours, axes)(x, *several[1:])[0].sum())(several[0])
+    close(summed, torch.func.grad(lambda x: torch.vmap(plain, axes)(x, *several[1:])[0].sum())(several[0]), "summed")
+
+
+def test_jacobian():
+    inputs = [x.detach() for x in draw(1, 1, 5, 2, 2)]
+    ours = torch.func.jacrev(lambda *x: selective_scan(*x[:7]), (0, 2))(*inputs)
+    plain = torch.func.jacrev(lambda *x: loop(*x[:7])[0], (0, 2))(*inputs)
+    for a, b in zip(ours, plain, strict=True):
+        close(a, b, "jacobian", 1e-10)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")  # jvp of torch 2.14 itself
+def test_forward_mode_is_refused():
+    inputs = [x.detach() for x in draw()]
+    with pytest.raises(NotImplementedError, match=r"selective_scan has no forward-mode derivative.*use vjp or jacrev"):
+        torch.func.jvp(lambda u: selective_scan(u, *inputs[1:5]), (inputs[0],), (inputs[0],))
+
+
+def reversed_loop(u, delta, A, B, C, D, delta_bias, delta_softplus, initial_state):
+    """The loop on two groups, of which the second runs backwards."""
+    d, outputs = u.shape[1] // 2, []
+    for g in range(2):
+        one = slice(g * d, (g + 1) * d)
+        x = [u[:, one], delta[:, one], A[one], B[:, g : g + 1], C[:, g : g + 1]]
+        x = [each.flip(-1) if g and each is not x[2] else each for each in x]
+        y, h = loop(*x, D[one], delta_bias[one], delta_softplus, initial_state[:, one])
+        outputs.append((y.flip(-1) if g else y, h))
+    return tuple(torch.cat(each, dim=1) for each in zip(*outputs, strict=True))
+
+
+@pytest.mark.parametrize("length", [1, 9, 30])
+def test_groups_that_run_backwards(length):
+    inputs = draw(length=length)
+    for laid in (inputs, [x.detach().mT.contiguous().mT.requires_grad_() if x.ndim > 2 else x for x in inputs]):
+        ours = with_gradients(selective_scan, laid, return_final_state=True, reverse=[False, True])
+        for index, (a, b) in enumerate(zip(ours, with_gradients(reversed_loop, laid), strict=True)):
+            close(a, b, str(index), 1e-10)
+        assert [x.stride() for x in ours[:1] + ours[2:4]] == [laid[0].stride()] * 3
+    for wrong in ([True], [0, 1], [True] * 3):
+        with pytest.raises(ValueError, match=r"reverse must be 2 booleans, one for each group of B, got \["):
+            selective_scan(*inputs[:5], reverse=wrong)
+
+
+def test_gate():
+    inputs, z = draw(), torch.randn(2, 6, 9, dtype=torch.float64, requires_grad=True)
+    ours, plain = selective_scan(*inputs[:7], z=z), loop(*inputs[:7])[0] * functional.silu(z)
+    close(ours, plain, "y", 1e-12)
+    wanted = [z, *inputs[:7]]
+    for a, b in zip(*(torch.autograd.grad(y.square().sum(), wanted) for y in (ours, plain)), strict=True):
+        close(a, b, "gradient", 1e-10)
+
+
+def test_the_gate_meets_outputs_that_are_not_rounded():
+    inputs = [x.detach().bfloat16() for x in draw()]
+    y = selective_scan(*inputs[:7], z=inputs[0])
+    exact = loop(*(x.double() for x in inputs[:7]))[0] * functional.silu(inputs[0].double())
+    assert y.dtype == torch.bfloat16
+    close(y.float(), exact.bfloat16().float(), "y", 1e-6)  # the nearest bfloat16
+
+
+@pytest.mark.parametrize("name", ["vmrnn_b", "vmrnn_d"])
+def test_onnx(name):
+    """The step of a cell in onnxruntime."""
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(package, reason=f"export to ONNX needs the package {package}")
+    import onnxruntime
+
+    torch.manual_seed(0)
+    depth = {"depth": 1} if name == "vmrnn_b" else {"depths_down": [1], "depths_up": [1]}
+    layers = create_model(name, channels=4, state_dim=2, **depth).eval().stack.layers
+    layer = next(each for each in layers if isinstance(each, Cell))
+    for parameter in layer.parameters():  # away from the start, where blocks hardly matter
+        parameter.data += 0.3 * torch.randn_like(parameter)
+    x = torch.randn(2, layer.in_channels, 6, 3)
+    state = {slot: torch.randn_like(value) for slot, value in layer.init_state(x).items()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own
+        program = torch.onnx.export(layer, (x, state, {}), dynamo=True, verbose=False)
+    session = onnxruntime.InferenceSession(program.model_proto.SerializeToString())
+    given = [x, *state.values()]
+    named = {each.name: value.numpy() for each, value in zip(session.get_inputs(), given, strict=True)}
+    y, after = layer(x, state)
+    for theirs, ours in zip(session.run(None, named), [y, *after.values()], strict=True):
+        close(torch.from_numpy(theirs), ours.detach(), "output", 1e-5)
 
 
 def test_names_of_back_ends(monkeypatch):
@@ -320,15 +448,18 @@ def test_the_environment_variable_is_named_where_it_chose(monkeypatch):
 
 def test_mamba_ssm(monkeypatch):
     def selective_scan_fn(u, delta, A, B, C, D=None, z=None, delta_bias=None, delta_softplus=False):
-        assert z is None
-        return loop(u, delta, A, B, C, D, delta_bias, delta_softplus)[0]
+        y = loop(u, delta, A, B, C, D, delta_bias, delta_softplus)[0]
+        return y if z is None else y * functional.silu(z)
 
     package = ModuleType("mamba_ssm.ops.selective_scan_interface")
     package.selective_scan_fn = selective_scan_fn
     monkeypatch.setitem(sys.modules, package.__name__, package)
     monkeypatch.setattr(module, "_MISSING", set())
     inputs = draw()
-    close(selective_scan(*inputs[:7], backend="mamba_ssm"), selective_scan(*inputs[:7]), "y")
+    for z in (None, inputs[0].detach()):
+        close(selective_scan(*inputs[:7], z=z, backend="mamba_ssm"), selective_scan(*inputs[:7], z=z), "y")
+    with pytest.raises(ValueError, match=r"runs forward in time alone, without reverse; .*'blocked', or flip"):
+        selective_scan(*inputs[:5], backend="mamba_ssm", reverse=[False, True])
     for options in ({"initial_state": inputs[7]}, {"return_final_state": True}):
         with pytest.raises(ValueError, match="takes no initial_state and gives the final state no gradient"):
             selective_scan(*inputs[:5], backend="mamba_ssm", **options)
@@ -338,20 +469,26 @@ INTERPRETED = """
 import os
 import torch
 from stblocks import create_model
-from tests.test_selective_scan import agree, close, draw
-inputs = draw(1, 17, 5, 3, 2)
+from stblocks.ops import scan_triton
+from stblocks.ops.selective_scan import selective_scan
+from tests.test_selective_scan import agree, close, draw, reversed_loop, with_gradients
+inputs = draw(1, 33, 2, 3, 2)
 inputs[1].data[:, ::2] -= 30
 inputs[1].data[:, ::5] += 90
 agree(inputs, backend="triton")
 agree(draw(2, 1, 2, 1, 1, dtype=torch.float32), False, 1e-5, backend="triton")
-inputs = draw(2, 3, 3, 2, 2)
-inputs[0] = inputs[0].detach().mT.contiguous().mT.requires_grad_()  # laid out otherwise than delta
-agree(inputs, backend="triton")
 inputs = draw(1, 1, 3, 2, 1, dtype=torch.float32)  # step sizes of 1e-13, made visible by u and D
 inputs[0].data *= 1e13
 inputs[1].data -= 30
 inputs[5].data.zero_()
 agree(inputs, rtol=1e-5, backend="triton")
+scan_triton.chunk_length, scan_triton._ROWS = lambda length: 8, 2  # three chunks, whose carries take two rounds
+inputs = draw(1, 2, 18, 2, 2)
+inputs[0] = inputs[0].detach().mT.contiguous().mT.requires_grad_()  # laid out otherwise than delta
+options = {"backend": "triton", "return_final_state": True, "reverse": [False, True]}
+ours = with_gradients(selective_scan, inputs, **options)
+for index, (a, b) in enumerate(zip(ours, with_gradients(reversed_loop, inputs), strict=True)):
+    close(a, b, str(index), 1e-10)
 torch.manual_seed(0)
 model, forecasts = create_model("vmrnn_b", channels=4, depth=1, state_dim=2).eval(), {}
 for parameter in model.parameters():  # away from the start, where blocks hardly matter

@@ -1,7 +1,7 @@
 """The selective scan in plain operators, which exporters that do not know the operator put in its place.
 
-`torch.onnx.export(dynamo=True)` finds it in torch's table of decompositions. Steps are joined in pairs, fours, eights and
-so on, so that the graph grows with the logarithm of the length, not with the length; all states are kept.
+`torch.onnx.export(dynamo=True)` finds it in torch's table of decompositions. Steps are joined in pairs, fours, eights
+and so on, so that the graph grows with the logarithm of the length, not with the length; all states are kept.
 """
 
 from collections.abc import Sequence
