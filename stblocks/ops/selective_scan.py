@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from . import scan_export as _scan_export  # noqa: F401  (registers the decomposition)
+from .scan_export import in_time
 from .scan_op import SelectiveScan
 
 #: Names for `backend=`, and for the environment variable `STBLOCKS_SCAN`, which the argument overrides.
@@ -71,11 +71,16 @@ def selective_scan(
     _check(u, delta, A, B, C, D, delta_bias, initial_state, z)
     ways = _directions(reverse, B.shape[1])
     carries = initial_state is not None or return_final_state
-    name = _choose(backend, u.device.type, carries, any(ways))
+    name = _choose(backend, u.device.type, carries)
     if name == "mamba_ssm":
-        return import_module("mamba_ssm.ops.selective_scan_interface").selective_scan_fn(
-            u, delta, A, B, C, D, z=z, delta_bias=delta_bias, delta_softplus=delta_softplus
-        )
+
+        def turned(x: Tensor) -> Tensor:  # those kernels run forward in time alone
+            return in_time(x.unflatten(1, (len(ways), -1)), ways).flatten(1, 2)
+
+        gate = None if z is None else turned(z)
+        u, delta, B, C = turned(u), turned(delta), in_time(B, ways), in_time(C, ways)
+        scan = import_module("mamba_ssm.ops.selective_scan_interface").selective_scan_fn
+        return turned(scan(u, delta, A, B, C, D, z=gate, delta_bias=delta_bias, delta_softplus=delta_softplus))
     dtype = torch.promote_types(torch.promote_types(u.dtype, A.dtype), torch.float32)
     A = A.to(dtype)
     skip = A.new_zeros(u.shape[1]) if D is None else D.to(dtype)
@@ -102,11 +107,8 @@ def selective_scan_flops(batch: int, channels: int, length: int, state: int) -> 
     return batch * length * channels * (7 * state + 2) // 2
 
 
-def _choose(backend: str, device: str, carries: bool = False, reverses: bool = False) -> str:
-    """The back end that an argument means on a device.
-
-    `carries` says that a state goes in or comes out, `reverses` that groups run backwards.
-    """
+def _choose(backend: str, device: str, carries: bool = False) -> str:
+    """The back end that an argument means on a device; `carries` says that a state goes in or comes out."""
     name, source, instead = backend, "backend", "ask for backend='blocked'"
     if backend == "auto" and "STBLOCKS_SCAN" in os.environ:
         name, source, instead = os.environ["STBLOCKS_SCAN"], "STBLOCKS_SCAN", "unset it, or set it to 'blocked'"
@@ -129,8 +131,6 @@ def _choose(backend: str, device: str, carries: bool = False, reverses: bool = F
         raise ValueError(
             f"{given} takes no initial_state and gives the final state no gradient; {instead} to carry a state."
         )
-    if name == "mamba_ssm" and reverses:
-        raise ValueError(f"{given} runs forward in time alone, without reverse; {instead}, or flip the inputs.")
     return name
 
 
