@@ -21,10 +21,10 @@ def test_gfm(size, focus, seed):
     gfm, (x, h) = example(lambda: GFM(3, 4, focus=focus), size=size, seed=seed)
     pooled = torch.relu(gfm.local(x)).mean((2, 3))  # (1)
     overall = torch.relu(gfm.linear(pooled))[:, :, None, None].expand_as(h)  # (2)
-    gate = torch.sigmoid(gfm.gate(torch.cat([h, overall], 1)))  # (3)
+    gate = torch.sigmoid(conv2d(torch.cat([h, overall], 1), gfm.gate.weight, gfm.gate.bias, padding=1))  # (3)
     expected = h * gate + overall * (1 - gate)  # (4)
-    weights, biases = gfm.focus.parametrizations.weight, gfm.focus.parametrizations.bias
-    parts = [conv2d(x, getattr(weights, f"original{i}"), getattr(biases, f"original{i}"), padding=i) for i in range(3)]
+    weights = dict(gfm.focus.named_parameters())
+    parts = [conv2d(x, weights[f"weight{k}"], weights[f"bias{k}"], padding=k // 2) for k in (1, 3, 5)]
     focus_map = sum(parts)  # (5)
     expected = expected * (focus_map.mean((2, 3), keepdim=True) if focus == "pooled" else focus_map)  # (6)
     torch.testing.assert_close(gfm(x, h), expected)

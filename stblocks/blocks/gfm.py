@@ -4,10 +4,10 @@ import torch
 from einops import reduce
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils import parametrize
 
 from ..core.block import Block
 from ..core.checks import choose
+from ..core.renamed import take_old_names
 from ..core.slot import H, X
 from .layers import Norm, blend, conv
 
@@ -46,7 +46,7 @@ class GFM(Block):
         super().__init__({X: in_channels, H: channels})
         self.local = nn.Conv2d(in_channels, channels, 3, padding=1)
         self.linear = nn.Linear(channels, channels)
-        self.gate = nn.Conv2d(2 * channels, channels, 3, padding=1)
+        self.gate = MapAndVectorConv(channels)
         self.focus = MultiScaleConv(in_channels, channels)
         self.norm = None if norm is None else norm(channels)
         self.pooled = choose("focus", focus, ("spatial", "pooled")) == "pooled"
@@ -56,27 +56,11 @@ class GFM(Block):
         x, h = self.take(x, h)
         pooled = reduce(torch.relu(self.local(x)), "b c h w -> b c", "mean")  # (1)
         overall = torch.relu(self.linear(pooled))[:, :, None, None]  # (2), (B, C, 1, 1)
-        h = blend(overall, h, torch.sigmoid(self._gate(h, overall)))  # (3, 4)
+        h = blend(overall, h, torch.sigmoid(self.gate(h, overall)))  # (3, 4)
         focus = self.focus(x)  # (5)
         if self.norm is not None:
             focus = self.norm(focus)
         return h * (focus.mean(dim=(2, 3), keepdim=True) if self.pooled else focus)  # (6)
-
-    def _gate(self, h: Tensor, overall: Tensor) -> Tensor:
-        """`gate([h, overall])` without convolving a constant map at every position.
-
-        Where a 3x3 kernel sees a constant, its result differs only between the first, a middle and the last row and
-        column, so that a map of 3x3 has all values there are.
-        """
-        for_h, for_overall = self.gate.weight.chunk(2, dim=1)
-        few = [min(side, 3) for side in h.shape[2:]]
-        constant = functional.conv2d(overall.expand(-1, -1, *few), for_overall, padding=1)
-        for dim, side in enumerate(h.shape[2:], start=2):
-            if side > 3:
-                first, middle, last = constant.split(1, dim)
-                shape = [side - 2 if axis == dim else -1 for axis in range(4)]
-                constant = torch.cat([first, middle.expand(shape), last], dim)
-        return functional.conv2d(h, for_h, self.gate.bias, padding=1) + constant
 
 
 class SimpleGFM(Block):
@@ -109,30 +93,58 @@ class SimpleGFM(Block):
         return h * self.focus(x)
 
 
-class MultiScaleConv(nn.Conv2d):
-    """Sum of a 1x1, a 3x3 and a 5x5 convolution, computed as the one 5x5 convolution it is (GMG paper, Eq. 5).
+class MapAndVectorConv(nn.Module):
+    """A 3x3 convolution of `[h, overall]`, without convolving a constant map at every position.
 
-    Its weight and bias are parametrised by those of the three, and inside `torch.nn.utils.parametrize.cached()` made
-    once, however many steps use them.
+    Where a 3x3 kernel sees a constant, its result differs only between the first, a middle and the last row and
+    column, so that a map of 3x3 has all values there are.
+
+    No `nn.Conv2d`, for it takes two inputs; `weight` and `bias` are those of one.
+
+    Args:
+        channels: Of `h`, of `overall` and of the result.
     """
 
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        start = nn.Conv2d(2 * channels, channels, 3)
+        self.weight, self.bias = start.weight, start.bias
+
+    def forward(self, h: Tensor, overall: Tensor) -> Tensor:
+        """`h` `(B, C, H, W)` and `overall` `(B, C, 1, 1)` to `(B, C, H, W)`."""
+        for_h, for_overall = self.weight.chunk(2, dim=1)
+        few = [min(side, 3) for side in h.shape[2:]]
+        constant = functional.conv2d(overall.expand(-1, -1, *few), for_overall, padding=1)
+        for dim, side in enumerate(h.shape[2:], start=2):
+            if side > 3:
+                first, middle, last = constant.split(1, dim)
+                shape = [side - 2 if axis == dim else -1 for axis in range(4)]
+                constant = torch.cat([first, middle.expand(shape), last], dim)
+        return functional.conv2d(h, for_h, self.bias, padding=1) + constant
+
+
+class MultiScaleConv(nn.Module):
+    """Sum of a 1x1, a 3x3 and a 5x5 convolution, computed as the one 5x5 convolution it is (GMG paper, Eq. 5).
+
+    Args:
+        in_channels, out_channels: Of each of the three, whose parameters are `weight1`, `bias1` and so on.
+    """
+
+    #: As a parametrised convolution had them.
+    old_names = {
+        f"parametrizations.{name}.original{index}": f"{name}{size}"
+        for name in ("weight", "bias")
+        for index, size in enumerate((1, 3, 5))
+    }
+
     def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__(in_channels, out_channels, 5, padding=2)
-        for name in ("weight", "bias"):
-            parametrize.register_parametrization(self, name, _Sum())
-        for index, kernel in enumerate((1, 3, 5)):  # each starts as a convolution of its own would
-            for name, start in nn.Conv2d(in_channels, out_channels, kernel).named_parameters():
-                getattr(self.parametrizations, name).get_parameter(f"original{index}").data.copy_(start)
+        super().__init__()
+        one, three, five = (nn.Conv2d(in_channels, out_channels, size) for size in (1, 3, 5))
+        self.weight1, self.weight3, self.weight5 = one.weight, three.weight, five.weight
+        self.bias1, self.bias3, self.bias5 = one.bias, three.bias, five.bias
+        self.register_load_state_dict_pre_hook(take_old_names)
 
-
-class _Sum(nn.Module):
-    """Sum of three kernels about their centres, or of three biases."""
-
-    def forward(self, one: Tensor, three: Tensor, five: Tensor) -> Tensor:
-        if five.ndim == 1:
-            return one + three + five
-        return five + functional.pad(three, [1] * 4) + functional.pad(one, [2] * 4)
-
-    def right_inverse(self, five: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        one, three = (five, five) if five.ndim == 1 else (five[..., 2:3, 2:3], five[..., 1:4, 1:4])
-        return torch.zeros_like(one), torch.zeros_like(three), five
+    def forward(self, x: Tensor) -> Tensor:
+        """`(B, in_channels, H, W)` to `(B, out_channels, H, W)`."""
+        weight = self.weight5 + functional.pad(self.weight3 + functional.pad(self.weight1, [1] * 4), [1] * 4)
+        return functional.conv2d(x, weight, self.bias1 + self.bias3 + self.bias5, padding=2)

@@ -109,12 +109,31 @@ class Warp(nn.Module):
         super().__init__()
         check_odd("warp_kernel_size", kernel_size)
         self.mask = nn.Conv2d(in_channels, kernel_size**2, 3, padding=1)
-        self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, bias=False)
+        self.conv = DeformableConv2d(in_channels, out_channels, kernel_size)
         zero(self.mask)
 
     def forward(self, x: Tensor, offset: Tensor) -> Tensor:
         """`x` `(B, C, H, W)` and `offset` `(B, 2 k^2, H, W)`, pixels, rows first, to `(B, out_channels, H, W)`."""
-        return deformable_conv2d(x, offset, torch.sigmoid(self.mask(x)), self.conv.weight)
+        return self.conv(x, offset, torch.sigmoid(self.mask(x)))
+
+
+class DeformableConv2d(nn.Module):
+    """`deformable_conv2d` with its weight.
+
+    No `nn.Conv2d`, for it takes more than a map; its `weight` is that of one without bias.
+
+    Args:
+        in_channels, out_channels: Channels of the map and of the result.
+        kernel_size: Side of the kernel, odd.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
+        super().__init__()
+        self.weight = nn.Conv2d(in_channels, out_channels, kernel_size, bias=False).weight
+
+    def forward(self, x: Tensor, offset: Tensor, mask: Tensor) -> Tensor:
+        """See `deformable_conv2d`."""
+        return deformable_conv2d(x, offset, mask, self.weight)
 
 
 def zero(layer: nn.Conv2d) -> None:

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple, Self
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils import parametrize
 
 from .checks import check_positive
 from .fuse import fuse_children
@@ -187,21 +186,21 @@ class RecurrentForecaster(Forecaster):
         every, some = self._plan(past, horizon, future, teacher_mask)
         truth = past if future is None else torch.cat([past, future], dim=1)
         state: StackState | None = None
-        fed, forecasts, aux = truth[:, 0], [], dict[str, Tensor]()
-        with parametrize.cached():  # parametrised weights are made once, not at every step
-            for t in range(length + horizon - 1):
-                frame = truth[:, t] if every[t] else fed
-                if teacher_mask is not None and some[t] and not every[t]:
-                    frame = torch.where(teacher_mask[:, t].to(past.device).view(-1, 1, 1, 1), truth[:, t], fed)
-                if self.checkpointing and torch.is_grad_enabled():
-                    forecast, state = recomputed(self.step, frame, state, module=self)
-                else:
-                    forecast, state = self.step(frame, state)
-                forecasts.append(forecast)
-                if not all(every):
-                    fed = self._feed_back(forecast, past)
-                for name, value in self.stack.aux(state).items():
-                    aux[name] = aux.get(name, torch.zeros_like(value)) + value / (length + horizon - 1)
+        fed, forecasts = truth[:, 0], []
+        aux: dict[str, Tensor] = {}
+        for t in range(length + horizon - 1):
+            frame = truth[:, t] if every[t] else fed
+            if teacher_mask is not None and some[t] and not every[t]:
+                frame = torch.where(teacher_mask[:, t].to(past.device).view(-1, 1, 1, 1), truth[:, t], fed)
+            if self.checkpointing and torch.is_grad_enabled():
+                forecast, state = recomputed(self.step, frame, state, module=self)
+            else:
+                forecast, state = self.step(frame, state)
+            forecasts.append(forecast)
+            if not all(every):
+                fed = self._feed_back(forecast, past)
+            for name, value in self.stack.aux(state).items():
+                aux[name] = aux.get(name, torch.zeros_like(value)) + value / (length + horizon - 1)
         return Rollout(torch.stack(forecasts, dim=1), 1, aux, state)
 
     def _feed_back(self, forecast: Tensor, past: Tensor) -> Tensor:

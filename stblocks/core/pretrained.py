@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..files import write_atomically
 from .registry import create_model
+from .renamed import with_present_names
 
 #: The file with the weights, beside `config.json`.
 WEIGHTS = "model.safetensors"
@@ -180,7 +181,7 @@ def load_weights(model: nn.Module, given: Mapping[str, Tensor], source: str) -> 
     Raises:
         ValueError: If a tensor is missing, unknown, or of another shape.
     """
-    own = weights(model)
+    own, given = weights(model), with_present_names(model, given)
     problems = [f"{name} is missing" for name in own.keys() - given.keys()]
     problems += [f"{name} is unknown" for name in given.keys() - own.keys()]
     problems += [

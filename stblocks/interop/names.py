@@ -62,7 +62,7 @@ RULES: dict[type[nn.Module], Rules] = {
         (r"local\.(.*)", r"global_feature_extractor.conv.\1"),
         (r"linear\.(.*)", r"global_feature_extractor.fc.\1"),
         (r"gate\.(.*)", r"gate.0.\1"),
-        (r"focus\.parametrizations\.(weight|bias)\.original(\d)", r"conv_g.0.convs.\2.\1"),
+        *((rf"focus\.(weight|bias){size}", rf"conv_g.0.convs.{index}.\1") for index, size in enumerate((1, 3, 5))),
         (r"norm\.(.*)", r"conv_g.1.\1"),
     ),
     SimpleGFM: ((r"focus\.(weight|bias)", r"conv_g.0.\1"), (r"focus\.(\d\..*)", r"conv_g.\1")),
