@@ -104,13 +104,24 @@ def test_takes_hand_written_cells_and_stateless_layers():
     assert state["layers"][2].any()
 
 
-def test_looking_for_shapes_touches_no_buffer():
-    norm = nn.BatchNorm2d(4)
-    stack = RecurrentStack([Cell(ConvLSTM(3, 4, kernel_size=3)), norm, Cell(ConvLSTM(4, 4, kernel_size=3))]).train()
-    stack.init_state(frames(1)[0])
-    assert norm.num_batches_tracked == 0
-    stack(frames(1)[0])
-    assert norm.num_batches_tracked == 1
+def test_layers_run_once_a_step_on_the_maps_themselves():
+    """The first step starts states without looking ahead: no buffer is touched twice, hooks see real maps alone."""
+    norm, shrink, seen = nn.BatchNorm2d(4), nn.Conv2d(4, 4, 3, stride=2), []
+    cells = [Cell(ConvLSTM(3, 4, kernel_size=3)), Cell(ConvLSTM(4, 4, kernel_size=3))]
+    stack = RecurrentStack([cells[0], norm, shrink, cells[1]]).train()
+    shrink.register_forward_hook(lambda *call: seen.append(call[2]))
+    x = frames(1)[0]
+    y, state = stack(x, stack.init_state(x))
+    assert norm.num_batches_tracked == len(seen) == 1
+    assert y.shape == state["layers"][3]["c"].shape == (2, 4, 2, 1)
+    torch.testing.assert_close(y, cells[1](seen[0])[0])
+
+
+def test_states_have_the_type_of_the_input_under_autocast():
+    stack = RecurrentStack([Cell(ConvLSTM(3, 4, kernel_size=3)), Cell(ConvLSTM(4, 4, kernel_size=3))])
+    with torch.autocast("cpu", torch.bfloat16):
+        _, state = stack(frames(1)[0])
+    assert [own["c"].dtype for own in state["layers"]] == [torch.float32] * 2
 
 
 def test_aux_is_averaged_over_layers():

@@ -247,7 +247,7 @@ def test_the_u_is_stateless_layers_between_cells():
     assert kinds == ["Cell", "PatchMerging"] * 2 + ["Cell", "PatchExpanding"] * 2
     assert [layer.in_channels for layer in model.stack.layers] == [4, 4, 8, 8, 16, 16, 8, 8]
     assert model.size_multiple == 8
-    state = model.stack.init_state(torch.zeros(1, 4, 8, 12))
+    _, state = model.stack(torch.zeros(1, 4, 8, 12))
     assert [tuple(own["h"].shape[1:]) for own in state["layers"][::2]] == [(4, 8, 12), (8, 4, 6), (16, 2, 3), (8, 4, 6)]
 
 

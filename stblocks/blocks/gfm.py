@@ -1,5 +1,7 @@
 """GFM: the global focus module, which mixes what the whole frame says into the hidden state."""
 
+from typing import ClassVar
+
 import torch
 from einops import reduce
 from torch import Tensor, nn
@@ -131,7 +133,7 @@ class MultiScaleConv(nn.Module):
     """
 
     #: As a parametrised convolution had them.
-    old_names = {
+    old_names: ClassVar = {
         f"parametrizations.{name}.original{index}": f"{name}{size}"
         for name in ("weight", "bias")
         for index, size in enumerate((1, 3, 5))
@@ -141,7 +143,7 @@ class MultiScaleConv(nn.Module):
         super().__init__()
         one, three, five = (nn.Conv2d(in_channels, out_channels, size) for size in (1, 3, 5))
         self.weight1, self.weight3, self.weight5 = one.weight, three.weight, five.weight
-        self.bias1, self.bias3, self.bias5 = one.bias, three.bias, five.bias
+        self.bias1, self.bias3, self.bias5 = (each.get_parameter("bias") for each in (one, three, five))
         self.register_load_state_dict_pre_hook(take_old_names)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from .block import Block, providers, starters
 from .cell import Cell
@@ -31,7 +30,8 @@ class RecurrentStack(nn.Module):
     Shapes:
         x: `(B, in_channels of the bottom layer, H, W)`.
         y: the output of the top layer.
-        state: `{"layers": [one per layer], "zigzag": {slot name: tensor}}`.
+        state: `{"layers": [one per layer], "zigzag": {slot name: tensor}}`. Layers may change H and W on the way up;
+            the state of each has the size of the maps that reach it.
 
     Raises:
         ValueError: If a layer's channels differ from what the one below gives, a DEPTH slot is read that no lower layer
@@ -65,25 +65,16 @@ class RecurrentStack(nn.Module):
         _check_routes(cells, slots, self.routes)
 
     def init_state(self, x: Tensor) -> StackState:
-        """The state before the first step, for inputs like `x`: walks the layers, which may change its shape."""
-        layers: list[Any] = []
-        zigzag: dict[str, Tensor] = {}
-        for layer in self.layers:
-            state = layer.init_state(x) if hasattr(layer, "init_state") else {}  # type: ignore[operator]
-            if isinstance(layer, Cell):
-                zigzag = {**{n: v for n, v in state.items() if self.routes[n] is ZIGZAG}, **zigzag}
-                state = {n: v for n, v in state.items() if self.routes[n] not in (ZIGZAG, DEPTH)}
-                x = x.new_empty(x.shape[0], layer.out_channels, *x.shape[2:])
-            elif layer is not self.layers[-1]:
-                x = _output_like(layer, x)
-            layers.append(state)
-        return {"layers": layers, "zigzag": zigzag}
+        """The state before the first step, in which no layer has one: each starts at the first map that reaches it."""
+        return {"layers": [None] * len(self.layers), "zigzag": {}}
 
     def forward(self, x: Tensor, state: StackState | None = None) -> tuple[Tensor, StackState]:
         """One time step: a feature map and the state in, a feature map and the state out; `None` starts from zeros."""
         state = self.init_state(x) if state is None else state
-        travelling, layers = dict(state["zigzag"]), []
+        travelling, layers, dtype = dict(state["zigzag"]), [], x.dtype
         for layer, own in zip(self.layers, state["layers"], strict=True):
+            if own is None:  # in the type of the stack's input, which autocast may have left on the way up
+                own = layer.init_state(x.to(dtype)) if hasattr(layer, "init_state") else {}  # type: ignore[operator]
             if isinstance(layer, Cell):
                 have = {name: travelling[name] for name in layer.slots if name in travelling}
                 x, slots = layer.run(x, {**own, **have})
@@ -94,7 +85,7 @@ class RecurrentStack(nn.Module):
             else:
                 x = layer(x)
             layers.append(own)
-        return x, {"layers": layers, "zigzag": {name: travelling[name] for name in state["zigzag"]}}
+        return x, {"layers": layers, "zigzag": {n: v for n, v in travelling.items() if self.routes[n] is ZIGZAG}}
 
     def aux(self, state: StackState) -> dict[str, Tensor]:
         """Auxiliary values of a step: AUX slot name to `(B,)`, averaged over the layers that have it."""
@@ -104,14 +95,6 @@ class RecurrentStack(nn.Module):
                 if self.routes[name] is Route.AUX:
                     values.setdefault(name, []).append(own[name])
         return {name: torch.stack(each).mean(0) for name, each in values.items()}
-
-
-def _output_like(layer: nn.Module, x: Tensor) -> Tensor:
-    """A map of the shape of the layer's output, by a call on the meta device: no work, and no buffer is touched."""
-    tensors = {name: value.to("meta") for name, value in (*layer.named_parameters(), *layer.named_buffers())}
-    with torch.no_grad():
-        y = functional_call(layer, tensors, (x.to("meta"),))
-    return x.new_empty((y[0] if hasattr(layer, "init_state") else y).shape)
 
 
 def _check_chain(layers: Sequence[nn.Module] | nn.ModuleList) -> None:
