@@ -71,10 +71,10 @@ class RecurrentStack(nn.Module):
     def forward(self, x: Tensor, state: StackState | None = None) -> tuple[Tensor, StackState]:
         """One time step: a feature map and the state in, a feature map and the state out; `None` starts from zeros."""
         state = self.init_state(x) if state is None else state
-        travelling, layers, dtype = dict(state["zigzag"]), [], x.dtype
+        travelling, layers = dict(state["zigzag"]), []
         for layer, own in zip(self.layers, state["layers"], strict=True):
-            if own is None:  # in the type of the stack's input, which autocast may have left on the way up
-                own = layer.init_state(x.to(dtype)) if hasattr(layer, "init_state") else {}  # type: ignore[operator]
+            if own is None:
+                own = layer.init_state(x) if hasattr(layer, "init_state") else {}  # type: ignore[operator]
             if isinstance(layer, Cell):
                 have = {name: travelling[name] for name in layer.slots if name in travelling}
                 x, slots = layer.run(x, {**own, **have})
