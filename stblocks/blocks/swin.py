@@ -9,10 +9,11 @@ from torchvision.ops import StochasticDepth
 from ..core.checks import check_heads, check_positive, check_rate
 from .layers import hidden_channels
 from .map_block import MapBlock
+from .window_attention import WindowAttention
 
 
 class SwinBlock(MapBlock):
-    r"""Block of the Swin Transformer, with timm's window attention.
+    r"""Block of the Swin Transformer, whose attention stays inside windows.
 
     Liu et al., ICCV 2021, Eq. 3, with tokens the positions of the map:
 
@@ -55,7 +56,6 @@ class SwinBlock(MapBlock):
         mask_shift: bool = True,
     ) -> None:
         from timm.layers import Mlp  # timm is slow to import
-        from timm.models.swin_transformer import WindowAttention
 
         super().__init__(channels)
         check_heads(channels, num_heads)
@@ -63,7 +63,7 @@ class SwinBlock(MapBlock):
         check_rate("drop_path", drop_path)
         check_positive(window_size=window_size)
         self.norm1, self.norm2 = nn.LayerNorm(channels), nn.LayerNorm(channels)
-        self.attention = WindowAttention(channels, num_heads, window_size=window_size, proj_drop=drop)
+        self.attention = WindowAttention(channels, num_heads, window_size=window_size, drop=drop)
         self.mlp = Mlp(channels, hidden_channels(channels, mlp_ratio), drop=drop)
         self.drop_path = StochasticDepth(drop_path, "row")
         self.window_size, self.shift, self.mask_shift = window_size, shift, mask_shift
