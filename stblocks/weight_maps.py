@@ -155,9 +155,10 @@ def _sam(block: SAM, seen: Seen) -> dict[str, Tensor]:
 
 @block_maps.register
 def _gfm(block: GFM, seen: Seen) -> dict[str, Tensor]:
-    h, overall = seen[""][-1].inputs[1], torch.relu(seen["linear"][-1].output)[:, :, None, None]
-    gate = block.gate(torch.cat([h, overall.expand_as(h)], dim=1))  # GFM uses its weights without a call
-    return {"gate": torch.sigmoid(gate), "focus": seen["focus" if block.norm is None else "norm"][-1].output}
+    return {
+        "gate": torch.sigmoid(seen["gate"][-1].output),
+        "focus": seen["focus" if block.norm is None else "norm"][-1].output,
+    }
 
 
 @block_maps.register

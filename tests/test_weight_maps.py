@@ -6,6 +6,7 @@ from itertools import product
 import pytest
 import torch
 from PIL import Image
+from torch.nn.functional import conv2d
 
 from stblocks import CE, GFM, SAM, SE, GradientHighway, SimpleGFM, create_model
 from stblocks.viz import weight_maps
@@ -94,7 +95,7 @@ def test_maps_of_gfm():
     maps, gfm, given = record("gmg_l", GFM)
     overall = [gfm.linear(gfm.local(x).relu().mean(dim=(2, 3))).relu()[..., None, None] for x, _ in given]
     pairs = [torch.cat([h, each.expand_as(h)], dim=1) for (_, h), each in zip(given, overall, strict=True)]
-    check(maps["GFM gate"], [gfm.gate(pair).sigmoid() for pair in pairs])
+    check(maps["GFM gate"], [conv2d(pair, gfm.gate.weight, gfm.gate.bias, padding=1).sigmoid() for pair in pairs])
     check(maps["GFM focus"], [gfm.focus(x) for x, _ in given])
     maps, simple, given = record("gmg_s", SimpleGFM)
     check(maps["SimpleGFM focus"], [simple.focus(x) for x, _ in given])

@@ -1,6 +1,6 @@
 """GFM: the global focus module, which mixes what the whole frame says into the hidden state."""
 
-from typing import ClassVar
+from typing import Any
 
 import torch
 from einops import reduce
@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from ..core.block import Block
 from ..core.checks import choose
-from ..core.renamed import take_old_names
+from ..core.migrate import migrate
 from ..core.slot import H, X
 from .layers import Norm, blend, conv
 
@@ -132,21 +132,22 @@ class MultiScaleConv(nn.Module):
         in_channels, out_channels: Of each of the three, whose parameters are `weight1`, `bias1` and so on.
     """
 
-    #: As a parametrised convolution had them.
-    old_names: ClassVar = {
-        f"parametrizations.{name}.original{index}": f"{name}{size}"
-        for name in ("weight", "bias")
-        for index, size in enumerate((1, 3, 5))
-    }
-
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
         one, three, five = (nn.Conv2d(in_channels, out_channels, size) for size in (1, 3, 5))
         self.weight1, self.weight3, self.weight5 = one.weight, three.weight, five.weight
         self.bias1, self.bias3, self.bias5 = (each.get_parameter("bias") for each in (one, three, five))
-        self.register_load_state_dict_pre_hook(take_old_names)
+        self.register_load_state_dict_pre_hook(migrate)
 
     def forward(self, x: Tensor) -> Tensor:
         """`(B, in_channels, H, W)` to `(B, out_channels, H, W)`."""
         weight = self.weight5 + functional.pad(self.weight3 + functional.pad(self.weight1, [1] * 4), [1] * 4)
         return functional.conv2d(x, weight, self.bias1 + self.bias3 + self.bias5, padding=2)
+
+    def migrate(self, state_dict: dict[str, Any], prefix: str) -> None:
+        """Names of a parametrised convolution to those of the three kernels."""
+        for name in ("weight", "bias"):
+            for index, size in enumerate((1, 3, 5)):
+                old = f"{prefix}parametrizations.{name}.original{index}"
+                if old in state_dict:
+                    state_dict[f"{prefix}{name}{size}"] = state_dict.pop(old)

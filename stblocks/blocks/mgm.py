@@ -1,9 +1,12 @@
 """MGM: the motion guided module, a MotionGRU whose trend grows and decays."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from ..core.checks import choose
+from ..core.migrate import migrate
 from .motion_gru import MotionGRU, MotionUnit
 
 
@@ -64,10 +67,11 @@ class GrowthDecay(nn.Module):
         self.by_batch = choose("time_decay", time_decay, ("elapsed", "batch")) == "batch"
         self.alpha_linear = nn.Linear(channels, 1)
         self.beta_linear = nn.Linear(channels, 1)
-        self.alpha = nn.Parameter(torch.tensor(0.5))
-        self.beta = nn.Parameter(torch.tensor(0.5))
+        self.alpha = nn.Parameter(torch.tensor([0.5]))  # sharded training takes no parameter without an axis
+        self.beta = nn.Parameter(torch.tensor([0.5]))
         head = choose("growth", growth, ("product", "head")) == "head"
         self.growth_linear = nn.Linear(channels, 1, bias=False) if head else None
+        self.register_load_state_dict_pre_hook(migrate)
 
     def forward(self, x: Tensor, d: Tensor) -> Tensor:
         """`x` `(B, channels, H, W)` and `d` `(B, *, H, W)` to the new `d`."""
@@ -81,3 +85,9 @@ class GrowthDecay(nn.Module):
         rate = alpha_d if self.growth_linear is None else torch.sigmoid(self.growth_linear(overall))
         factor = torch.exp(-beta * age) + alpha * rate  # (15, 16)
         return factor[:, :, None, None] * d
+
+    def migrate(self, state_dict: dict[str, Any], prefix: str) -> None:
+        """Numbers to vectors of one."""
+        for name in (f"{prefix}alpha", f"{prefix}beta"):
+            if name in state_dict:
+                state_dict[name] = state_dict[name].reshape(1)

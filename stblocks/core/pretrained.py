@@ -12,8 +12,8 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from ..files import write_atomically
+from .migrate import migrated
 from .registry import create_model
-from .renamed import with_present_names
 
 #: The file with the weights, beside `config.json`.
 WEIGHTS = "model.safetensors"
@@ -181,7 +181,7 @@ def load_weights(model: nn.Module, given: Mapping[str, Tensor], source: str) -> 
     Raises:
         ValueError: If a tensor is missing, unknown, or of another shape.
     """
-    own, given = weights(model), with_present_names(model, given)
+    own, given = weights(model), migrated(model, given)
     problems = [f"{name} is missing" for name in own.keys() - given.keys()]
     problems += [f"{name} is unknown" for name in given.keys() - own.keys()]
     problems += [
