@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from benchmarks.measure import Action, paired, peak_megabytes, ratio, resident_megabytes
 from benchmarks.plain import Floor
-from stblocks import Forecaster, create_model
+from stblocks import Forecaster, create_model, lay_channels_last
 from stblocks.flops import count_multiply_adds
 
 
@@ -49,6 +49,7 @@ def made(name: str, *, checkpointing: bool = False) -> tuple[Forecaster, torch.T
     torch.manual_seed(0)
     batch, in_frames, horizon, channels, side, options, _ = SETTINGS[name]
     model: Forecaster = create_model(name, channels, (side, side), checkpointing=checkpointing, **options)
+    lay_channels_last(model)  # as in training
     return model, torch.rand(batch, in_frames + horizon, channels, side, side)
 
 

@@ -43,6 +43,7 @@ OTHERS = {
     "grad_clip": (None, "none"),
     "ema_decay": (0.9, "0.9"),
     "precision": ("bf16", "bf16"),
+    "channels_last": (False, None),
     "augment": (True, None),
     "graph": (False, "false"),
     "seed": (7, "7"),
@@ -63,6 +64,12 @@ def read(text=""):
     return read_flags("demo", Settings(), {"big": BIG}, text.split(), "A demo.")
 
 
+def flag(name):
+    """How the value of `OTHERS` is written; a switch has none."""
+    value, written = OTHERS[name]
+    return f"--no-{name}" if value is False else f"--{name} {written or ''}"
+
+
 def test_without_flags_it_is_the_default():
     command = read()
     assert command.settings == Settings()
@@ -71,7 +78,7 @@ def test_without_flags_it_is_the_default():
 
 def test_every_field_is_a_flag():
     assert OTHERS.keys() == {field.name for field in fields(Settings)}
-    text = " ".join(f"--{name} {'' if written is None else written}" for name, (_, written) in OTHERS.items())
+    text = " ".join(map(flag, OTHERS))
     expected = Settings(**{name: value for name, (value, _) in OTHERS.items()})
     assert read(text).settings == expected
     assert all(type(getattr(expected, name)) is type(getattr(read(text).settings, name)) for name in OTHERS)
@@ -79,9 +86,7 @@ def test_every_field_is_a_flag():
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_a_flag_changes_its_field_alone(name):
-    value, written = OTHERS[name]
-    text = f"--{name} {'' if written is None else written}"
-    assert read(text).settings == replace(Settings(), **{name: value})
+    assert read(flag(name)).settings == replace(Settings(), **{name: OTHERS[name][0]})
 
 
 def test_none_tuples_and_switches_can_be_taken_back():

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.utils.data import get_worker_info
 
+from stblocks.blocks.layers import MapNorm
 from stblocks.train import TrainConfig, trainer
 from stblocks.train.config import RULES
 from stblocks.train.order import DataOrder
@@ -35,7 +36,7 @@ CHANGES = {
     "keep_best": (2, "files"),
 }
 #: Settings with a test of their own, below.
-ALONE = {"num_workers", "checkpoint_every", "patience", "graph"}
+ALONE = {"num_workers", "checkpoint_every", "patience", "graph", "channels_last"}
 
 
 def traces(out, **settings):
@@ -114,6 +115,7 @@ def test_checkpoints_are_written_as_often_as_asked(every, steps, tmp_path, monke
         *((name, 1.0) for name in ("warmup", "ema_decay")),
         ("schedule", "linear"),
         ("augment", 1),
+        ("channels_last", 1),
         ("thresholds", [20.0]),
     ],
 )
@@ -193,6 +195,15 @@ def test_records_hold_every_step_and_every_validation(tmp_path):
     assert lines[2]["model"].keys() == lines[2]["persistence"].keys() >= {"mse@pixel", "csi@0.5"}
     assert json.loads((tmp_path / "config.json").read_text())["lr"] == SMALL["lr"]
     assert (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("channels_last", [True, False])
+def test_weights_lie_as_the_setting_says(channels_last, tmp_path):
+    model = tiny()
+    model.blur = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3, padding=1), MapNorm(2, 8, 8), torch.nn.Conv2d(2, 1, 1))
+    train(tmp_path, model=model, channels_last=channels_last)
+    strides = [model.blur[2].weight.stride(), model.blur[1].weight.stride()]
+    assert strides == ([(2, 1, 2, 2), (1, 16, 2)] if channels_last else [(2, 1, 1, 1), (64, 8, 1)])
 
 
 def test_batches_are_those_of_the_order(tmp_path):

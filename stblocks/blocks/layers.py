@@ -39,12 +39,15 @@ class MapNorm(nn.LayerNorm):
 
     def __init__(self, channels: int, height: int, width: int) -> None:
         super().__init__([channels, height, width])
-        for parameter in self.parameters():
-            parameter.data = parameter.data.movedim(0, -1).contiguous().movedim(-1, 0)
 
     def forward(self, maps: Tensor) -> Tensor:
         """`(B, C, H, W)`, normed."""
         return map_norm(maps, self.weight, self.bias, self.eps)
+
+    def lay_channels_last(self) -> None:
+        """See `stblocks.lay_channels_last`."""
+        for parameter in self.parameters():
+            parameter.data = parameter.data.movedim(0, -1).contiguous().movedim(-1, 0)
 
 
 class Pointwise(nn.Conv2d):

@@ -4,6 +4,7 @@ from .block import Block
 from .cell import Cell
 from .direct import DirectForecaster
 from .forecaster import Forecaster, RecurrentForecaster, Rollout
+from .layout import lay_channels_last
 from .registry import ModelEntry, create_model, list_models, model_entry, register_model, register_variant
 from .slot import (
     AUX,
@@ -63,6 +64,7 @@ __all__ = [
     "X",
     "Z",
     "create_model",
+    "lay_channels_last",
     "list_models",
     "model_entry",
     "register_model",

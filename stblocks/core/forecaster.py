@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from .checks import check_positive
 from .fuse import fuse_children
+from .layout import lay_channels_last
 from .pretrained import Pretrained
 from .recompute import recomputed
 from .stack import RecurrentStack, StackState
@@ -76,6 +77,7 @@ class Forecaster(Pretrained):
         """
         fused = deepcopy(self).eval().requires_grad_(False)
         fuse_children(fused)
+        lay_channels_last(fused)
         fused._hub_mixin_config = None  # its weights are no longer those of the model that the config describes
         return fused
 
@@ -153,8 +155,10 @@ class RecurrentForecaster(Forecaster):
         Returns:
             The next frame `(B, out_channels, H, W)`, and the state to go on with.
         """
-        if frame.ndim != 4 or self.in_channels not in (None, frame.shape[1]):
-            raise ValueError(f"frame must be (B, {self.in_channels or 'C'}, H, W), got shape {tuple(frame.shape)}.")
+        if frame.ndim != 4 or 0 in frame.shape or self.in_channels not in (None, frame.shape[1]):
+            raise ValueError(
+                f"frame must be (B, {self.in_channels or 'C'}, H, W) with no axis of 0, got shape {tuple(frame.shape)}."
+            )
         self.check_size("frame", frame)
         height, width = frame.shape[-2:]
         pad = (0, -width % self.size_multiple, 0, -height % self.size_multiple)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 
-import torch
 from torch import nn
 
 from ..blocks.layers import MapNorm, Norm
@@ -107,7 +106,7 @@ class PatchRNN:
         widths = pairwise([bottom if embed else patch, *self.widths])
         layers = [cell(layer, below, width) for layer, (below, width) in enumerate(widths)]
         stem: nn.Module = nn.PixelUnshuffle(self.patch_size)
-        model = RecurrentForecaster(
+        return RecurrentForecaster(
             nn.Sequential(stem, nn.Conv2d(patch, bottom, 1)) if embed else stem,
             RecurrentStack([layers[0], *above_bottom, *layers[1:]], routes),
             nn.Sequential(nn.Conv2d(top, forecast, 1, bias=embed), nn.PixelShuffle(self.patch_size)),
@@ -117,4 +116,3 @@ class PatchRNN:
             out_channels=out_channels,
             image_size=(self.image_size[0], self.image_size[1]) if bound or self.norm == "layer" else None,
         )
-        return model.to(memory_format=torch.channels_last)  # in which convolutions need no reordering of their maps

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import nn
 
 from ..blocks import ConvLSTM, STConvLSTM
@@ -94,7 +93,7 @@ class FrameCoder:
             shortcut = LinearShortcut(*widths, kernel_size=self.shortcut)
             for parameter in decoder.readout.parameters():  # at the start the shortcut forecasts alone
                 nn.init.zeros_(parameter)
-        model = DirectForecaster(
+        return DirectForecaster(
             Encoder(self.in_channels, self.channels, num_layers=layers, kernel_size=self.kernel_size),
             translator,
             decoder,
@@ -106,7 +105,6 @@ class FrameCoder:
             out_channels=out_channels,
             image_size=(self.image_size[0], self.image_size[1]) if bound else None,
         )
-        return model.to(memory_format=torch.channels_last)
 
 
 @register_model(paper=PAPER, dataset="Moving MNIST", parameters=46_769_665, flops=16_526_049_280)

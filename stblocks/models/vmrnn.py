@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
 
-import torch
 from torch import nn
 
 from ..blocks import VMRNN, PatchEmbed, PatchExpanding, PatchInflate, PatchMerging, SwinLSTM
@@ -241,7 +240,7 @@ def _forecaster(
 ) -> RecurrentForecaster:
     check_image_size(image_size)
     out_channels = in_channels if out_channels is None else out_channels
-    model = RecurrentForecaster(
+    return RecurrentForecaster(
         PatchEmbed(in_channels, channels, patch_size=patch_size),
         RecurrentStack(layers),
         nn.Sequential(PatchInflate(channels, out_channels, patch_size=patch_size), nn.Sigmoid()),
@@ -250,4 +249,3 @@ def _forecaster(
         in_channels=in_channels,
         out_channels=out_channels,
     )
-    return model.to(memory_format=torch.channels_last)  # in which linear layers need no reordering of their maps

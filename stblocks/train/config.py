@@ -35,6 +35,7 @@ class TrainConfig:
         precision: Of the forward pass; weights are float32.
         graph: Run forward, loss and backward as one CUDA graph, which is recorded at the first step. "auto" does where
             it can, and says so in one sentence where it cannot on a GPU.
+        channels_last: Lay the weights out for speed, see `lay_channels_last`.
         augment: Flip and transpose whole sequences at random.
         seed: Of the order and the augmentation of the data, of sampling and of dropout.
         num_workers: Processes that load data; 0 loads in the training process.
@@ -60,6 +61,7 @@ class TrainConfig:
     ema_decay: float | None = None
     precision: Literal["no", "bf16", "fp16"] = "no"
     graph: Literal["auto", True, False] = "auto"
+    channels_last: bool = True
     augment: bool = False
     seed: int = 0
     num_workers: int = 0
@@ -109,7 +111,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("weight_decay", "l1", "l2"), ("a number >= 0", lambda value: _is_number(value) and value >= 0)),
     **dict.fromkeys(("warmup", "ema_decay"), ("in [0, 1)", lambda value: _is_number(value) and 0 <= value < 1)),
     **{name: _choice(name) for name in ("schedule", "sampling", "precision")},
-    "augment": ("True or False", lambda value: type(value) is bool),
+    **dict.fromkeys(("augment", "channels_last"), ("True or False", lambda value: type(value) is bool)),
     "graph": ("'auto', True or False", lambda value: type(value) is bool or (type(value) is str and value == "auto")),
     "thresholds": ("a tuple of numbers", lambda value: type(value) is tuple and all(map(_is_number, value))),
     "metrics": (

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 
+from ..core.layout import lay_channels_last
 from ..core.pretrained import load_weights, weights
 from ..data import Sequence
 from .checkpoint import State
@@ -53,6 +54,8 @@ class Training:
         self.model, self.data, self.config, self.step = model, data, config, 0
         self.order = DataOrder(len(data), config.batch_size, config.seed)  # type: ignore[arg-type]
         self.total_steps = config.epochs * self.order.steps_per_epoch
+        if config.channels_last:
+            lay_channels_last(model)
         self.objective = objective(l1=config.l1, l2=config.l2)
         losses = Losses(model, self.objective)
         optimizer = torch.optim.AdamW(losses.parameters(), lr=config.lr, weight_decay=config.weight_decay)
