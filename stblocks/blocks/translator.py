@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.checks import check_odd, check_positive
+from ..core.layout import channels_last
 from ..core.recompute import recomputed
 from ..core.stack import RecurrentStack, StackState
 from .gfm import GFM
@@ -56,7 +57,7 @@ class Translator(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """A map of `out_channels`."""
-        maps = maps.contiguous(memory_format=torch.channels_last)
+        maps = channels_last(maps)
         for block, resize in zip(self.blocks, self.resize, strict=True):
             again = self.checkpointing and torch.is_grad_enabled()
             mixed = recomputed(block, maps, module=block) if again else block(maps)

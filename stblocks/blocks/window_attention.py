@@ -47,8 +47,9 @@ class WindowAttention(nn.Module):
         return self.drop(self.proj(rearrange(scores.softmax(-1) @ value, "b heads p d -> b p (heads d)")))
 
     def bias(self) -> Tensor:
-        """B, `(num_heads, w * w, w * w)`: views of the table, which need no index that a state dict could lack."""
-        side = self.window_size
-        table = self.relative_position_bias_table.unflatten(0, (2 * side - 1, -1))
-        seen = table.unfold(0, side, 1).unfold(1, side, 1)  # of each query, what lies before it to what lies behind it
-        return rearrange(seen.flip(3, 4), "row column heads y x -> heads (row column) (y x)")
+        """B, `(num_heads, w * w, w * w)`; its index is made here, since a buffer is what a state dict could lack."""
+        table = self.relative_position_bias_table.unflatten(0, (2 * self.window_size - 1, -1))
+        position = torch.arange(self.window_size, device=table.device)
+        offset = position[:, None] - position + self.window_size - 1  # from a key to a query, along one axis
+        seen = table[offset[:, None, :, None], offset[:, None, :]]
+        return rearrange(seen, "row column key_row key_column heads -> heads (row column) (key_row key_column)")

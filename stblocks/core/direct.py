@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from .checks import check_positive
 from .forecaster import Forecaster, Rollout
+from .layout import channels_last
 
 
 class DirectForecaster(Forecaster):
@@ -89,7 +90,7 @@ class DirectForecaster(Forecaster):
         """`(B, in_frames, C, H, W)` to `(B, out_frames, C, H, W)`."""
         batch, height, width = past.shape[0], *past.shape[-2:]
         pad = (0, -width % self.size_multiple, 0, -height % self.size_multiple)
-        frames = past.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        frames = channels_last(past.flatten(0, 1))
         features, skip = self.encoder(functional.pad(frames, pad, mode="replicate") if any(pad) else frames)
         features = self.translator(features.unflatten(0, (batch, -1)).flatten(1, 2))
         features = features.unflatten(1, (self.out_frames, -1)).flatten(0, 1)
