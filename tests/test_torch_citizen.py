@@ -26,11 +26,15 @@ from tests.test_models import small_options
 
 EVERY = pytest.mark.parametrize("name", list_models())
 HORIZON = 2
-#: For checks that take seconds: one model of each kind by default, all others when asked for.
-FEW = ("gmg_l", "predrnnv2", "swinlstm_d", "simvpv2_s")
-SLOW = pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name in FEW else pytest.mark.slow) for name in list_models()]
-)
+
+
+def sample(*few):
+    """For checks that take seconds: these models by default, all others when asked for."""
+    cases = [pytest.param(name, marks=() if name in few else pytest.mark.slow) for name in list_models()]
+    return pytest.mark.parametrize("name", cases)
+
+
+FEW = sample("gmg_l", "predrnnv2", "swinlstm_d", "simvpv2_s")
 
 
 def build(name, **options):
@@ -201,7 +205,7 @@ def test_a_forecast_gives_every_parameter_a_gradient(name):
     assert all(each is not None for each in gradients(model, video(model)))  # with the auxiliary losses, all do
 
 
-@SLOW
+@FEW
 def test_gradients_of_gradients_by_the_plain_attention(name):
     """Against the difference of two gradients; the fused kernels of attention have no second derivative."""
     model = build(name).double()
@@ -218,7 +222,7 @@ def test_gradients_of_gradients_by_the_plain_attention(name):
     torch.testing.assert_close(second, (ahead - behind).detach() / (2 * step), rtol=1e-4, atol=1e-6)
 
 
-@SLOW
+@sample("predrnnv2", "simvpv2_s")
 def test_a_whole_model_compiles_without_a_break(name):
     model = build(name)
     past = video(model)
@@ -227,8 +231,8 @@ def test_a_whole_model_compiles_without_a_break(name):
     torch.testing.assert_close(compiled(past, HORIZON), model(past, HORIZON))
 
 
-@SLOW
-@pytest.mark.parametrize("autocast", [False, True])
+@sample("gmg_l", "predrnnv2")
+@pytest.mark.parametrize("autocast", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_the_step_of_every_cell_compiles(name, autocast):
     model = build(name)
     seen = {}
@@ -254,7 +258,7 @@ def test_the_step_of_every_cell_compiles(name, autocast):
         torch.testing.assert_close(*results, **close)
 
 
-@SLOW
+@FEW
 @pytest.mark.filterwarnings("ignore:FSDP2-wrapped module .* returned a view")
 def test_sharded_training(name, tmp_path):
     model = build(name)
@@ -270,7 +274,7 @@ def test_sharded_training(name, tmp_path):
     assert len(found) == len(expected) - len(WITHOUT_GRADIENT.get(name, []))
 
 
-@SLOW
+@FEW
 @pytest.mark.filterwarnings("ignore:There is a performance drop")  # the fused attention has no rule for batches
 def test_ensembles_and_gradients_of_each_sample(name):
     """By `functional_call`; PredRNNv2's layers share a module, which is to be replaced once."""
@@ -292,6 +296,36 @@ def test_ensembles_and_gradients_of_each_sample(name):
     for key, parameter in model.named_parameters():
         if parameter.grad is not None:
             torch.testing.assert_close(each[key].sum(0), parameter.grad, rtol=1e-3, atol=1e-4)
+
+
+class Forecast(nn.Module):
+    """For what takes no integers."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, past):
+        return self.model(past, HORIZON)
+
+
+@sample("convlstm")
+def test_a_whole_model_is_exported_and_saved(name):
+    model = build(name)
+    past, file = video(model), io.BytesIO()
+    torch.export.save(torch.export.export(Forecast(model), (past,)), file)
+    file.seek(0)
+    torch.testing.assert_close(torch.export.load(file).module()(past), model(past, HORIZON))
+
+
+@sample("swinlstm_d")
+@pytest.mark.filterwarnings("ignore")  # both ways are deprecated, and in use
+def test_traced_and_quantised(name):
+    model = build(name)
+    past = video(model)
+    torch.testing.assert_close(torch.jit.trace(Forecast(model), (past,))(past), model(past, HORIZON))
+    coarse = torch.ao.quantization.quantize_dynamic(deepcopy(model), {nn.Linear})
+    assert (coarse(past, HORIZON) - model(past, HORIZON)).abs().mean() < 0.05
 
 
 @pytest.mark.parametrize("through", ["load_state_dict", "load_weights"])
