@@ -24,7 +24,7 @@ from benchmarks.measure import paired
 from benchmarks.models import SETTINGS, Setting
 from benchmarks.reference import REFERENCES, released_step, unusable
 from benchmarks.scan import draw
-from stblocks import create_model
+from stblocks import create_model, lay_channels_last
 from stblocks.blocks.layers import Dilated
 from stblocks.core import Cell
 from stblocks.ops.map_norm import by_groups, by_rows
@@ -106,6 +106,7 @@ def made(name: str, setting: Setting, device: torch.device) -> tuple[nn.Module, 
     torch.manual_seed(0)
     batch, in_frames, horizon, channels, side, options, _ = setting
     model = create_model(name, channels, (side, side), **options).to(device)
+    lay_channels_last(model)  # as in training
     return model, torch.rand(batch, in_frames + horizon, channels, side, side, device=device)
 
 
