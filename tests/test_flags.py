@@ -67,7 +67,7 @@ def read(text=""):
 def flag(name):
     """How the value of `OTHERS` is written; a switch has none."""
     value, written = OTHERS[name]
-    return f"--no-{name}" if value is False else f"--{name} {written or ''}"
+    return f"--no-{name}" if (value, written) == (False, None) else f"--{name} {written or ''}"
 
 
 def test_without_flags_it_is_the_default():
