@@ -28,14 +28,13 @@ EVERY = pytest.mark.parametrize("name", list_models())
 HORIZON = 2
 
 
-def sample(*few, but=()):
-    """For checks that take seconds: these models by default, when asked for all others, but those that cannot."""
-    names = [name for name in list_models() if name not in but]
-    cases = [pytest.param(name, marks=() if name in few else pytest.mark.slow) for name in names]
+def sample(*few):
+    """For checks that take seconds: these models by default, all others when asked for."""
+    cases = [pytest.param(name, marks=() if name in few else pytest.mark.slow) for name in list_models()]
     return pytest.mark.parametrize("name", cases)
 
 
-#: Their scan has no rule for `vmap` and no second derivative.
+#: Their scan has no second derivative.
 SCANS = ("vmrnn_b", "vmrnn_d")
 FEW = sample("gmg_l", "predrnnv2", "swinlstm_d", "simvpv2_s")
 
@@ -282,7 +281,7 @@ def test_sharded_training(name, tmp_path):
     assert len(found) == len(expected) - len(WITHOUT_GRADIENT.get(name, []))
 
 
-@sample("gmg_l", "predrnnv2", "swinlstm_d", "simvpv2_s", but=SCANS)
+@FEW
 @pytest.mark.filterwarnings("ignore:There is a performance drop")  # the fused attention has no rule for batches
 def test_ensembles_and_gradients_of_each_sample(name):
     """By `functional_call`; PredRNNv2's layers share a module, which is to be replaced once."""
