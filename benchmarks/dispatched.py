@@ -34,10 +34,12 @@ class Dispatched(TorchDispatchMode):
         if name in READING:
             self.waits[name] += 1
         out = func(*args, **(kwargs or {}))
+        if _is_free(func, name):  # of a tensor on the CPU too: what works with it is noted
+            return out
         tensors = [leaf for leaf in tree_leaves((args, kwargs, out)) if isinstance(leaf, Tensor)]
         if any(tensor.device.type == "cpu" for tensor in tensors):
             self.waits[f"{name} of tensors on the CPU"] += 1
-        if not _is_free(func, name) and any(isinstance(leaf, Tensor) for leaf in tree_leaves(out)):
+        if any(isinstance(leaf, Tensor) for leaf in tree_leaves(out)):
             self.counts[name] += 1
         return out
 

@@ -49,6 +49,10 @@ def test_a_training_step_reads_no_value(name, options):
     assert found.total > 20
 
 
+@pytest.mark.skipif(
+    torch.__version__.startswith("2.6.") and not torch.cuda.is_available(),
+    reason="torch 2.6 asks the driver when a fake tensor on CUDA is indexed",
+)
 @pytest.mark.parametrize("name", ["gmg_l", "simvpv2_s", "vmrnn_b"])
 def test_a_forecast_mixes_no_devices(name):
     """Fake tensors refuse operators whose arguments lie on different devices, as CUDA does."""
