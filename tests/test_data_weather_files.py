@@ -16,7 +16,7 @@ from tests.test_data_weatherbench import HOURS, LAT, LON, YEARS, H, W, dataset, 
 MINUTE, HOUR = np.timedelta64(60_000_000, "us"), np.timedelta64(3_600_000_000, "us")
 RNG = np.random.default_rng(0)
 STAMPS = {
-    "on the hour": np.timedelta64(0),
+    "on the hour": np.timedelta64(0, "us"),
     "a microsecond early": np.timedelta64(-1, "us"),
     "each a little off": RNG.integers(-150, 150, HOURS) * np.timedelta64(1_000_000, "us"),
     "half past": 30 * MINUTE,
@@ -60,7 +60,7 @@ def test_a_map_that_is_missing_splits_windows(tmp_path):
 def test_maps_that_lie_between_are_left_out(tmp_path):
     """One of a quarter past is no hourly map, and what follows it is a new run."""
     time = hours(2015).astype("M8[m]")
-    time[50] += 15
+    time[50] += np.timedelta64(15, "m")
     path = npz(tmp_path / "a.npz", time=time, train_index=np.arange(HOURS), test_index=None)
     assert len(WeatherBench(path, in_frames=3, out_frames=2)) == (50 - 4) + (HOURS - 51 - 4)
 

@@ -92,7 +92,7 @@ def test_only_the_window_asked_for_is_read(files):
 
 def test_gaps_in_time_are_not_crossed(tmp_path):
     time = hours(2015).astype("M8[h]")
-    time[40:] += 5
+    time[40:] += np.timedelta64(5, "h")
     path = npz(tmp_path / "gap.npz", time=time, train_index=np.arange(HOURS), test_index=None)
     data = WeatherBench(path, in_frames=10, out_frames=10)
     assert len(data) == (40 - 19) + (HOURS - 40 - 19)

@@ -39,7 +39,7 @@ def on_step(time: np.ndarray, hours: int) -> tuple[np.ndarray, np.ndarray]:
 
 def check_ascending(time: np.ndarray, source: str) -> None:
     """Raise a `ValueError` that names the first stamp that does not come after the one before."""
-    if (wrong := np.flatnonzero(np.diff(time) <= np.timedelta64(0))).size:
+    if (wrong := np.flatnonzero(time[1:] <= time[:-1])).size:
         first = int(wrong[0])
         problem = "is there twice" if time[first] == time[first + 1] else f"is followed by {time[first + 1]}"
         raise ValueError(

@@ -113,7 +113,7 @@ def read_axes(arrays: list[Any], files: list[Path], name: str) -> tuple[np.ndarr
     for each, file in zip(times, files, strict=True):
         check_ascending(each, f"'{name}' in {file}")
     time = np.concatenate(times)
-    if (np.diff(time) <= np.timedelta64(0)).any():
+    if (time[1:] <= time[:-1]).any():
         raise ValueError(f"The files of '{name}' overlap in time; name a folder where each time is there once.")
     lat, lon = ([array[array.dims[axis]].values for array in arrays] for axis in (-2, -1))
     if not all(np.array_equal(each, axis[0]) for axis in (lat, lon) for each in axis) or len(set(days)) > 1:

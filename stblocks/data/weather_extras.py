@@ -83,7 +83,7 @@ def cycle(time: np.ndarray, days: int | None, shape: tuple[int, int]) -> np.ndar
     """Sine and cosine of the part that has passed of a period of so many days, or of the year: `(T, 2, H, W)`."""
     if days is None:
         start = time.astype("M8[Y]")
-        passed = (time - start) / ((start + 1).astype("M8[s]") - start.astype("M8[s]"))
+        passed = (time - start) / ((start + np.timedelta64(1, "Y")).astype("M8[s]") - start.astype("M8[s]"))
     else:
         passed = time.astype("M8[s]").astype(np.int64) / (86400 * days) % 1
     angle = 2 * np.pi * passed
