@@ -1,15 +1,21 @@
 """Saving a model with its weights and how it was built, and loading it again."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from huggingface_hub import ModelHubMixin, constants, hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
+from torch.nn.modules.module import (
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+)
 
 from ..files import write_atomically
 from .migrate import migrated
@@ -72,46 +78,17 @@ class Pretrained(ModelHubMixin, nn.Module, library_name="stblocks"):
             ValueError: If there is no such directory or model, a file is missing or damaged, or weights are of another
                 model.
         """
-        path = Path(pretrained_model_name_or_path)
-        if (path / constants.CONFIG_NAME).is_file():
-            read_config(path / constants.CONFIG_NAME)
-        try:
-            return super().from_pretrained(
-                pretrained_model_name_or_path,
-                revision=revision,
-                token=token,
-                cache_dir=cache_dir,
-                force_download=force_download,
-                local_files_only=local_files_only,
-            )
-        except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
-            raise ValueError(
-                f"There is no directory {path}, and the hub did not give a model of that name ({error}); name the "
-                f"directory that save_pretrained wrote."
-            ) from error
+        name = str(pretrained_model_name_or_path)
 
-    @classmethod
-    def _from_pretrained(  # type: ignore[override]
-        cls,
-        *,
-        model_id: str,
-        revision: str | None,
-        cache_dir: str | Path | None,
-        force_download: bool,
-        local_files_only: bool,
-        token: str | bool | None,
-        **_options: Any,  # those of the config file again, which is read here as a whole
-    ) -> nn.Module:
-
-        def find(name: str) -> Path:
-            if Path(model_id).is_dir():
-                if not (Path(model_id) / name).is_file():
-                    raise ValueError(f"{model_id} must hold {constants.CONFIG_NAME} and {WEIGHTS}; {name} is missing.")
-                return Path(model_id) / name
+        def find(file: str) -> Path:
+            if Path(name).is_dir():
+                if not (Path(name) / file).is_file():
+                    raise ValueError(f"{name} must hold {constants.CONFIG_NAME} and {WEIGHTS}; {file} is missing.")
+                return Path(name) / file
             return Path(
                 hf_hub_download(
-                    repo_id=model_id,
-                    filename=name,
+                    repo_id=name,
+                    filename=file,
                     revision=revision,
                     cache_dir=cache_dir,
                     force_download=force_download,
@@ -120,19 +97,75 @@ class Pretrained(ModelHubMixin, nn.Module, library_name="stblocks"):
                 )
             )
 
-        return load_pretrained(find(constants.CONFIG_NAME), find(WEIGHTS))
+        try:
+            config, weights = find(constants.CONFIG_NAME), find(WEIGHTS)
+        except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
+            raise ValueError(
+                f"There is no directory {name}, and the hub did not give a model of that name ({error}); name the "
+                f"directory that save_pretrained wrote."
+            ) from error
+        return load_pretrained(config, weights)
 
 
-def load_pretrained(config_path: Path, weights_path: Path) -> nn.Module:
+def load_pretrained(config_path: Path, weights_path: Path) -> Pretrained:
     """Build the model that a config file describes, and give it the weights of a safetensors file; in `eval()`.
 
+    Nothing is built before it is known to fit: the names and shapes at the head of the weights are compared with those
+    of a model on the meta device, which takes no memory for weights.
+
     Raises:
-        ValueError: If a file is damaged, or the weights are those of another model.
+        ValueError: If a file is damaged, the config describes no model, or the weights are those of another model.
     """
-    config = read_config(config_path)
-    model = create_model(config.pop("model"), **config)
+    config, shapes = read_config(config_path), read_shapes(weights_path)
+    name, options = config.pop("model"), config
+    try:
+        with torch.device("meta"), at_most(MODULES_PER_TENSOR * len(shapes) + 1000):
+            outline = create_model(name, **options)
+    except TooLarge as error:
+        raise ValueError(
+            f"{config_path} describes a model of many more modules than the {len(shapes)} tensors that "
+            f"{weights_path.name} holds weights for; save or download both again."
+        ) from error
+    except Exception as error:  # what builders can raise on foreign options has no end
+        raise ValueError(
+            f"{config_path} describes no model that can be built: {error} If the model is yours, see that it can be "
+            f"built with torch.device('meta') as well."
+        ) from error
+    compare_shapes(outline, shapes, str(weights_path))
+    model = create_model(name, **options)
     read_weights(model, weights_path)
     return model.eval()
+
+
+#: How many modules and parameters may be made for each tensor that is saved. The models here make 6 at most.
+MODULES_PER_TENSOR = 50
+
+
+class TooLarge(Exception):
+    """More modules are being built than were allowed."""
+
+
+@contextmanager
+def at_most(number: int) -> Iterator[None]:
+    """Within the block, no more modules and parameters can become part of others.
+
+    Raises:
+        TooLarge: If more do.
+    """
+    left = number
+
+    def count(*_: object) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise TooLarge
+
+    hooks = register_module_module_registration_hook(count), register_module_parameter_registration_hook(count)
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -143,11 +176,29 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not a whole JSON file ({error}); save or download it again.") from error
-    if not isinstance(config, dict) or "model" not in config:
+    if not isinstance(config, dict) or not isinstance(config.get("model"), str):
         raise ValueError(f'{path} must be an object with a key "model" that names a registered model.')
     return config
+
+
+def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """The names and shapes of the tensors of a safetensors file, which stand at its head.
+
+    Raises:
+        ValueError: If the file is damaged.
+    """
+    with _named_if_damaged(path), safe_open(path, "pt") as file:
+        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+
+
+@contextmanager
+def _named_if_damaged(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path} is not a whole safetensors file ({error}); save or download it again.") from error
 
 
 def weights(model: nn.Module) -> dict[str, Tensor]:
@@ -168,28 +219,57 @@ def read_weights(model: nn.Module, path: Path) -> None:
     Raises:
         ValueError: If the file is damaged, or the weights are those of another model.
     """
-    try:
+    with _named_if_damaged(path):
         given = load_file(path)
-    except SafetensorError as error:
-        raise ValueError(f"{path} is not a whole safetensors file ({error}); save or download it again.") from error
     load_weights(model, given, str(path))
 
 
 def load_weights(model: nn.Module, given: Mapping[str, Tensor], source: str) -> None:
-    """Load what `weights` returned, strictly, with an error that says which tensors differ.
+    """Load what `weights` returned, strictly; see `check_weights`.
 
     Raises:
-        ValueError: If a tensor is missing, unknown, or of another shape.
+        ValueError: If they do not fit the model, or are not finite.
     """
-    own, given = weights(model), migrated(model, given)
-    problems = [f"{name} is missing" for name in own.keys() - given.keys()]
-    problems += [f"{name} is unknown" for name in given.keys() - own.keys()]
+    check_weights(model, given, source)
+    model.load_state_dict(given, strict=False)  # second names of shared tensors are not there
+
+
+def check_weights(model: nn.Module, given: Mapping[str, Tensor], source: str) -> None:
+    """Check that weights fit a model, with an error that says which tensors differ.
+
+    Raises:
+        ValueError: If a tensor is missing, unknown, of another shape, of a dtype that the model's cannot hold without
+            loss, or not finite.
+    """
+    if not isinstance(given, Mapping) or not all(isinstance(value, Tensor) for value in given.values()):
+        raise ValueError(f"{source} must hold tensors by name, got {given!r:.80}.")
+    compare_shapes(model, {name: tuple(value.shape) for name, value in given.items()}, source)
+    for name, own in weights(model).items():
+        if not _holds(own.dtype, given[name].dtype):
+            raise ValueError(
+                f"{source} holds {name} as {given[name].dtype}, which the model's {own.dtype} cannot hold without "
+                f"loss; convert the model or the weights first."
+            )
+        # A buffer of the model's own may be infinite, such as a mask of attention.
+        if not given[name].isfinite().all() and (own.is_meta or bool(own.isfinite().all())):
+            raise ValueError(f"{source} is damaged: {name} has NaN or infinite values; take another copy.")
+
+
+def compare_shapes(model: nn.Module, shapes: Mapping[str, tuple[int, ...]], source: str) -> None:
+    """Raise a `ValueError` unless a model has tensors of these names and shapes."""
+    own = {name: tuple(value.shape) for name, value in weights(model).items()}
+    problems = [f"{name} is missing" for name in own.keys() - shapes.keys()]
+    problems += [f"{name} is unknown" for name in shapes.keys() - own.keys()]
     problems += [
-        f"{name} is {tuple(given[name].shape)}, not {tuple(own[name].shape)}"
-        for name in own.keys() & given.keys()
-        if own[name].shape != given[name].shape
+        f"{name} is {shapes[name]}, not {own[name]}" for name in own.keys() & shapes.keys() if own[name] != shapes[name]
     ]
     if problems:
         more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
         raise ValueError(f"{source} holds the weights of another model: {'; '.join(sorted(problems)[:3])}{more}.")
-    model.load_state_dict(given, strict=False)  # second names of shared tensors are not there
+
+
+def _holds(own: torch.dtype, given: torch.dtype) -> bool:
+    """Can a dtype hold all values of another one?"""
+    if own == given:
+        return True
+    return own.is_floating_point and given.is_floating_point and torch.finfo(given).bits < torch.finfo(own).bits
