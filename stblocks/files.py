@@ -2,33 +2,46 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+UNFINISHED = ".{}.unfinished"
 
-def write_atomically(path: str | Path, write: Callable[[IO[bytes]], object]) -> None:
+
+def write_atomically(path: str | Path, write: Callable[[IO[bytes]], object], keep: Path | None = None) -> None:
     """Write a file beside `path`, flush it to the disk, and rename it. Missing directories are made.
 
     Args:
         path: The file.
         write: Given the open file, writes the content.
+        keep: What the old file is renamed to, if there is one; by default it is gone. After a crash between the two
+            renames it is under this name alone.
 
     Raises:
         ValueError: If the file cannot be written there.
     """
     path = Path(path)
-    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished = path.with_name(UNFINISHED.format(path.name))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(unfinished, "wb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
+        if keep is not None and path.is_file():
+            os.replace(path, keep)
         os.replace(unfinished, path)
     except OSError as error:
         raise ValueError(
             f"path must be a file that can be written, got {path} ({error.strerror or error}); name another directory."
         ) from error
     finally:
-        if unfinished.is_file():
+        with suppress(OSError):  # it is gone after a success, and where it could not be made there is none
             unfinished.unlink()
+
+
+def remove_unfinished(directory: Path) -> None:
+    """Delete what a killed process left of files that it was writing in a directory."""
+    for path in directory.glob(UNFINISHED.format("*")):
+        path.unlink(missing_ok=True)

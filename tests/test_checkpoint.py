@@ -11,6 +11,7 @@ import torch
 import stblocks.files
 from stblocks.files import write_atomically
 from stblocks.train import load_checkpoint, save_checkpoint
+from stblocks.train.checkpoint import newest, previous
 from tests.tiny import Drifting, Tiny, tiny, train
 
 
@@ -55,10 +56,10 @@ def test_a_crash_while_writing_leaves_the_old_checkpoint(place, tmp_path, monkey
         patch.setattr(stblocks.files.os, place, crash)
         with pytest.raises(Killed):
             save_checkpoint({"step": 2}, path)
-    assert load_checkpoint(path) == {"step": 1}
+    assert load_checkpoint(newest(path)) == {"step": 1}
     save_checkpoint({"step": 2}, path)
-    assert load_checkpoint(path) == {"step": 2}
-    assert list(tmp_path.iterdir()) == [path]
+    assert (load_checkpoint(path), load_checkpoint(previous(path))) == ({"step": 2}, {"step": 1})
+    assert {*tmp_path.iterdir()} == {path, previous(path)}
 
 
 def test_sigkill_while_writing_leaves_the_old_file(tmp_path):
@@ -80,9 +81,9 @@ runpy.run_path(sys.argv[1])["write_atomically"](sys.argv[2], write)
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("write", range(1, 10))
-def test_a_run_killed_at_any_write_resumes(write, finished, tmp_path, monkeypatch):
-    replace, left = os.replace, [write]
+@pytest.mark.parametrize("rename", range(1, 18))
+def test_a_run_killed_at_any_rename_resumes(rename, finished, tmp_path, monkeypatch):
+    replace, left = os.replace, [rename]
 
     def crash(source, target):
         left[0] -= 1
@@ -94,7 +95,7 @@ def test_a_run_killed_at_any_write_resumes(write, finished, tmp_path, monkeypatc
         patch.setattr(stblocks.files.os, "replace", crash)
         with pytest.raises(Killed):
             train(tmp_path, checkpoint_every=1)
-    train(tmp_path, resume=(tmp_path / "checkpoint.pt").exists(), checkpoint_every=1)
+    train(tmp_path, resume=newest(tmp_path / "checkpoint.pt") is not None, checkpoint_every=1)
     assert (tmp_path / "metrics.jsonl").read_text() == (finished / "metrics.jsonl").read_text()
     best = [{path.name: path.read_bytes() for path in (out / "best").iterdir()} for out in (tmp_path, finished)]
     assert best[0] == best[1]
@@ -152,9 +153,13 @@ def test_a_checkpoint_cut_short_is_refused(share, finished, tmp_path):
         (lambda path: path.write_text("hello"), "is not a whole checkpoint"),
         (lambda path: path.write_text("append"), "is not a whole checkpoint"),
         (lambda path: path.write_bytes(bytes(range(256)) * 9), "is not a whole checkpoint"),
-        (lambda path: torch.save(tiny(), path), "is not a whole checkpoint"),  # would run code
-        (lambda path: torch.save([1], path), "must hold a dict, got list"),
-        (lambda path: torch.save(tiny().state_dict(), path), "is no checkpoint of a run: it holds gain, blur.weight"),
+        (lambda path: torch.save(tiny(), path), "is not a whole checkpoint"),
+        (lambda path: save_checkpoint({"model": tiny()}, path), "is not a whole checkpoint"),  # would run code
+        (lambda path: save_checkpoint([1], path), "must hold a dict, got list"),
+        (
+            lambda path: save_checkpoint(tiny().state_dict(), path),
+            "is no checkpoint of a run: it holds gain, blur.weight",
+        ),
         (lambda path: path.unlink(), "There is no checkpoint .* start without resume"),
     ],
 )
@@ -180,7 +185,9 @@ def test_a_run_is_not_overwritten(finished, tmp_path):
 
 def test_a_directory_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(ValueError, match=r"must be a file that can be written, got .*file/run/config.json"):
+    with pytest.raises(
+        ValueError, match=r"out_dir must be a directory that can be written, got .*file/run \(Not a directory\)"
+    ):
         train(tmp_path / "file" / "run")
 
 

@@ -9,14 +9,14 @@ from stblocks.train.log import METRICS, Log, read_records
 
 
 def test_records_are_read_again_up_to_a_step_and_a_line_cut_short_is_dropped(tmp_path):
-    log = Log(tmp_path, step=0, active=True)
+    log = Log(tmp_path, step=0, judged=0, active=True)
     for step in (1, 2, 3):
         log.write({"step": step, "epoch": 1, "loss": step / 2})
     log.close()
     with (tmp_path / METRICS).open("a") as file:
         file.write('{"step": 4')
     assert [record["step"] for record in read_records(tmp_path / METRICS)] == [1, 2, 3]
-    later = Log(tmp_path, step=2, active=True)
+    later = Log(tmp_path, step=2, judged=2, active=True)
     later.write({"step": 3, "epoch": 2, "loss": 9.0})
     assert [record["loss"] for record in read_records(tmp_path / METRICS)] == [0.5, 1.0, 9.0]
     assert later.records == read_records(tmp_path / METRICS)
@@ -25,7 +25,9 @@ def test_records_are_read_again_up_to_a_step_and_a_line_cut_short_is_dropped(tmp
 
 
 def test_a_score_that_is_not_defined_is_null(tmp_path):
-    Log(tmp_path, step=0, active=True).write({"step": 1, "epoch": 1, "model": {"csi@20": math.nan, "mse@pixel": 1.0}})
+    Log(tmp_path, step=0, judged=0, active=True).write(
+        {"step": 1, "epoch": 1, "model": {"csi@20": math.nan, "mse@pixel": 1.0}}
+    )
 
     def refuse(constant):
         raise AssertionError(f"{constant} is not JSON")
@@ -35,7 +37,7 @@ def test_a_score_that_is_not_defined_is_null(tmp_path):
 
 
 def test_other_processes_write_nothing(tmp_path):
-    log = Log(tmp_path, step=0, active=False)
+    log = Log(tmp_path, step=0, judged=0, active=False)
     log.write({"step": 1, "epoch": 1, "loss": 1.0})
     log.close()
     assert log.records == list(tmp_path.iterdir()) == []
@@ -58,7 +60,7 @@ def test_tensorboard_gets_the_records_where_it_is_installed(tmp_path, monkeypatc
     module.SummaryWriter = Writer
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
     monkeypatch.setattr("stblocks.train.log.find_spec", lambda name: name == "tensorboard")
-    log = Log(tmp_path, step=4, active=True)
+    log = Log(tmp_path, step=4, judged=4, active=True)
     log.write({"step": 5, "epoch": 1, "loss": 0.5, "model": {"mse@pixel": 2.0}})
     log.close()
     assert calls == [(tmp_path / "tensorboard", 5), ("loss", 0.5, 5), ("model/mse@pixel", 2.0, 5), "closed"]

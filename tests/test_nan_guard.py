@@ -75,14 +75,36 @@ def test_a_gradient_that_is_not_finite_stops_the_run_too(tmp_path):
     assert torch.equal(model.gain, torch.ones(1))
 
 
-def test_a_forecast_that_is_not_finite_is_not_scored(tmp_path):
-    class Broken(Tiny):
-        def forward(self, past, horizon):
-            return super().forward(past, horizon).log()
+class Broken(Tiny):
+    def forward(self, past, horizon):
+        return super().forward(past, horizon).log()
 
+
+def test_a_forecast_that_is_not_finite_is_not_scored(tmp_path):
     torch.manual_seed(0)
-    with pytest.raises(ValueError, match=r"prediction must be finite, got prediction\[0, 0\]"):
+    with pytest.raises(ValueError, match=r"The forecast of sequence 0 is not finite, though its past is; .*: Broken"):
         train(tmp_path, model=Broken())
+
+
+@pytest.mark.parametrize("sequence", [1, 4])
+def test_a_broken_past_in_validation_is_named(sequence, tmp_path):
+    validation = Drifting(5, seed=1)
+    validation.frames[sequence, 2, 0, 4, 4] = torch.inf
+    message = f"The forecast of sequence {sequence} is not finite, since its past has NaN or infinite values; fill"
+    with pytest.raises(ValueError, match=message):
+        train(tmp_path, validation=validation)
+    assert load_checkpoint(tmp_path / "checkpoint.pt")["training"]["step"] == 2
+
+
+def test_data_without_a_known_cell_are_named(tmp_path):
+    blank = Drifting()
+    blank.frames[:, Drifting.in_frames :] = torch.nan
+    with pytest.raises(ValueError, match="validation_data must have a future frame with a cell that is known"):
+        train(tmp_path / "validation", validation=blank)
+    with pytest.raises(ValueError, match=r"train_data must have .* in all of epoch 1 they are NaN"):
+        train(tmp_path / "training", data=blank)
+    blank.frames[4] = Drifting().frames[4]  # one is enough
+    train(tmp_path / "one", data=blank, validation=blank, batch_size=3)
 
 
 def test_the_guard_looks_into_nested_outputs_and_leaves_no_hooks():

@@ -5,8 +5,11 @@ from pathlib import Path
 
 from torch import nn
 
+from ..core.checks import is_number
 from ..core.pretrained import read_weights, save_weights
 from .checkpoint import State
+
+Ranking = list[tuple[float, int]]
 
 
 class Best:
@@ -20,8 +23,9 @@ class Best:
 
     def __init__(self, directory: Path, keep: int, patience: int | None) -> None:
         self.directory, self.keep, self.patience = directory, keep, patience
-        self.ranking: list[tuple[float, int]] = []  # score and step, the lowest first
+        self.ranking: Ranking = []  # score and step, the lowest first
         self.stale = 0
+        self.judged = 0  # the step of the last score
 
     @property
     def exhausted(self) -> bool:
@@ -37,6 +41,7 @@ class Best:
         entry = (math.inf if math.isnan(score) else score, step)
         self.stale = 0 if not self.ranking or entry[0] < self.ranking[0][0] else self.stale + 1
         self.ranking = sorted([*self.ranking, entry])[: self.keep]
+        self.judged = step
         return entry in self.ranking
 
     def save(self, model: nn.Module, step: int) -> None:
@@ -44,7 +49,10 @@ class Best:
         save_weights(model, self.path(step))
 
     def prune(self) -> None:
-        """Delete what is no longer ranked. Save the ranking first, so that no checkpoint names a file that is gone."""
+        """Delete what is no longer ranked. Save the ranking first, so that no checkpoint names a file that is gone.
+
+        The checkpoint before ranks the same, or it is of the same step and validates it anew, to the same ranking.
+        """
         kept = {self.path(step) for _, step in self.ranking}
         for path in self.directory.glob("step-*.safetensors"):
             if path not in kept:
@@ -58,15 +66,38 @@ class Best:
 
     def state(self) -> State:
         """For the checkpoint."""
-        return {"ranking": self.ranking, "stale": self.stale}
+        return {"ranking": self.ranking, "stale": self.stale, "judged": self.judged}
 
-    def restore(self, state: State) -> None:
-        """Go on from a checkpoint.
+    def restore(self, state: State, step: int) -> None:
+        """Go on from the checkpoint of a step.
 
         Raises:
-            ValueError: If weights that it ranks are gone.
+            ValueError: If it is not what `state` returned.
         """
-        self.ranking, self.stale = state["ranking"], state["stale"]
+        if not isinstance(state, dict) or state.keys() != self.state().keys():
+            raise ValueError(f"best must hold {', '.join(self.state())}, got {state!r:.80}.")
+        ranking, counts = state["ranking"], (state["stale"], state["judged"])
+        if (
+            not isinstance(ranking, list)
+            or len(ranking) > self.keep
+            or not all(_is_entry(each, step) for each in ranking)
+        ):
+            raise ValueError(f"best.ranking must hold at most {self.keep} scores and steps, got {ranking!r:.80}.")
+        if not all(_is_step(each, step) for each in counts) or bool(ranking) != bool(state["judged"]):
+            raise ValueError(f"best.stale and best.judged must be counts up to step {step}, got {counts}.")
+        self.ranking, (self.stale, self.judged) = ranking, counts
+
+    def require_files(self) -> None:
+        """Raise a `ValueError` if weights that are ranked are gone."""
         for _, step in self.ranking:
             if not self.path(step).is_file():
                 raise ValueError(f"{self.path(step)} is missing, which the checkpoint ranks; start a new run.")
+
+
+def _is_step(value: object, last: int) -> bool:
+    return type(value) is int and 0 <= value <= last
+
+
+def _is_entry(value: object, last: int) -> bool:
+    whole = isinstance(value, tuple) and len(value) == 2
+    return whole and is_number(value[0]) and not math.isnan(value[0]) and _is_step(value[1], last)  # type: ignore[index]

@@ -6,13 +6,14 @@ from functools import partial
 from typing import Literal
 
 import torch
-from accelerate import PartialState
 from accelerate.utils import reduce
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from ..data import Sequence as Sample
 from .graph import Graphed, obstacle
+from .nan_guard import first_non_finite
+from .processes import process_state
 from .scores import DEFAULT_METRICS, Scores, persistence
 from .signals import leave_signals_to_the_parent
 from .table import Table
@@ -51,9 +52,10 @@ def evaluate(
         The tables `"model"` and `"persistence"`.
 
     Raises:
-        ValueError: If a forecast is not finite, or `graph=True` and the model is not on a CUDA device.
+        ValueError: If `graph=True` and the model is not on a CUDA device; if a forecast is not finite: it names the
+            sequence, and whether its past or which module is the cause.
     """
-    process = PartialState()
+    process = process_state()
     share = Subset(data, range(process.process_index, len(data), process.num_processes))  # type: ignore[arg-type]
     empty = partial(Scores, thresholds, getattr(data, "scaler", None), metrics)
     scores = {"model": empty(), "persistence": empty()}
@@ -65,10 +67,15 @@ def evaluate(
     if graph is True or (graph == "auto" and not reason and len(share) >= WORTH_A_GRAPH * batch_size):
         forecast = Graphed(model, model, fall_back=graph == "auto")
     loader = DataLoader(share, batch_size, num_workers=num_workers, worker_init_fn=leave_signals_to_the_parent)
+    done = 0
     with evaluating(model):
         for past, future in loader:
             past, future = past.to(device), future.to(device)
-            scores["model"].update(forecast(past, future.shape[1]), future)
+            frames = forecast(past, future.shape[1])
+            if not frames.isfinite().all():
+                raise ValueError(_explain(model, past, frames, share.indices[done : done + len(past)]))
+            done += len(past)
+            scores["model"].update(frames, future)
             scores["persistence"].update(persistence(past, *future.shape[1:3]), future)
     return {name: add_processes(part, empty()).compute(name) for name, part in scores.items()}
 
@@ -86,8 +93,19 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 def add_processes(part: Scores, whole: Scores) -> Scores:
     """Add what each process has scored; `whole` must be new, and is returned."""
-    process = PartialState()
+    process = process_state()
     if process.num_processes == 1:
         return part
     whole.merge({key: reduce(sums.to(process.device), "sum") for key, sums in part.state().items()})
     return whole
+
+
+def _explain(model: nn.Module, past: Tensor, forecast: Tensor, indices: Sequence[int]) -> str:
+    """What is known about forecasts that are not finite: of which sequence, and why."""
+    broken = ~forecast.flatten(1).isfinite().all(dim=1)
+    first = int(broken.nonzero()[0])
+    text = f"The forecast of sequence {indices[first]} is not finite"
+    if not past[first].isfinite().all():
+        return f"{text}, since its past has NaN or infinite values; fill them."
+    module = first_non_finite(model, past[first : first + 1], forecast.shape[1])
+    return f"{text}, though its past is; first to be not finite: {module or 'nothing when it is forecast alone'}."

@@ -10,6 +10,8 @@ from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from .config import TrainConfig
+from .processes import from_main
+from .signals import StopSignal
 
 Settings = TypeVar("Settings", bound=TrainConfig)
 
@@ -65,18 +67,20 @@ def read_flags(
     out, resume, preset = given.pop("out"), given.pop("resume"), given.pop("preset", None)
     given = {field: tuple(value) if isinstance(value, list) else value for field, value in given.items()}
     settings = replace(default if preset is None else presets[preset], **given)
-    return Command(settings, run_directory(name, resume) if out is None else out, resume)
+    return Command(settings, from_main(run_directory(name, resume)) if out is None else out, resume)
 
 
 def run_recipe(main: Callable[[], object]) -> None:
     """Run a recipe's `main`: a mistake of its user ends it with a message in place of a traceback, and so does Ctrl-C.
 
     Raises:
-        SystemExit: With status 1 after a `ValueError` or `FloatingPointError`, 130 after Ctrl-C or SIGTERM.
+        SystemExit: With status 1 after a `ValueError`, a `FloatingPointError` or the loss of another process, 130 after
+            Ctrl-C or SIGTERM.
     """
     try:
-        main()
-    except (ValueError, FloatingPointError) as error:
+        with StopSignal():
+            main()
+    except (ValueError, FloatingPointError, ConnectionError) as error:
         raise SystemExit(f"{type(error).__name__}: {error}") from error
     except KeyboardInterrupt as stop:
         print(f"Interrupted: {stop}" if stop.args else "Interrupted.", file=sys.stderr)

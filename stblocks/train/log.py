@@ -19,16 +19,19 @@ class Log:
     Args:
         directory: The run's.
         step: Where the run stands: later records, of steps that were lost, are dropped.
+        judged: The step of the last validation that counts: records of later ones are dropped too.
         active: Does this process write? The others only pass by.
     """
 
-    def __init__(self, directory: Path, step: int, active: bool) -> None:
+    def __init__(self, directory: Path, step: int, judged: int, active: bool) -> None:
         self.path, self.active = directory / METRICS, active
         self.records: list[Record] = []
         self._board: Any = None
         if not active:
             return
-        self.records = [record for record in read_records(self.path) if record["step"] <= step]
+        self.records = [
+            record for record in read_records(self.path) if record["step"] <= (step if "loss" in record else judged)
+        ]
         lines = "".join(map(_line, self.records)).encode()
         write_atomically(self.path, lambda file: file.write(lines))
         if find_spec("tensorboard") is not None:
@@ -59,11 +62,25 @@ class Log:
 
 
 def read_records(path: Path) -> list[Record]:
-    """The records of a run so far; a last line that was cut short is left out."""
+    """The records of a run so far; a last line that was cut short is left out.
+
+    Raises:
+        ValueError: If another line is damaged.
+    """
     if not path.is_file():
         return []
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    lines = path.read_bytes().splitlines(keepends=True)
+    return [_read(line, f"{path}, line {i}") for i, line in enumerate(lines, start=1) if line.endswith(b"\n")]
+
+
+def _read(line: bytes, where: str) -> Record:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{where} is not JSON ({error}); delete this line to go on without its record.") from error
+    if not isinstance(record, dict) or not all(type(record.get(key)) is int for key in ("step", "epoch")):
+        raise ValueError(f"{where} is not a record with step and epoch; delete this line to go on without it.")
+    return record
 
 
 def _line(record: Record) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from accelerate import PartialState
 from torch import nn
 from torch.utils.data import Dataset
 
@@ -12,8 +11,10 @@ from ..data import Sequence as Sample
 from ..files import write_atomically
 from ..viz import forecast_gif, forecast_strip, skill_by_lead_time
 from .evaluate import Tables, evaluate, evaluating
+from .processes import process_state
 from .scores import DEFAULT_METRICS
 from .screen import main_scores
+from .signals import StopSignal
 
 
 def report(
@@ -47,13 +48,19 @@ def report(
 
     Raises:
         ValueError: If a forecast is not finite, or a file cannot be written.
+        KeyboardInterrupt: After Ctrl-C or SIGTERM.
     """
     out = Path(out_dir)
-    tables = evaluate(
-        model, data, thresholds=thresholds, metrics=metrics, batch_size=batch_size, num_workers=num_workers
-    )
-    if not PartialState().is_main_process:
-        return tables
+    with StopSignal():
+        tables = evaluate(
+            model, data, thresholds=thresholds, metrics=metrics, batch_size=batch_size, num_workers=num_workers
+        )
+        if process_state().is_main_process:
+            _write(model, data, tables, out, sample)
+    return tables
+
+
+def _write(model: nn.Module, data: Dataset[Sample], tables: Tables, out: Path, sample: int) -> None:
     ours, persistence = tables.values()
     text = ours.to_markdown(persistence) + "\n"
     write_atomically(out / "scores.md", lambda file: file.write(text.encode()))
@@ -66,7 +73,6 @@ def report(
     forecast_strip(past, future, forecast, out / "forecast.png", scaler)
     forecast_gif(past, future, forecast, out / "forecast.gif", scaler)
     model.save_pretrained(out / "model")  # type: ignore[operator]
-    return tables
 
 
 @torch.no_grad()

@@ -1,34 +1,34 @@
 """The training loop: any forecaster, any data set."""
 
 import json
+import math
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from accelerate import PartialState
 from torch import nn
 from torch.utils.data import Dataset
 
 from ..data import Sequence
-from ..files import write_atomically
+from ..files import remove_unfinished, write_atomically
 from ..viz import loss_curve
 from .best import Best
 from .check import check_run
-from .checkpoint import differences, load_checkpoint, save_checkpoint
+from .checkpoint import newest
 from .config import TrainConfig
 from .evaluate import Tables, evaluate
 from .log import Log, Record
 from .objective import Objective
+from .processes import from_main, naming_lost_processes, process_state
+from .run_lock import run_lock
+from .run_state import CHECKPOINT, identity, restore_run, save_run
 from .screen import Screen
 from .signals import StopSignal
 from .training import Training
 
-#: What a run's directory holds, beside `metrics.jsonl` and the folder `best`.
-CHECKPOINT, CONFIG = "checkpoint.pt", "config.json"
-#: Settings that may differ when a run is resumed, since they change no number; a graph may, by rounding.
-FREE = ("num_workers", "checkpoint_every", "graph")
+#: The settings of a run, in its directory.
+CONFIG = "config.json"
 #: The validation score that decides which weights are best.
 MONITOR = "mse@pixel"
 
@@ -64,10 +64,11 @@ def fit(
 
     A run is a function of its settings, data, and the model it was given: on a CPU, one that was interrupted and
     resumed ends bit for bit where an unbroken one does. Ctrl-C and SIGTERM end it after the next step at the latest,
-    with a checkpoint; a second one ends it at once.
+    with a checkpoint; a second one, or one that comes while it does not train, ends it at once.
 
-    Under `accelerate launch` the batch is divided among the processes. Options of Accelerate that are not in
-    `TrainConfig` are read from its environment, such as `ACCELERATE_USE_CPU=1`.
+    Under `torchrun` and `accelerate launch` the batch is divided among the processes, and `out_dir` is the main one's:
+    a directory that all of them see. Options of Accelerate that are not in `TrainConfig` are read from its environment,
+    such as `ACCELERATE_USE_CPU=1`.
 
     Args:
         model: A forecaster. It is trained in place, and in the end has the weights of the lowest validation MSE.
@@ -80,47 +81,91 @@ def fit(
         resume: Go on with the run in `out_dir`.
 
     Raises:
-        ValueError: If the run cannot start: before the first batch, naming every problem found.
+        ValueError: If the run cannot start, before the first batch, naming every problem found; if another process
+            trains in `out_dir`; if no future frame of a whole epoch, or of the validation, has a cell that is known.
         FloatingPointError: If the loss or its gradient is not finite; it names the step, the sequences, and the first
             module whose output is not finite. What was saved stays as it was.
+        ConnectionError: If another process of this run has ended.
         KeyboardInterrupt: After Ctrl-C or SIGTERM.
     """
-    out, process = Path(out_dir), PartialState()
-    check_run(config, model, train_data, validation_data, process.num_processes, process.device)
+    with StopSignal() as stop, naming_lost_processes():
+        process, out = process_state(), Path(from_main(str(out_dir)))
+        check_run(config, model, train_data, validation_data, process.num_processes, process.device)
+        with run_lock(out) if process.is_main_process else nullcontext():
+            return _fit(model, train_data, validation_data, config, out, objective, resume, stop)
+
+
+def _fit(
+    model: nn.Module,
+    train_data: Dataset[Sequence],
+    validation_data: Dataset[Sequence],
+    config: TrainConfig,
+    out: Path,
+    objective: Callable[..., nn.Module],
+    resume: bool,
+    stop: StopSignal,
+) -> TrainResult:
     training = Training(model, train_data, config, objective)
     best = Best(out / "best", config.keep_best, config.patience)
-    identity = _identity(model, train_data, config)
+    own = identity(model, train_data, config)
+    main = training.accelerator.is_main_process
+
+    def save() -> None:
+        save_run(training, best, own, out)
+        stop.advice = f"; resume=True goes on from step {training.step}"
+
+    def awaits_validation() -> bool:
+        epoch, more = divmod(training.step, training.order.steps_per_epoch)
+        due = not more and (epoch % config.validate_every == 0 or epoch == config.epochs)
+        return due and training.step != best.judged
+
     if resume:
-        _restore(training, best, identity, out / CHECKPOINT)
-    elif (out / CHECKPOINT).exists():
+        restore_run(training, best, own, out)
+        if not awaits_validation():
+            best.require_files()
+    elif newest(out / CHECKPOINT):
         raise ValueError(f"out_dir {out} holds a run already; pass resume=True to go on with it, or another directory.")
-    process.wait_for_everyone()
-    main = process.is_main_process
+    training.accelerator.wait_for_everyone()
     if main:
+        remove_unfinished(out)
+        remove_unfinished(best.directory)
         settings = json.dumps(asdict(config), indent=2) + "\n"
         write_atomically(out / CONFIG, lambda file: file.write(settings.encode()))
-    _save(training, best, identity, out / CHECKPOINT)
+    if not resume:
+        save()
 
-    log, screen = Log(out, training.step, main), Screen(training.total_steps, training.step, main)
-    with closing(log), closing(screen), StopSignal() as stop:
+    log, screen = Log(out, training.step, best.judged, main), Screen(training.total_steps, training.step, main)
+    with closing(log), closing(screen):
         batches = training.batches()
-        while training.step < training.total_steps and not best.exhausted:
-            losses, stopping = training.train(next(batches), stop.received)
-            epoch, more = divmod(training.step, training.order.steps_per_epoch)
-            log.write({"step": training.step, "epoch": epoch + (more > 0), **losses})
-            screen.step(losses["loss"])
-            validate = not more and (epoch % config.validate_every == 0 or epoch == config.epochs)
-            if validate:
+        while True:
+            if awaits_validation():  # what is to be judged is in the checkpoint already
+                stop.heed()
+                epoch = training.step // training.order.steps_per_epoch
                 tables = _validate(training, validation_data)
                 if best.note(tables["model"].pooled[MONITOR], training.step) and main:
                     best.save(training.forecaster, training.step)
+                if main:
+                    best.require_files()
                 scores = {name: table.pooled for name, table in tables.items()}
                 log.write({"step": training.step, "epoch": epoch, **scores})
                 screen.validation(epoch, log.mean_loss(epoch), tables)
-            if validate or stopping or training.step % config.checkpoint_every == 0:
-                _save(training, best, identity, out / CHECKPOINT)
+                save()
+            if training.step == training.total_steps or best.exhausted:
+                break
+            with stop.held():
+                losses, stopping = training.train(next(batches), stop.received)
+                epoch, more = divmod(training.step, training.order.steps_per_epoch)
+                log.write({"step": training.step, "epoch": epoch + (more > 0), **losses})
+                screen.step(losses["loss"])
+                if not more and training.blank >= training.order.steps_per_epoch:
+                    raise ValueError(
+                        f"train_data must have a future frame with a cell that is known, but in all of epoch {epoch} "
+                        f"they are NaN, which means missing: there is nothing to learn a forecast from."
+                    )
+                if stopping or not more or training.step % config.checkpoint_every == 0:
+                    save()
             if stopping:
-                raise KeyboardInterrupt(f"stopped after step {training.step}; resume=True goes on from there.")
+                raise KeyboardInterrupt(f"stopped after step {training.step}{stop.advice}.")
     if main:
         loss_curve(log.records, out / "loss.png")
     return TrainResult(model, best.load(model), training.step, log.records)
@@ -129,7 +174,7 @@ def fit(
 def _validate(training: Training, data: Dataset[Sequence]) -> Tables:
     config, processes = training.config, training.accelerator.num_processes
     batch_size = config.batch_size // (config.accumulate * processes)
-    return evaluate(
+    tables = evaluate(
         training.forecaster,
         data,
         thresholds=config.thresholds,
@@ -138,34 +183,9 @@ def _validate(training: Training, data: Dataset[Sequence]) -> Tables:
         num_workers=config.num_workers,
         graph=config.graph and "auto",  # whether it pays is another question here
     )
-
-
-def _identity(model: nn.Module, data: Any, config: TrainConfig) -> dict[str, dict[str, Any]]:
-    """What a checkpoint must agree with to be gone on with."""
-    past, future = data[0]
-    return {
-        "model": dict(getattr(model, "config", None) or {}),
-        "settings": {name: value for name, value in asdict(config).items() if name not in FREE},
-        "training data": {"sequences": len(data), "past": tuple(past.shape), "future": tuple(future.shape)},
-    }
-
-
-def _save(training: Training, best: Best, identity: dict[str, Any], path: Path) -> None:
-    if training.accelerator.is_main_process:
-        save_checkpoint({"identity": identity, "training": training.state(), "best": best.state()}, path)
-        best.prune()
-    training.accelerator.wait_for_everyone()
-
-
-def _restore(training: Training, best: Best, identity: dict[str, Any], path: Path) -> None:
-    state = load_checkpoint(path)
-    if state.keys() != {"identity", "training", "best"}:
-        raise ValueError(f"{path} is no checkpoint of a run: it holds {', '.join(map(str, state))}.")
-    for part, now in identity.items():
-        if found := differences(state["identity"][part], now):
-            raise ValueError(
-                f"{path} is of a run with another {part}: {'; '.join(found)}; "
-                f"resume it with the same, or start a new run in another directory."
-            )
-    training.restore(state["training"], str(path))
-    best.restore(state["best"])
+    if math.isnan(tables["model"].pooled[MONITOR]):
+        raise ValueError(
+            "validation_data must have a future frame with a cell that is known, but all are NaN, which means missing: "
+            "no score can tell which weights are best."
+        )
+    return tables

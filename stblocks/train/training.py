@@ -14,14 +14,16 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 
 from ..core.layout import lay_channels_last
-from ..core.pretrained import load_weights, weights
+from ..core.pretrained import check_weights, load_weights, weights
 from ..data import Sequence
-from .checkpoint import State
+from .checkpoint import State, require_like
 from .config import TrainConfig
 from .graph import Graphed, obstacle
 from .losses import Losses
 from .nan_guard import first_non_finite
+from .optimizer_state import check_optimizer, check_schedule
 from .order import DataOrder, Drawn, Share
+from .processes import process_state
 from .schedule import learning_rate, sampling
 from .seeding import derive_seed, seed_everything
 from .signals import leave_signals_to_the_parent
@@ -42,6 +44,7 @@ class Training:
     def __init__(
         self, model: nn.Module, data: Dataset[Sequence], config: TrainConfig, objective: Callable[..., nn.Module]
     ) -> None:
+        process_state()
         AcceleratorState._reset_state()  # an earlier run of this process may have had another precision
         process = PartialState()
         reason = obstacle(process.device, process.num_processes)
@@ -52,6 +55,7 @@ class Training:
         handlers = [AutocastKwargs(cache_enabled=False)] if self.graph else []
         self.accelerator = Accelerator(mixed_precision=config.precision, kwargs_handlers=handlers)
         self.model, self.data, self.config, self.step = model, data, config, 0
+        self.blank = 0  # steps in a row, up to the last one, whose future frames were missing as a whole
         self.order = DataOrder(len(data), config.batch_size, config.seed)  # type: ignore[arg-type]
         self.total_steps = config.epochs * self.order.steps_per_epoch
         if config.channels_last:
@@ -86,16 +90,27 @@ class Training:
             "scaler": None if scaler is None else scaler.state_dict(),
         }
 
-    def restore(self, state: State, source: str) -> None:
-        """Go on from a state; `source` is what errors call it.
+    def restore(self, state: State) -> None:
+        """Go on from a state.
 
         Raises:
-            ValueError: If it is that of another model.
+            ValueError: If it is that of another model, or not what `state` returned.
         """
-        load_weights(self.model, state["model"], source)
-        load_weights(self.objective, state["objective"], source)
+        expected = self.state()
+        if not isinstance(state, dict) or state.keys() != expected.keys():
+            raise ValueError(f"training must hold {', '.join(expected)}, got {state!r:.80}.")
+        if type(state["step"]) is not int or not 0 <= state["step"] <= self.total_steps:
+            raise ValueError(f"training.step must be an integer up to {self.total_steps}, got {state['step']!r:.80}.")
+        modules = {"model": self.model, "objective": self.objective}
         if self.ema is not None:
-            load_weights(self.ema, state["ema"], source)
+            modules["ema"] = self.ema
+        for name, module in modules.items():
+            check_weights(module, state[name], f"training.{name}")
+        check_optimizer(state["optimizer"], self.optimizer, state["step"], may_skip=self.accelerator.scaler is not None)
+        check_schedule(state["schedule"], expected["schedule"], state["step"])
+        require_like(state["scaler"], expected["scaler"], "training.scaler")
+        for name, module in modules.items():
+            load_weights(module, state[name], f"training.{name}")
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         if self.accelerator.scaler is not None:
@@ -138,7 +153,8 @@ class Training:
         self.losses.train()
         totals = self.compute(batch, masks)
         told = torch.tensor(float(stop), device=self.accelerator.device)
-        *means, told = self.accelerator.reduce(torch.stack([*totals.values(), told]), "mean").tolist()
+        known = torch.stack([~sample.future.isnan().all() for sample in batch]).any().to(told)
+        *means, told, known = self.accelerator.reduce(torch.stack([*totals.values(), told, known]), "mean").tolist()
         largest = math.inf if self.config.grad_clip is None else self.config.grad_clip
         norm = float(self.accelerator.clip_grad_norm_(self.losses.parameters(), largest))
         record = dict(zip(totals, means, strict=True)) | {"lr": self.schedule.get_last_lr()[0], "grad_norm": norm}
@@ -151,6 +167,7 @@ class Training:
         if self.ema is not None:
             self.ema.update_parameters(self.model)
         self.step += 1
+        self.blank = 0 if known else self.blank + 1
         return record, told > 0
 
     def _compute(self, batch: list[Sequence], masks: list[Tensor | None]) -> dict[str, Tensor]:

@@ -1,0 +1,67 @@
+"""Saving a run in its directory, and going on with it."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from .best import Best
+from .checkpoint import differences, load_checkpoint, newest, save_checkpoint
+from .config import TrainConfig
+from .training import Training
+
+CHECKPOINT = "checkpoint.pt"
+#: Settings that may differ when a run is resumed, since they change no number; a graph may, by rounding.
+FREE = ("num_workers", "checkpoint_every", "graph")
+
+Identity = dict[str, dict[str, Any]]
+
+
+def identity(model: nn.Module, data: Any, config: TrainConfig) -> Identity:
+    """What a checkpoint must agree with to be gone on with."""
+    past, future = data[0]
+    return {
+        "model": dict(getattr(model, "config", None) or {}),
+        "settings": {name: value for name, value in asdict(config).items() if name not in FREE},
+        "training data": {"sequences": len(data), "past": tuple(past.shape), "future": tuple(future.shape)},
+    }
+
+
+def save_run(training: Training, best: Best, own: Identity, directory: Path) -> None:
+    """Write the checkpoint, by the main process; all wait for it.
+
+    Raises:
+        ValueError: If it cannot be written.
+    """
+    if training.accelerator.is_main_process:
+        state = {"identity": own, "training": training.state(), "best": best.state()}
+        save_checkpoint(state, directory / CHECKPOINT)
+        best.prune()  # after the ranking is saved, so that no checkpoint names a file that is gone
+    training.accelerator.wait_for_everyone()
+
+
+def restore_run(training: Training, best: Best, own: Identity, directory: Path) -> None:
+    """Go on from the newest checkpoint in a directory.
+
+    Raises:
+        ValueError: If there is none, it is damaged, or of another run.
+    """
+    path = newest(directory / CHECKPOINT) or directory / CHECKPOINT
+    state = load_checkpoint(path)
+    if state.keys() != {"identity", "training", "best"}:
+        raise ValueError(f"{path} is no checkpoint of a run: it holds {', '.join(map(str, state))}.")
+    saved = state["identity"]
+    if not isinstance(saved, dict) or not all(isinstance(saved.get(part), dict) for part in own):
+        raise ValueError(f"{path} is no checkpoint of a run: its identity must hold {', '.join(own)}.")
+    for part, now in own.items():
+        if found := differences(saved[part], now):
+            raise ValueError(
+                f"{path} is of a run with another {part}: {'; '.join(found)}; "
+                f"resume it with the same, or start a new run in another directory."
+            )
+    try:
+        training.restore(state["training"])
+        best.restore(state["best"], training.step)
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be gone on with: {error}") from error
