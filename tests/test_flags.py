@@ -137,14 +137,17 @@ def test_help_says_what_every_field_is_and_what_it_is_by_default(capsys):
     assert field_docs(Settings)["data"] == "Where the data are; 100% of them."
 
 
-@pytest.mark.parametrize("error", [ValueError("size must be odd."), FloatingPointError("Step 3 has loss nan.")])
-def test_a_mistake_ends_a_recipe_with_its_message(error):
+@pytest.mark.parametrize(
+    "error", [ValueError("size must be odd."), FloatingPointError("Step 3 has loss nan."), ConnectionError("alone")]
+)
+def test_a_mistake_ends_a_recipe_with_its_message(error, capsys):
     def main():
         raise error
 
     with pytest.raises(SystemExit) as stop:
         run_recipe(main)
-    assert stop.value.code == f"{type(error).__name__}: {error}"
+    assert stop.value.code == 1
+    assert capsys.readouterr().err == f"{type(error).__name__}: {error}\n"
 
 
 @pytest.mark.parametrize(
