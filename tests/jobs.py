@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,9 @@ class Failing(Dataset[Sequence]):
                 raise OSError("the disk is gone")
             if self.way == "told":
                 signal.raise_signal(signal.SIGTERM)
+            if self.way == "waiting":
+                Path("waiting").touch()
+                time.sleep(600)
             if self.way == "NaN":
                 self.data.frames[index, 2] = torch.nan
         return self.data[index]
@@ -72,6 +76,12 @@ def fit_all(out: str, resume: bool = False, told: int = -1) -> None:
 def fit_failing(out: str, way: str, reads: int, where: str) -> None:
     """A run whose last process fails in its training or validation data."""
     train(Path(out), model=tiny(0), epochs=50, **{where: Failing(Drifting(), way, reads, rank=1)})
+
+
+def fit_waiting(out: str, directory: str) -> None:
+    """A run whose loader of data waits for ever after the first step, and says so by a file."""
+    os.chdir(directory)
+    train(Path(out), data=Failing(Drifting(), "waiting", 7, rank=0), num_workers=1, checkpoint_every=1, epochs=3)
 
 
 def score(out: str) -> None:

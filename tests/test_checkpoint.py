@@ -1,12 +1,15 @@
 """Files are whole or not there, and a checkpoint that is not this run's is refused with the reason."""
 
 import os
+import random
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from torch.utils._pytree import tree_flatten
 
 import stblocks.files
 from stblocks.files import write_atomically
@@ -166,6 +169,128 @@ def test_a_checkpoint_cut_short_is_refused(share, finished, tmp_path):
 def test_what_is_no_checkpoint_is_refused(write, message, finished, tmp_path):
     write(copy(finished, tmp_path))
     with pytest.raises(ValueError, match=message):
+        train(tmp_path, resume=True)
+
+
+def test_a_changed_bit_anywhere_is_found_and_the_checkpoint_before_is_named(finished, tmp_path):
+    path, content = copy(finished, tmp_path), bytearray((finished / "checkpoint.pt").read_bytes())
+    shutil.copy(previous(finished / "checkpoint.pt"), previous(path))
+    draw = random.Random(0)
+    for bit in [*(draw.randrange(8 * len(content)) for _ in range(200)), 0, 8 * len(content) - 1]:
+        content[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="is not a whole checkpoint"):
+            load_checkpoint(path)
+        content[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(content[:-1])
+    message = r"checkpoint.previous.pt is whole, of step 4: delete checkpoint.pt, and resume=True goes on from there"
+    with pytest.raises(ValueError, match=message):
+        train(tmp_path, resume=True)
+    path.unlink()
+    with pytest.raises(ValueError, match="holds a run already"):
+        train(tmp_path)
+    train(tmp_path, resume=True)  # from the one before, which awaits its validation
+    assert torch_equal(load_checkpoint(path), load_checkpoint(finished / "checkpoint.pt"))
+    path.write_bytes(b"")
+    previous(path).write_bytes(b"")
+    with pytest.raises(ValueError, match=r"nor is checkpoint.previous.pt: delete both and start without resume"):
+        train(tmp_path, resume=True)
+
+
+def torch_equal(one, other):
+    (left, shape), (right, expected) = tree_flatten(one), tree_flatten(other)
+    same = (torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b for a, b in zip(left, right, strict=True))
+    return shape == expected and all(same)
+
+
+def test_a_checkpoint_without_a_digest_is_not_trusted(finished, tmp_path):
+    path = copy(finished, tmp_path)
+    torch.save(load_checkpoint(path), path)
+    with pytest.raises(ValueError, match=r"does not end with a digest: .* written before checkpoints had one"):
+        train(tmp_path, resume=True)
+
+
+def moments(state):
+    return state["training"]["optimizer"]["state"]
+
+
+WRONG = {
+    "no identity": (lambda s: s.update(identity=None), "its identity must hold model, settings, training data"),
+    "no settings": (lambda s: s["identity"].pop("settings"), "its identity must hold"),
+    "other settings": (lambda s: s["identity"]["settings"].update(lr=torch.ones(2)), "another settings: lr was"),
+    "no training": (lambda s: s.update(training=[]), "training must hold step, model"),
+    "no step": (lambda s: s["training"].pop("step"), "training must hold step, model"),
+    "a step far off": (
+        lambda s: s["training"].update(step=10**9),
+        "training.step must be an integer up to 4, got 1000",
+    ),
+    "a step of text": (lambda s: s["training"].update(step="4"), "training.step must be an integer up to 4, got '4'"),
+    "a step before": (lambda s: s["training"].update(step=3), "must be a count of at most 3 steps"),
+    "no model": (lambda s: s["training"].update(model=None), "training.model must hold tensors by name, got None"),
+    "a number for a weight": (lambda s: s["training"]["model"].update(gain=1.0), "training.model must hold tensors"),
+    "NaN weights": (
+        lambda s: s["training"]["model"]["gain"].fill_(torch.nan),
+        "training.model is damaged: gain has NaN or infinite values; take another copy",
+    ),
+    "infinite average": (lambda s: s["training"]["ema"]["module.gain"].fill_(torch.inf), "training.ema is damaged"),
+    "integer weights": (
+        lambda s: s["training"]["model"].update(gain=torch.ones(1, dtype=torch.int32)),
+        "holds gain as torch.int32, which the model's torch.float32 cannot hold without loss",
+    ),
+    "no average": (lambda s: s["training"].update(ema=None), "training.ema must hold tensors by name, got None"),
+    "no optimizer": (lambda s: s["training"].update(optimizer=None), "optimizer must hold state and param_groups"),
+    "no group": (lambda s: s["training"]["optimizer"].update(param_groups=[]), r"must be 1 dict\(s\), got \[\]"),
+    "no lr": (lambda s: s["training"]["optimizer"]["param_groups"][0].pop("lr"), "must hold params, lr, betas"),
+    "lr of text": (
+        lambda s: s["training"]["optimizer"]["param_groups"][0].update(lr="1"),
+        "param_groups.lr must be a finite number, got '1'",
+    ),
+    "no moments": (lambda s: moments(s).clear(), r"must hold the moments of 4 step\(s\), got none"),
+    "moments of others": (lambda s: moments(s).update({7: moments(s)[0]}), "must hold moments of 3 parameters"),
+    "half a moment": (lambda s: moments(s)[0].pop("exp_avg"), "must hold step, exp_avg and exp_avg_sq"),
+    "a moment of another shape": (
+        lambda s: moments(s)[0].update(exp_avg=torch.zeros(2)),
+        r"optimizer.state.0.exp_avg must be float32 \(1,\), got float32 \(2,\)",
+    ),
+    "a moment of NaN": (lambda s: moments(s)[1]["exp_avg"].fill_(torch.nan), "state.1.exp_avg must be finite"),
+    "a negative square": (lambda s: moments(s)[1]["exp_avg_sq"].fill_(-1.0), "exp_avg_sq must not be negative"),
+    "a moment of another step": (lambda s: moments(s)[1]["step"].fill_(9), "step must be a count of at most 4 steps"),
+    "no schedule": (lambda s: s["training"].update(schedule={}), "training.schedule must hold last_epoch, _last_lr"),
+    "a schedule elsewhere": (lambda s: s["training"]["schedule"].update(last_epoch=2), "last_epoch must be step 4"),
+    "a scaler from nowhere": (lambda s: s["training"].update(scaler={"scale": 1.0}), "training.scaler must be True, F"),
+    "no best": (lambda s: s.update(best=3), "best must hold ranking, stale, judged"),
+    "no ranking": (lambda s: s["best"].pop("ranking"), "best must hold ranking, stale, judged"),
+    "a wrong ranking": (lambda s: s["best"].update(ranking=[3.0]), "best.ranking must hold at most 1 scores and steps"),
+    "a rank of tomorrow": (lambda s: s["best"].update(ranking=[(1.0, 99)]), "best.ranking must hold at most 1"),
+    "patience of text": (lambda s: s["best"].update(stale="no"), "best.stale and best.judged must be counts up to"),
+}
+
+
+@pytest.fixture(scope="module")
+def averaged(tmp_path_factory):
+    out = tmp_path_factory.mktemp("averaged")
+    train(out, ema_decay=0.5)
+    return out
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_contents_are_named(name, averaged, tmp_path):
+    path = copy(averaged, tmp_path)
+    spoil, message = WRONG[name]
+    state = load_checkpoint(path)
+    spoil(state)
+    path.unlink()
+    save_checkpoint(state, path)
+    with pytest.raises(ValueError, match=message) as error:
+        train(tmp_path, resume=True, ema_decay=0.5)
+    assert "checkpoint.pt" in str(error.value)
+
+
+def test_a_wrong_ranking_of_weights_that_are_not_whole_is_named(finished, tmp_path):
+    copy(finished, tmp_path)
+    (path,) = (tmp_path / "best").iterdir()
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(ValueError, match="safetensors is not a whole safetensors file"):
         train(tmp_path, resume=True)
 
 

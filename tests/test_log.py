@@ -5,6 +5,8 @@ import math
 import sys
 from types import ModuleType
 
+import pytest
+
 from stblocks.train.log import METRICS, Log, read_records
 
 
@@ -22,6 +24,26 @@ def test_records_are_read_again_up_to_a_step_and_a_line_cut_short_is_dropped(tmp
     assert later.records == read_records(tmp_path / METRICS)
     assert later.mean_loss(1) == 0.75
     assert math.isnan(later.mean_loss(7))
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b'{"step": 1, "epo\n', "line 2 is not JSON .*; delete this line to go on without its record"),
+        (b"\0\0\0\0\n", "line 2 is not JSON"),
+        (b"\xff\xfe\n", "line 2 is not JSON"),
+        (b"[" * 100_000 + b"\n", "line 2 is not JSON"),
+        (b"3\n", "line 2 is not a record with step and epoch"),
+        (b'{"step": "1", "epoch": 1}\n', "line 2 is not a record with step and epoch"),
+    ],
+)
+def test_a_damaged_line_is_named(line, message, tmp_path):
+    whole = b'{"step": 1, "epoch": 1, "loss": 1.0}\n'
+    (tmp_path / METRICS).write_bytes(whole + line + whole)
+    with pytest.raises(ValueError, match=rf"metrics.jsonl, {message}"):
+        Log(tmp_path, step=2, judged=2, active=True)
+    (tmp_path / METRICS).write_bytes(whole + line.rstrip(b"\n"))  # cut short: it was being written
+    assert read_records(tmp_path / METRICS) == [{"step": 1, "epoch": 1, "loss": 1.0}]
 
 
 def test_a_score_that_is_not_defined_is_null(tmp_path):

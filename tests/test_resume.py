@@ -10,8 +10,11 @@ from torch import nn
 from torch.utils._pytree import tree_flatten
 from torch.utils.data import Dataset
 
-from stblocks.train import Objective, load_checkpoint
-from tests.tiny import Drifting, same_weights, train
+from stblocks import create_model
+from stblocks.train import Objective, TrainConfig, fit, load_checkpoint, report, trainer
+from stblocks.train.best import Best
+from stblocks.train.screen import Screen
+from tests.tiny import SMALL, Drifting, same_weights, tiny, train
 
 PLAIN = {"epochs": 3}
 #: All that draws random numbers or remembers something from step to step.
@@ -102,11 +105,44 @@ def test_after_the_process_was_killed(draw, every, kept, unbroken, tmp_path):
     assert_same(tmp_path, train(tmp_path, resume=True, checkpoint_every=every, **settings), whole)
 
 
-@pytest.mark.parametrize("draw", [2, 8])
-def test_after_a_kill_within_a_validation(draw, unbroken, tmp_path):
+def fail():
+    raise OSError("the disk is gone")
+
+
+@pytest.mark.parametrize(
+    ("action", "error", "message", "draw", "step"),
+    [
+        (kill, Killed, None, 2, 2),
+        (kill, Killed, None, 12, 6),
+        (fail, OSError, "the disk is gone", 8, 4),
+        (interrupt, KeyboardInterrupt, "stopped by SIGINT; resume=True goes on from step 4", 8, 4),
+    ],
+)
+def test_a_failed_validation_costs_no_step(action, error, message, draw, step, unbroken, tmp_path):
     settings, whole = unbroken
+    with pytest.raises(error, match=message):
+        train(tmp_path, validation=Breaking(Drifting(5, seed=1), draw, action), checkpoint_every=99, **settings)
+    assert load_checkpoint(tmp_path / "checkpoint.pt")["training"]["step"] == step
+    first = Breaking(Drifting(), 9, kill)  # the validation comes before the next step
+    validated = Breaking(Drifting(5, seed=1), 1, kill)
     with pytest.raises(Killed):
-        train(tmp_path, validation=Breaking(Drifting(5, seed=1), draw, kill), **settings)
+        train(tmp_path, data=first, validation=validated, resume=True, **settings)
+    assert first.left > 6, "it trained before it validated"
+    assert_same(tmp_path, train(tmp_path, resume=True, **settings), whole)
+
+
+@pytest.mark.parametrize("when", ["before the ranking is saved", "after it is recorded"])
+def test_a_kill_between_validation_and_checkpoint(when, unbroken, tmp_path, monkeypatch):
+    settings, whole = unbroken
+
+    def crash(*_):
+        raise Killed
+
+    place = (Best, "save") if when.startswith("before") else (Screen, "validation")
+    with monkeypatch.context() as patch:
+        patch.setattr(*place, crash)
+        with pytest.raises(Killed):
+            train(tmp_path, **settings)
     assert_same(tmp_path, train(tmp_path, resume=True, **settings), whole)
 
 
@@ -125,19 +161,53 @@ def test_a_finished_run_resumes_to_the_same_end(unbroken, tmp_path):
     assert_same(out, train(out, resume=True, **settings), (out, expected))
 
 
+sigterm = partial(signal.raise_signal, signal.SIGTERM)
+
+
 def test_sigterm_is_heard_too_and_a_second_signal_interrupts_at_once(tmp_path):
     with pytest.raises(KeyboardInterrupt, match="stopped after step 1"):
-        train(tmp_path / "one", data=Breaking(Drifting(), 2, partial(signal.raise_signal, signal.SIGTERM)))
+        train(tmp_path / "one", data=Breaking(Drifting(), 2, sigterm))
 
     def twice():
         interrupt()
         interrupt()
 
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="stopped by SIGINT; resume=True goes on from step 1"):
         train(tmp_path / "two", data=Breaking(Drifting(), 6, twice), checkpoint_every=1)
     assert load_checkpoint(tmp_path / "two" / "checkpoint.pt")["training"]["step"] == 1
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_sigterm_stops_what_is_no_step_at_once_and_cleanly(unbroken, tmp_path, monkeypatch):
+    settings, whole = unbroken
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt, match="stopped by SIGTERM"):  # while the run is set up
+        train(tmp_path, data=Breaking(Drifting(), 0, sigterm), **settings)
+    assert not any(tmp_path.iterdir())
+    config = TrainConfig(**{**SMALL, **settings})
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "loss_curve", lambda *_: sigterm())  # while pictures are drawn
+        with pytest.raises(KeyboardInterrupt, match="SIGTERM; resume=True goes on from step 6"):
+            fit(tiny(), Drifting(), Drifting(5, seed=1), config, tmp_path)
+    assert_same(tmp_path, train(tmp_path, resume=True, **settings), whole)
+    assert signal.getsignal(signal.SIGTERM) is before
+    model = create_model("convlstm", image_size=(8, 8), channels=4, num_layers=1)
+    with pytest.raises(KeyboardInterrupt, match="stopped by SIGTERM"):
+        report(model, Breaking(Drifting(3), 3, sigterm), tmp_path)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_what_a_killed_process_left_half_written_is_removed(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, data=Breaking(Drifting(), 2, interrupt))
+    left = [tmp_path / ".checkpoint.pt.unfinished", tmp_path / "best" / ".step-00000002.safetensors.unfinished"]
+    left[1].parent.mkdir()
+    for path in (*left, tmp_path / "mine.unfinished"):
+        path.write_bytes(b"half")
+    train(tmp_path, resume=True)
+    assert not any(path.exists() for path in left)
+    assert (tmp_path / "mine.unfinished").exists(), "it is not ours"
 
 
 def test_an_early_stop_stays_stopped(tmp_path):
