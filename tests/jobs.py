@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -88,3 +89,32 @@ def score(out: str) -> None:
     """Scores of a data set of odd size, with no run before."""
     table = evaluate(tiny(0).double(), double(7), thresholds=(0.5,), batch_size=2)["model"]
     (Path(out) / f"{os.environ['RANK']}.json").write_text(json.dumps(table.pooled))
+
+
+#: All that draws random numbers or remembers something from step to step, with many writes.
+KILLED: dict[str, Any] = {**ALL, "epochs": 3, "checkpoint_every": 1, "keep_best": 2, "patience": 9}
+
+
+def fit_killed(out: str, events: int, resume: bool) -> None:
+    """A run that kills itself at the n-th event: it reads a sequence, or opens, renames or deletes a file of its own.
+
+    `events=0` runs to the end, and leaves the number of times as the file `events` beside `out`.
+    """
+    seen = 0
+
+    def note(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal seen
+        if event in ("open", "os.rename", "os.remove", "read") and str(arguments[0]).startswith(out):
+            seen += 1
+            if seen == events:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    class Noting(Drifting):
+        def __getitem__(self, index: int) -> Sequence:
+            note("read", (out,))
+            return super().__getitem__(index)
+
+    sys.addaudithook(note)  # it stays for good: this process is made for this run
+    train(Path(out), data=Noting(), validation=Noting(5, seed=1), resume=resume, **KILLED)
+    if not events:
+        Path(out).with_name("events").write_text(str(seen))

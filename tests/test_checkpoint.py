@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch.utils._pytree import tree_flatten
 
 import stblocks.files
 from stblocks.files import write_atomically
 from stblocks.train import load_checkpoint, save_checkpoint
 from stblocks.train.checkpoint import newest, previous
+from tests.test_resume import same
 from tests.tiny import Drifting, Tiny, tiny, train
 
 
@@ -190,17 +190,11 @@ def test_a_changed_bit_anywhere_is_found_and_the_checkpoint_before_is_named(fini
     with pytest.raises(ValueError, match="holds a run already"):
         train(tmp_path)
     train(tmp_path, resume=True)  # from the one before, which awaits its validation
-    assert torch_equal(load_checkpoint(path), load_checkpoint(finished / "checkpoint.pt"))
+    assert same(load_checkpoint(path), load_checkpoint(finished / "checkpoint.pt"))
     path.write_bytes(b"")
     previous(path).write_bytes(b"")
     with pytest.raises(ValueError, match=r"nor is checkpoint.previous.pt: delete both and start without resume"):
         train(tmp_path, resume=True)
-
-
-def torch_equal(one, other):
-    (left, shape), (right, expected) = tree_flatten(one), tree_flatten(other)
-    same = (torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b for a, b in zip(left, right, strict=True))
-    return shape == expected and all(same)
 
 
 def test_a_checkpoint_without_a_digest_is_not_trusted(finished, tmp_path):

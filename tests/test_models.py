@@ -10,7 +10,7 @@ import torch
 
 from stblocks import Forecaster, create_model, list_models, register_model, register_variant
 from stblocks.cli import SETTINGS, Setting, model_info
-from stblocks.core import model_entry, registry
+from stblocks.core import model_entry, pretrained, registry
 from stblocks.interop import from_official
 
 #: Parameters as published, those that never take part left out; `growth="head"` for GMG is the released growth.
@@ -310,6 +310,104 @@ def test_damaged_files_are_named(tmp_path):
     config.write_text('{"model": "predrnn"}')
     with pytest.raises(ValueError, match=r"model\.safetensors is missing"):
         Forecaster.from_pretrained(tmp_path)
+
+
+def spoilt(tmp_path, **options):
+    create_model("predrnn", **SMALL).save_pretrained(tmp_path)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **options}))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"channels": 3000}, r"model.safetensors holds the weights of another model"),
+        ({"channels": 10**5}, r"model.safetensors holds the weights of another model"),
+        ({"num_layers": 10**5}, r"config.json describes a model of many more modules than the \d+ tensors"),
+        ({"num_layers": 10**9}, r"config.json has num_layers=1000000000: an integer must be at most 100000, or the"),
+        ({"image_size": [10**12, 8]}, r"config.json has image_size="),
+        ({"chanels": 4}, r"config.json describes no model that can be built: predrnn has no option 'chanels'; did"),
+        ({"channels": "four"}, r"config.json describes no model that can be built: channels must be an integer"),
+        ({"norm": {"a": []}}, r"config.json describes no model that can be built"),
+        ({"model": "predrn"}, r"config.json describes no model that can be built: There is no model 'predrn'; did you"),
+        ({"model": ["predrnn"]}, 'must be an object with a key "model" that names a registered model'),
+    ],
+)
+def test_a_config_that_does_not_fit_is_refused_before_anything_is_built(options, message, tmp_path, monkeypatch):
+    spoilt(tmp_path, **options)
+
+    def build(name, **given):
+        built.append(torch.empty(0).device.type)
+        return create_model(name, **given)
+
+    built = []
+    monkeypatch.setattr(pretrained, "create_model", build)
+    with pytest.raises(ValueError, match=message):
+        Forecaster.from_pretrained(tmp_path)
+    assert {*built} <= {"meta"}
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"model": ' * 100_000, "[]", "3", '"predrnn"', "null", "\0" * 9])
+def test_a_config_that_is_no_config_is_refused(text, tmp_path):
+    spoilt(tmp_path)
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(ValueError, match=r"config.json (must be an object|is not a whole JSON file)"):
+        Forecaster.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [
+        ("gmg_l", "num_layers"),
+        ("simvpv2_s", "encoder_layers"),
+        ("swinlstm_b", "depth"),
+        ("vmrnn_d", "depths_down"),
+        ("cms_lstm", "channels"),
+    ],
+)
+def test_no_count_in_a_config_builds_for_ever(name, option, tmp_path):
+    resource = pytest.importorskip("resource")
+    model = create_model(name, image_size=(16, 16), **small_options(name))
+    model.save_pretrained(tmp_path)
+    several = isinstance(model.config[option], list)
+    config = {**model.config, option: [10**5] * len(model.config[option]) if several else 10**5}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ValueError, match=r"config.json|another model"):
+        Forecaster.from_pretrained(tmp_path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
+
+
+def test_weights_must_be_finite_and_fit_without_loss(tmp_path):
+    model = create_model("predrnn", **SMALL)
+    path, own = tmp_path / "weights", pretrained.weights(model)
+    name = next(iter(own))
+
+    def load(value):
+        pretrained.load_weights(model, {**own, name: value}, str(path))
+
+    for bad in (torch.nan, torch.inf):
+        with pytest.raises(ValueError, match=f"weights is damaged: {name} has NaN or infinite values"):
+            load(torch.full_like(own[name], bad))
+    for dtype in (torch.float64, torch.int64, torch.complex64, torch.bool):
+        with pytest.raises(ValueError, match=f"holds {name} as {dtype}, which the model's torch.float32 cannot hold"):
+            load(own[name].to(dtype))
+    model.bfloat16().save_pretrained(tmp_path)  # half of the size, and no loss
+    half = Forecaster.from_pretrained(tmp_path)
+    assert all(torch.equal(value, model.state_dict()[key].float()) for key, value in half.state_dict().items())
+
+
+def test_a_model_that_could_not_be_loaded_is_not_saved(tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "_entries", dict(registry._entries))
+
+    @register_model()
+    def counting(in_channels=1, image_size=(8, 8), *, seed=10**7):
+        return create_model("convlstm", in_channels, image_size, channels=4, num_layers=1)
+
+    with pytest.raises(ValueError, match="has seed=10000000: an integer must be at most 100000, or the number of wei"):
+        create_model("counting").save_pretrained(tmp_path)
+    create_model("counting", seed=1e7).save_pretrained(tmp_path)
+    Forecaster.from_pretrained(tmp_path)
 
 
 def test_a_model_made_by_hand_says_how_to_save_it(tmp_path):

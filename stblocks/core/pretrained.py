@@ -1,6 +1,7 @@
 """Saving a model with its weights and how it was built, and loading it again."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +52,7 @@ class Pretrained(ModelHubMixin, nn.Module, library_name="stblocks"):
                 "save_pretrained needs a model built by create_model, which remembers how; this one was made by hand: "
                 "register its builder with @register_model, or save model.state_dict()."
             )
+        check_counts(self.config, sum(value.numel() for value in weights(self).values()), "the model's config")
         save_weights(self, save_directory / WEIGHTS)
 
     @classmethod
@@ -118,6 +120,7 @@ def load_pretrained(config_path: Path, weights_path: Path) -> Pretrained:
     """
     config, shapes = read_config(config_path), read_shapes(weights_path)
     name, options = config.pop("model"), config
+    check_counts(options, sum(map(math.prod, shapes.values())), str(config_path))
     try:
         with torch.device("meta"), at_most(MODULES_PER_TENSOR * len(shapes) + 1000):
             outline = create_model(name, **options)
@@ -137,8 +140,24 @@ def load_pretrained(config_path: Path, weights_path: Path) -> Pretrained:
     return model.eval()
 
 
-#: How many modules and parameters may be made for each tensor that is saved. The models here make 6 at most.
-MODULES_PER_TENSOR = 50
+def check_counts(options: Mapping[str, Any], elements: int, source: str) -> None:
+    """Raise a `ValueError` if an integer is more than `COUNT` and than the number of a model's weights.
+
+    No model has so many layers, channels or frames. A loop over them would not end, before it makes its first module.
+    """
+    for option, value in options.items():
+        several = value if isinstance(value, list) else [value]
+        if any(type(each) is int and abs(each) > max(COUNT, elements) for each in several):
+            raise ValueError(
+                f"{source} has {option}={value!r:.80}: an integer must be at most {COUNT}, or the number of weights, "
+                f"which is {elements}; write a number that counts nothing as a float."
+            )
+
+
+#: Integers up to here are taken by any model.
+COUNT = 100_000
+#: How many modules and parameters may be made for each tensor that is saved. The models here make 5 at most.
+MODULES_PER_TENSOR = 20
 
 
 class TooLarge(Exception):
