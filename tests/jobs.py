@@ -9,10 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
+from torch.distributed.tensor import DTensor
 from torch.utils.data import Dataset
 
+from stblocks import create_model
 from stblocks.data import Sequence
-from stblocks.train import evaluate
+from stblocks.train import Objective, evaluate
+from stblocks.train.processes import process_state
 from tests.tiny import Drifting, tiny, train
 
 
@@ -89,6 +94,47 @@ def score(out: str) -> None:
     """Scores of a data set of odd size, with no run before."""
     table = evaluate(tiny(0).double(), double(7), thresholds=(0.5,), batch_size=2)["model"]
     (Path(out) / f"{os.environ['RANK']}.json").write_text(json.dumps(table.pooled))
+
+
+#: Small models of several layers; random depth would be drawn by each process for itself.
+SHARDED: dict[str, dict[str, Any]] = {
+    "gmg_l": {"channels": 4, "num_layers": 2, "patch_size": 2, "attention_channels": 2},
+    "vmrnn_d": {"channels": 4, "patch_size": 2, "state_dim": 2, "drop_path": 0.0},
+}
+
+
+def train_sharded(name: str, out: str) -> None:
+    """Two steps of a model whose parameters are divided among the processes by FSDP2, each on its part of a batch."""
+    state = process_state()
+    model = shardable(name)
+    fully_shard(model, mesh=init_device_mesh("cpu", (state.num_processes,)))
+    register_fsdp_forward_method(model, "rollout")
+    step(model, slice(state.process_index, None, state.num_processes))
+    assert all(isinstance(value, DTensor) for value in model.parameters())
+    whole = {name: value.full_tensor() for name, value in model.named_parameters()}
+    if state.is_main_process:
+        torch.save(whole, out)
+
+
+def shardable(name: str) -> torch.nn.Module:
+    """A model as FSDP2 takes it, the same every time: it refuses channels-last weights and those of no dimension."""
+    torch.manual_seed(0)
+    model = create_model(name, image_size=(16, 16), **SHARDED[name]).double()
+    for part in model.modules():
+        for own, value in list(part.named_parameters(recurse=False)):
+            setattr(part, own, torch.nn.Parameter(value.detach().contiguous().view(value.shape or (1,))))
+    return model
+
+
+def step(model: Any, part: slice) -> None:
+    """Two steps on a part of a batch of four."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    frames = torch.rand(4, 5, 1, 16, 16, generator=torch.Generator().manual_seed(1)).double()[part]
+    for _ in range(2):
+        optimizer.zero_grad()
+        loss = Objective()(model.rollout(frames[:, :3], 2), frames)["loss"]
+        loss.backward()
+        optimizer.step()
 
 
 #: All that draws random numbers or remembers something from step to step, with many writes.

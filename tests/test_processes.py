@@ -104,6 +104,22 @@ def test_the_end_of_one_process_is_the_end_of_all(way, where, message, tmp_path)
         assert load_checkpoint(tmp_path / "run" / "checkpoint.pt")["training"]["step"] == 4
 
 
+@pytest.mark.parametrize("name", jobs.SHARDED)
+def test_a_model_divided_by_fsdp2_trains_as_a_whole_one(name, tmp_path):
+    whole = jobs.shardable(name)
+    jobs.step(whole, slice(None))
+    assert_well(forks.start_ranks(tmp_path, jobs.train_sharded, name, str(tmp_path / "weights")))
+    divided = torch.load(tmp_path / "weights")
+    torch.testing.assert_close(divided, dict(whole.named_parameters()), rtol=1e-8, atol=1e-12)
+
+
+@pytest.mark.parametrize("plugin", ["FSDP", "DEEPSPEED", "MEGATRON_LM"])
+def test_what_divides_a_model_is_refused_by_fit(plugin, tmp_path, monkeypatch):
+    monkeypatch.setenv(f"ACCELERATE_USE_{plugin}", "true")
+    with pytest.raises(ValueError, match=f"ACCELERATE_USE_{plugin} must not be set for fit: it gives every process a"):
+        train(tmp_path)
+
+
 JOB = """
 import os, sys
 from pathlib import Path

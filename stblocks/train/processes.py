@@ -32,6 +32,16 @@ def process_state() -> PartialState:
     return state
 
 
+def refuse_divided_models() -> None:
+    """Raise a `ValueError` if Accelerate is told to divide models among processes."""
+    for name in ("FSDP", "DEEPSPEED", "MEGATRON_LM"):
+        if parse_flag_from_env(f"ACCELERATE_USE_{name}"):
+            raise ValueError(
+                f"ACCELERATE_USE_{name} must not be set for fit: it gives every process a whole model; configure "
+                f"Accelerate without it, or divide the model in a loop of your own."
+            )
+
+
 def from_main(value: Value) -> Value:
     """The main process's value, in all processes."""
     return broadcast_object_list([value])[0] if process_state().num_processes > 1 else value

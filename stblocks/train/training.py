@@ -23,7 +23,7 @@ from .losses import Losses
 from .nan_guard import first_non_finite
 from .optimizer_state import check_optimizer, check_schedule
 from .order import DataOrder, Drawn, Share
-from .processes import process_state
+from .processes import process_state, refuse_divided_models
 from .schedule import learning_rate, sampling
 from .seeding import derive_seed, seed_everything
 from .signals import leave_signals_to_the_parent
@@ -44,6 +44,7 @@ class Training:
     def __init__(
         self, model: nn.Module, data: Dataset[Sequence], config: TrainConfig, objective: Callable[..., nn.Module]
     ) -> None:
+        refuse_divided_models()
         process_state()
         AcceleratorState._reset_state()  # an earlier run of this process may have had another precision
         process = PartialState()
