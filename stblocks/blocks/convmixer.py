@@ -1,8 +1,9 @@
 """ConvMixerBlock: one depth-wise and one 1x1 convolution."""
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
+from .batch_norm import BatchNorm
 from .layers import Pointwise, depthwise
 from .map_block import MapBlock
 from .starts import start_like_he
@@ -30,8 +31,8 @@ class ConvMixerBlock(MapBlock):
 
     def __init__(self, channels: int, *, kernel_size: int = 9) -> None:
         super().__init__(channels)
-        self.spatial, self.norm1 = depthwise(channels, kernel_size), nn.BatchNorm2d(channels)
-        self.across, self.norm2 = Pointwise(channels, channels), nn.BatchNorm2d(channels)
+        self.spatial, self.norm1 = depthwise(channels, kernel_size), BatchNorm(channels)
+        self.across, self.norm2 = Pointwise(channels, channels), BatchNorm(channels)
         start_like_he(self)
 
     def forward(self, h: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..core.checks import check_rate
+from .batch_norm import BatchNorm
 from .fused import FusedMixing
 from .layers import Pointwise, depthwise, hidden_channels
 from .metaformer import MetaFormerBlock
@@ -44,7 +45,7 @@ class Mixing(MetaFormerBlock):
             channels,
             SpatialAttention(channels, attention),
             ConvMLP(channels, hidden_channels(channels, mlp_ratio), drop),
-            norm=nn.BatchNorm2d,
+            norm=BatchNorm,
             scale=SCALE,
             drop_path=drop_path,
         )

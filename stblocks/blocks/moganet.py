@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..core.checks import check_rate
+from .batch_norm import BatchNorm
 from .layers import Pointwise, depthwise, hidden_channels
 from .metaformer import MetaFormerBlock
 from .starts import start_like_he
@@ -37,7 +38,7 @@ class MogaBlock(MetaFormerBlock):
             channels,
             GatedAggregation(channels),
             ChannelAggregation(channels, hidden_channels(channels, mlp_ratio), drop),
-            norm=nn.BatchNorm2d,
+            norm=BatchNorm,
             scale=SCALE,
             drop_path=drop_path,
         )

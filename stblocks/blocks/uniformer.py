@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from ..core.checks import check_heads, check_rate, choose
+from .batch_norm import BatchNorm
 from .layers import Pointwise, depthwise, hidden_channels
 from .metaformer import MLP, ChannelNorm, MetaFormerBlock
 from .timm_blocks import on_tokens
@@ -50,7 +51,7 @@ class UniFormerBlock(MetaFormerBlock):
             channels,
             mixer,
             MLP(channels, hidden_channels(channels, mlp_ratio), drop),
-            norm=ChannelNorm if attends else nn.BatchNorm2d,
+            norm=ChannelNorm if attends else BatchNorm,
             scale=1e-6 if attends else None,
             drop_path=drop_path,
         )
