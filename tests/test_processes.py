@@ -80,6 +80,11 @@ def test_two_processes_score_as_one(tmp_path):
         assert pooled == pytest.approx(expected, rel=1e-7, nan_ok=True)
 
 
+def test_no_process_may_be_without_a_sequence():
+    with pytest.raises(ValueError, match=r"data must hold a sequence for each of 1 process\(es\), got 0"):
+        evaluate(tiny(), double(0))
+
+
 @pytest.mark.parametrize(
     ("way", "where", "message"),
     [

@@ -44,8 +44,8 @@ def register_model(
 ) -> Callable[[Builder], Builder]:
     """Register a function that builds a model, under the function's name.
 
-    Its parameters are the model's options: keywords with JSON values, `in_channels` and `image_size` among them. It must
-    be able to build under `torch.device("meta")` too, where `from_pretrained` compares the model with saved weights.
+    Its parameters are the model's options: keywords with JSON values, `in_channels` and `image_size` among them. It
+    must build under `torch.device("meta")` too, where `from_pretrained` compares the model with saved weights.
 
     Raises:
         ValueError: If the name is taken.

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from ..data import Sequence as Sample
 from .graph import Graphed, obstacle
 from .nan_guard import first_non_finite
-from .processes import process_state
+from .processes import naming_lost_processes, process_state
 from .scores import DEFAULT_METRICS, Scores, persistence
 from .signals import leave_signals_to_the_parent
 from .table import Table
@@ -23,6 +23,7 @@ Tables = dict[str, Table]
 WORTH_A_GRAPH = 16
 
 
+@naming_lost_processes()
 @torch.no_grad()
 def evaluate(
     model: nn.Module,
@@ -52,11 +53,15 @@ def evaluate(
         The tables `"model"` and `"persistence"`.
 
     Raises:
-        ValueError: If `graph=True` and the model is not on a CUDA device; if a forecast is not finite: it names the
-            sequence, and whether its past or which module is the cause.
+        ValueError: If `graph=True` and the model is not on a CUDA device; if there are fewer sequences than processes;
+            if a forecast is not finite: it names the sequence, and whether its past or which module is the cause.
+        ConnectionError: If another process has ended.
     """
     process = process_state()
-    share = Subset(data, range(process.process_index, len(data), process.num_processes))  # type: ignore[arg-type]
+    length: int = len(data)  # type: ignore[arg-type]
+    if length < process.num_processes:
+        raise ValueError(f"data must hold a sequence for each of {process.num_processes} process(es), got {length}.")
+    share = Subset(data, range(process.process_index, length, process.num_processes))
     empty = partial(Scores, thresholds, getattr(data, "scaler", None), metrics)
     scores = {"model": empty(), "persistence": empty()}
     device = next((parameter.device for parameter in model.parameters()), process.device)

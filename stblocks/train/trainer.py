@@ -110,9 +110,12 @@ def _fit(
     own = identity(model, train_data, config)
     main = training.accelerator.is_main_process
 
+    def advise() -> None:
+        stop.advice = f"; resume=True goes on from step {training.step}"
+
     def save() -> None:
         save_run(training, best, own, out)
-        stop.advice = f"; resume=True goes on from step {training.step}"
+        advise()
 
     def awaits_validation() -> bool:
         epoch, more = divmod(training.step, training.order.steps_per_epoch)
@@ -131,7 +134,9 @@ def _fit(
         remove_unfinished(best.directory)
         settings = json.dumps(asdict(config), indent=2) + "\n"
         write_atomically(out / CONFIG, lambda file: file.write(settings.encode()))
-    if not resume:
+    if resume:
+        advise()
+    else:
         save()
 
     log, screen = Log(out, training.step, best.judged, main), Screen(training.total_steps, training.step, main)
