@@ -24,6 +24,7 @@ from stblocks import create_model
 from stblocks.data import CIKM2017, SequenceWindows, SyntheticRadar
 from stblocks.files import write_atomically
 from stblocks.train import Entry, Leaderboard, cost, evaluate, fit, read_flags, run_recipe, seed_everything
+from stblocks.train.checkpoint import newest
 from stblocks.viz import leaderboard_bars
 
 
@@ -112,7 +113,7 @@ def train(
         seed_everything(seed)
         model, place = build(base, plugs, settings), out / name / f"seed-{seed}"
         costs = cost(model, past, future.shape[1])
-        begun = resume and (place / "checkpoint.pt").exists()
+        begun = resume and newest(place / "checkpoint.pt") is not None
         result = fit(model, train_data, validation, replace(settings, seed=seed), place, resume=begun)
         tables = evaluate(result.model, test, thresholds=settings.thresholds, batch_size=settings.batch_size)
         for metric, values in scores.items():

@@ -28,7 +28,9 @@ class Fork:
     def end(self, within: float = PATIENCE) -> tuple[int, str]:
         """Wait for its end: its status (minus the signal that killed it), and what it wrote."""
         self.process.join(within)
-        assert self.process.exitcode is not None, f"still running after {within} s:\n{self.log.read_text()}"
+        late = self.process.exitcode is None
+        self.process.kill()
+        assert not late, f"still running after {within} s:\n{self.log.read_text()}"
         return self.process.exitcode, self.log.read_text()
 
 

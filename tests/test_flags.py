@@ -140,14 +140,13 @@ def test_help_says_what_every_field_is_and_what_it_is_by_default(capsys):
 @pytest.mark.parametrize(
     "error", [ValueError("size must be odd."), FloatingPointError("Step 3 has loss nan."), ConnectionError("alone")]
 )
-def test_a_mistake_ends_a_recipe_with_its_message(error, capsys):
+def test_a_mistake_ends_a_recipe_with_its_message(error):
     def main():
         raise error
 
     with pytest.raises(SystemExit) as stop:
         run_recipe(main)
-    assert stop.value.code == 1
-    assert capsys.readouterr().err == f"{type(error).__name__}: {error}\n"
+    assert stop.value.code == f"{type(error).__name__}: {error}"
 
 
 @pytest.mark.parametrize(

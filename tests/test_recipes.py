@@ -41,7 +41,7 @@ def test_without_data_it_trains_on_made_rain_and_leaves_everything(tmp_path, mon
     assert "go on with --out runs/gmg_cikm-1 --resume" in printed
     files = {path.name for path in out.iterdir()}
     assert files == {
-        *("checkpoint.pt", "config.json", "metrics.jsonl", "best", "model"),
+        *(".lock", "checkpoint.pt", "checkpoint.previous.pt", "config.json", "metrics.jsonl", "best", "model"),
         *("scores.md", "scores.csv", "loss.png", "skill.png", "forecast.png", "forecast.gif"),
     }
     check_scores(out)

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from stblocks.train import load_checkpoint, run_lock
+from stblocks.train import load_checkpoint, run_lock, save_checkpoint
 from tests import forks, jobs
 from tests.tiny import train
 
@@ -15,16 +15,18 @@ from tests.tiny import train
 def test_a_second_run_in_a_directory_is_refused_until_the_first_one_ends(tmp_path):
     out = tmp_path / "run"
     first = forks.start(tmp_path / "log", jobs.fit_waiting, str(out), str(tmp_path), RANK=0)
-    deadline = time.monotonic() + forks.PATIENCE
-    while not ((tmp_path / "waiting").exists() and (out / "checkpoint.pt").exists()):
-        assert time.monotonic() < deadline, first.log.read_text()
-        time.sleep(0.02)
-    before = (out / "metrics.jsonl").read_text()
-    for resume in (False, True):
-        with pytest.raises(ValueError, match=rf"run is in use: process {first.process.pid} on \S+ trains there; wait"):
-            train(out, resume=resume, epochs=3)
-    assert (out / "metrics.jsonl").read_text() == before
-    os.kill(first.process.pid, signal.SIGKILL)  # its loader of data lives on for a while
+    try:
+        deadline = time.monotonic() + forks.PATIENCE
+        while not ((tmp_path / "waiting").exists() and (out / "checkpoint.pt").exists()):
+            assert time.monotonic() < deadline, first.log.read_text()
+            time.sleep(0.02)
+        before = (out / "metrics.jsonl").read_text()
+        for resume in (False, True):
+            with pytest.raises(ValueError, match=rf"is in use: process {first.process.pid} on \S+ trains there; wait"):
+                train(out, resume=resume, epochs=3)
+        assert (out / "metrics.jsonl").read_text() == before
+    finally:
+        first.process.kill()  # its loader of data lives on for a while
     assert first.end()[0] == -signal.SIGKILL
     assert train(out, resume=True, epochs=3).step == 6
 
@@ -49,7 +51,11 @@ def test_a_file_system_without_locks_is_told(tmp_path, monkeypatch):
     assert load_checkpoint(tmp_path / "checkpoint.pt")["training"]["step"] == 4
 
 
-@pytest.mark.parametrize("resume", [False, True])
-def test_a_name_that_is_too_long_is_named(resume, tmp_path):
+def test_a_name_that_is_too_long_is_named(tmp_path):
+    out = tmp_path / ("x" * 300)
     with pytest.raises(ValueError, match=r"out_dir must be a directory that can be written, got .*name too long"):
-        train(tmp_path / ("x" * 300), resume=resume)
+        train(out)
+    with pytest.raises(ValueError, match="There is no checkpoint .*xxx"):
+        train(out, resume=True)
+    with pytest.raises(ValueError, match=r"path must be a file that can be written, got .*name too long"):
+        save_checkpoint({}, out)

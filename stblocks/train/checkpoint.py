@@ -51,6 +51,18 @@ def newest(path: Path) -> Path | None:
     return next((each for each in (path, previous(path)) if os.path.isfile(each)), None)
 
 
+def require_newest(path: Path) -> Path:
+    """The same, or a `ValueError` if there is none."""
+    found = newest(path)
+    if found is None:
+        raise _missing(path)
+    return found
+
+
+def _missing(path: Path) -> ValueError:
+    return ValueError(f"There is no checkpoint {path}; start without resume, or name the directory of the run.")
+
+
 def load_checkpoint(path: str | Path) -> State:
     """Read a checkpoint, on the CPU and without running anything stored in it.
 
@@ -60,7 +72,7 @@ def load_checkpoint(path: str | Path) -> State:
     """
     path = Path(path)
     if not os.path.isfile(path):
-        raise ValueError(f"There is no checkpoint {path}; start without resume, or name the directory of the run.")
+        raise _missing(path)
     try:
         return _read(path)
     except _NotWhole as error:

@@ -77,14 +77,13 @@ def run_recipe(main: Callable[[], object]) -> None:
         SystemExit: With status 1 after a `ValueError`, a `FloatingPointError` or the loss of another process, 130 after
             Ctrl-C or SIGTERM.
     """
-    with StopSignal():  # while the message is printed, too: the launcher of several processes ends the rest of them
+    with StopSignal():
         try:
             main()
         except (ValueError, FloatingPointError, ConnectionError) as error:
-            print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
-            raise SystemExit(1) from error
+            raise SystemExit(f"{type(error).__name__}: {error}") from error
         except KeyboardInterrupt as stop:
-            print(f"Interrupted: {stop}" if stop.args else "Interrupted.", file=sys.stderr, flush=True)
+            print(f"Interrupted: {stop}" if stop.args else "Interrupted.", file=sys.stderr)
             raise SystemExit(130) from stop
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from .best import Best
-from .checkpoint import differences, load_checkpoint, newest, save_checkpoint
+from .checkpoint import differences, load_checkpoint, require_newest, save_checkpoint
 from .config import TrainConfig
 from .training import Training
 
@@ -47,7 +47,7 @@ def restore_run(training: Training, best: Best, own: Identity, directory: Path) 
     Raises:
         ValueError: If there is none, it is damaged, or of another run.
     """
-    path = newest(directory / CHECKPOINT) or directory / CHECKPOINT
+    path = require_newest(directory / CHECKPOINT)
     state = load_checkpoint(path)
     if state.keys() != {"identity", "training", "best"}:
         raise ValueError(f"{path} is no checkpoint of a run: it holds {', '.join(map(str, state))}.")

@@ -15,7 +15,7 @@ from ..files import remove_unfinished, write_atomically
 from ..viz import loss_curve
 from .best import Best
 from .check import check_run
-from .checkpoint import newest
+from .checkpoint import newest, require_newest
 from .config import TrainConfig
 from .evaluate import Tables, evaluate
 from .log import Log, Record
@@ -91,6 +91,8 @@ def fit(
     with StopSignal() as stop, naming_lost_processes():
         process, out = process_state(), Path(from_main(str(out_dir)))
         check_run(config, model, train_data, validation_data, process.num_processes, process.device)
+        if resume:
+            require_newest(out / CHECKPOINT)  # before the lock, which makes the directory
         with run_lock(out) if process.is_main_process else nullcontext():
             return _fit(model, train_data, validation_data, config, out, objective, resume, stop)
 
