@@ -12,8 +12,11 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-CONTEXT = get_context("forkserver")
-CONTEXT.set_forkserver_preload(["tests.jobs"])
+#: Windows cannot fork.
+POSSIBLE = os.name != "nt"
+CONTEXT = get_context("forkserver" if POSSIBLE else "spawn")
+if POSSIBLE:
+    CONTEXT.set_forkserver_preload(["tests.jobs"])
 #: Seconds after which a test gives up waiting.
 PATIENCE = 60
 

@@ -304,9 +304,7 @@ def test_a_run_is_not_overwritten(finished, tmp_path):
 
 def test_a_directory_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(
-        ValueError, match=r"out_dir must be a directory that can be written, got .*file/run \(Not a directory\)"
-    ):
+    with pytest.raises(ValueError, match=r"out_dir must be a directory that can be written, got .*run "):
         train(tmp_path / "file" / "run")
 
 

@@ -1,6 +1,5 @@
 """A run that is killed outright, at any read or write, and resumed ends bit for bit where an unbroken one does."""
 
-import os
 import random
 import signal
 
@@ -10,7 +9,7 @@ from stblocks.train.checkpoint import newest
 from tests import forks, jobs
 from tests.test_resume import read, same
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs a server that forks")
+pytestmark = pytest.mark.skipif(not forks.POSSIBLE, reason="needs a system that forks")
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import sys
 from argparse import Namespace
 from importlib.metadata import EntryPoint
 
@@ -375,7 +376,8 @@ def test_no_count_in_a_config_builds_for_ever(name, option, tmp_path):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(ValueError, match=r"config.json|another model"):
         Forecaster.from_pretrained(tmp_path)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
+    unit = 1 if sys.platform == "darwin" else 1024
+    assert unit * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) < 2e8
 
 
 def test_weights_must_be_finite_and_fit_without_loss(tmp_path):

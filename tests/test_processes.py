@@ -15,9 +15,7 @@ from tests import forks, jobs
 from tests.jobs import ALL, double
 from tests.tiny import tiny, train
 
-pytestmark = pytest.mark.skipif(
-    not torch.distributed.is_available() or os.name == "nt", reason="needs gloo and a server that forks"
-)
+pytestmark = pytest.mark.skipif(not forks.POSSIBLE, reason="needs a system that forks")
 
 
 @pytest.fixture(scope="module")

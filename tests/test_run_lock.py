@@ -12,6 +12,7 @@ from tests import forks, jobs
 from tests.tiny import train
 
 
+@pytest.mark.skipif(not forks.POSSIBLE, reason="needs a system that forks")
 def test_a_second_run_in_a_directory_is_refused_until_the_first_one_ends(tmp_path):
     out = tmp_path / "run"
     first = forks.start(tmp_path / "log", jobs.fit_waiting, str(out), str(tmp_path), RANK=0)
@@ -53,9 +54,9 @@ def test_a_file_system_without_locks_is_told(tmp_path, monkeypatch):
 
 def test_a_name_that_is_too_long_is_named(tmp_path):
     out = tmp_path / ("x" * 300)
-    with pytest.raises(ValueError, match=r"out_dir must be a directory that can be written, got .*name too long"):
+    with pytest.raises(ValueError, match=r"out_dir must be a directory that can be written, got .*xxx"):
         train(out)
-    with pytest.raises(ValueError, match="There is no checkpoint .*xxx"):
+    with pytest.raises(ValueError, match=r"There is no checkpoint .*xxx"):
         train(out, resume=True)
-    with pytest.raises(ValueError, match=r"path must be a file that can be written, got .*name too long"):
+    with pytest.raises(ValueError, match=r"path must be a file that can be written, got .*xxx"):
         save_checkpoint({}, out)
