@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 
 import torch
-from accelerate import Accelerator, PartialState
+from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import AutocastKwargs, gather_object
 from torch import Tensor, nn
@@ -45,9 +45,8 @@ class Training:
         self, model: nn.Module, data: Dataset[Sequence], config: TrainConfig, objective: Callable[..., nn.Module]
     ) -> None:
         refuse_divided_models()
-        process_state()
+        process = process_state()
         AcceleratorState._reset_state()  # an earlier run of this process may have had another precision
-        process = PartialState()
         reason = obstacle(process.device, process.num_processes)
         self.graph = config.graph is not False and reason is None
         if config.graph is not False and reason and process.device.type == "cuda" and process.is_main_process:
