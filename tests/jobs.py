@@ -60,7 +60,8 @@ class Failing(Dataset[Sequence]):
                 signal.raise_signal(signal.SIGTERM)
             if self.way == "waiting":
                 Path("waiting").touch()
-                time.sleep(600)
+                while Path("waiting").exists():
+                    time.sleep(0.02)
             if self.way == "NaN":
                 self.data.frames[index, 2] = torch.nan
         return self.data[index]
@@ -85,7 +86,7 @@ def fit_failing(out: str, way: str, reads: int, where: str) -> None:
 
 
 def fit_waiting(out: str, directory: str) -> None:
-    """A run whose loader of data waits for ever after the first step, and says so by a file."""
+    """A run whose loader of data waits after the first step, for as long as the file that says so is there."""
     os.chdir(directory)
     train(Path(out), data=Failing(Drifting(), "waiting", 7, rank=0), num_workers=1, checkpoint_every=1, epochs=3)
 

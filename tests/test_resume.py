@@ -205,7 +205,7 @@ def test_sigterm_stops_what_is_no_step_at_once_and_cleanly(unbroken, tmp_path, m
 def test_what_a_killed_process_left_half_written_is_removed(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path, data=Breaking(Drifting(), 2, interrupt))
-    left = [tmp_path / ".checkpoint.pt.unfinished", tmp_path / "best" / ".step-00000002.safetensors.unfinished"]
+    left = [tmp_path / ".scores.md.unfinished", tmp_path / "best" / ".step-00000099.safetensors.unfinished"]
     left[1].parent.mkdir()
     for path in (*left, tmp_path / "mine.unfinished"):
         path.write_bytes(b"half")

@@ -30,6 +30,7 @@ def test_a_second_run_in_a_directory_is_refused_until_the_first_one_ends(tmp_pat
         first.process.kill()  # its loader of data lives on for a while
     assert first.end()[0] == -signal.SIGKILL
     assert train(out, resume=True, epochs=3).step == 6
+    (tmp_path / "waiting").unlink()
 
 
 def test_a_lock_is_given_back_and_a_file_of_no_process_locks_nothing(tmp_path):
