@@ -1,7 +1,6 @@
 """Saving a model with its weights and how it was built, and loading it again."""
 
 import json
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -118,15 +117,15 @@ def load_pretrained(config_path: Path, weights_path: Path) -> Pretrained:
     Raises:
         ValueError: If a file is damaged, the config describes no model, or the weights are those of another model.
     """
-    config, shapes = read_config(config_path), read_shapes(weights_path)
+    config, heads = read_config(config_path), read_heads(weights_path)
     name, options = config.pop("model"), config
-    check_counts(options, sum(map(math.prod, shapes.values())), str(config_path))
+    check_counts(options, sum(head.numel() for head in heads.values()), str(config_path))
     try:
-        with torch.device("meta"), at_most(MODULES_PER_TENSOR * len(shapes) + 1000):
+        with torch.device("meta"), at_most(MODULES_PER_TENSOR * len(heads) + 1000):
             outline = create_model(name, **options)
     except TooLarge as error:
         raise ValueError(
-            f"{config_path} describes a model of many more modules than the {len(shapes)} tensors that "
+            f"{config_path} describes a model of many more modules than the {len(heads)} tensors that "
             f"{weights_path.name} holds weights for; save or download both again."
         ) from error
     except Exception as error:  # what builders can raise on foreign options has no end
@@ -134,7 +133,7 @@ def load_pretrained(config_path: Path, weights_path: Path) -> Pretrained:
             f"{config_path} describes no model that can be built: {error} If the model is yours, see that it can be "
             f"built with torch.device('meta') as well."
         ) from error
-    compare_shapes(outline, shapes, str(weights_path))
+    compare_shapes(outline, heads, str(weights_path))
     model = create_model(name, **options)
     read_weights(model, weights_path)
     return model.eval()
@@ -202,14 +201,15 @@ def read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """The names and shapes of the tensors of a safetensors file, which stand at its head.
+def read_heads(path: Path) -> dict[str, Tensor]:
+    """The names and shapes at the head of a safetensors file, as tensors on the meta device.
 
     Raises:
         ValueError: If the file is damaged.
     """
     with _named_if_damaged(path), safe_open(path, "pt") as file:
-        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+        shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+    return {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
 
 
 @contextmanager
@@ -249,12 +249,12 @@ def load_weights(model: nn.Module, given: Mapping[str, Tensor], source: str) -> 
     Raises:
         ValueError: If they do not fit the model, or are not finite.
     """
-    check_weights(model, given, source)
-    model.load_state_dict(given, strict=False)  # second names of shared tensors are not there
+    # second names of shared tensors are not there
+    model.load_state_dict(check_weights(model, given, source), strict=False)
 
 
-def check_weights(model: nn.Module, given: Mapping[str, Tensor], source: str) -> None:
-    """Check that weights fit a model, with an error that says which tensors differ.
+def check_weights(model: nn.Module, given: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
+    """Check that weights fit a model, with an error that says which tensors differ, and return them as it has them now.
 
     Raises:
         ValueError: If a tensor is missing, unknown, of another shape, of a dtype that the model's cannot hold without
@@ -262,29 +262,37 @@ def check_weights(model: nn.Module, given: Mapping[str, Tensor], source: str) ->
     """
     if not isinstance(given, Mapping) or not all(isinstance(value, Tensor) for value in given.values()):
         raise ValueError(f"{source} must hold tensors by name, got {given!r:.80}.")
-    compare_shapes(model, {name: tuple(value.shape) for name, value in given.items()}, source)
+    present = compare_shapes(model, given, source)
     for name, own in weights(model).items():
-        if not _holds(own.dtype, given[name].dtype):
+        if not _holds(own.dtype, present[name].dtype):
             raise ValueError(
-                f"{source} holds {name} as {given[name].dtype}, which the model's {own.dtype} cannot hold without "
+                f"{source} holds {name} as {present[name].dtype}, which the model's {own.dtype} cannot hold without "
                 f"loss; convert the model or the weights first."
             )
         # A buffer of the model's own may be infinite, such as a mask of attention.
-        if not given[name].isfinite().all() and (own.is_meta or bool(own.isfinite().all())):
+        if not present[name].isfinite().all() and bool(own.isfinite().all()):
             raise ValueError(f"{source} is damaged: {name} has NaN or infinite values; take another copy.")
+    return present
 
 
-def compare_shapes(model: nn.Module, shapes: Mapping[str, tuple[int, ...]], source: str) -> None:
-    """Raise a `ValueError` unless a model has tensors of these names and shapes."""
-    own = {name: tuple(value.shape) for name, value in weights(model).items()}
-    problems = [f"{name} is missing" for name in own.keys() - shapes.keys()]
-    problems += [f"{name} is unknown" for name in shapes.keys() - own.keys()]
+def compare_shapes(model: nn.Module, given: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
+    """Raise a `ValueError` unless a model has tensors of these names and shapes; return them as it has them now."""
+    own = weights(model)
+    try:
+        present = migrated(model, given)
+    except RuntimeError as error:  # a tensor of an earlier version has a shape that none had
+        raise ValueError(f"{source} holds the weights of another model: {error}.") from error
+    problems = [f"{name} is missing" for name in own.keys() - present.keys()]
+    problems += [f"{name} is unknown" for name in present.keys() - own.keys()]
     problems += [
-        f"{name} is {shapes[name]}, not {own[name]}" for name in own.keys() & shapes.keys() if own[name] != shapes[name]
+        f"{name} is {tuple(present[name].shape)}, not {tuple(own[name].shape)}"
+        for name in own.keys() & present.keys()
+        if own[name].shape != present[name].shape
     ]
     if problems:
         more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
         raise ValueError(f"{source} holds the weights of another model: {'; '.join(sorted(problems)[:3])}{more}.")
+    return present
 
 
 def _holds(own: torch.dtype, given: torch.dtype) -> bool:
