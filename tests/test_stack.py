@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.utils._pytree import tree_leaves, tree_map
 
 from stblocks import (
     DECOUPLING,
@@ -20,6 +21,8 @@ from stblocks import (
     HighwayEntry,
     M,
     MotionHighway,
+    PatchExpanding,
+    PatchMerging,
     RecurrentStack,
     STConvLSTM,
     Z,
@@ -115,6 +118,26 @@ def test_layers_run_once_a_step_on_the_maps_themselves():
     assert norm.num_batches_tracked == len(seen) == 1
     assert y.shape == state["layers"][3]["c"].shape == (2, 4, 2, 1)
     torch.testing.assert_close(y, cells[1](seen[0])[0])
+
+
+def test_the_start_is_a_state_like_any_other():
+    """It has the maps of the state after a step, at every resolution, so that samples can be started anew in it."""
+    layers = [
+        *(Cell(STConvLSTM(4, 4, kernel_size=3)), PatchMerging(4), Cell(ConvLSTM(8, 8, kernel_size=3))),
+        *(PatchExpanding(8), Cell(STConvLSTM(4, 4, kernel_size=3))),
+    ]
+    stack, x = RecurrentStack(layers), torch.randn(2, 4, 6, 4)
+    start, (y, after) = stack.init_state(x), stack(x)
+    torch.testing.assert_close(stack(x, start)[0], y)
+    assert tree_map(torch.Tensor.size, start) == tree_map(torch.Tensor.size, after)
+    assert not any(leaf.any() for leaf in tree_leaves(start))
+
+
+def test_above_a_layer_that_says_no_shape_states_start_later():
+    cells = [Cell(ConvLSTM(3, 4, kernel_size=3)), Cell(ConvLSTM(4, 4, kernel_size=3))]
+    start = RecurrentStack([cells[0], nn.MaxPool2d(2), cells[1]]).init_state(frames(1)[0])
+    assert set(start["layers"][0]) == {"h", "c"}
+    assert start["layers"][1:] == [{}, None]
 
 
 def test_states_have_the_type_of_the_input_under_autocast():

@@ -325,7 +325,7 @@ def test_a_whole_model_is_exported_and_saved(name):
     torch.testing.assert_close(torch.export.load(file).module()(past), model(past, HORIZON))
 
 
-@sample("swinlstm_d")
+@sample("swinlstm_d", "vmrnn_d")
 @pytest.mark.filterwarnings("ignore")  # both ways are deprecated, and in use
 def test_traced_and_quantised(name):
     model = build(name)

@@ -1,6 +1,7 @@
 """Patches: how VMRNN and SwinLSTM get from frames to features and back, and from fine maps to coarse ones and back."""
 
 import math
+from collections.abc import Sequence
 
 from einops import rearrange
 from torch import Tensor, nn
@@ -62,6 +63,11 @@ class PatchMerging(nn.Module):
         self.norm = nn.LayerNorm(4 * channels)
         self.linear = nn.Linear(4 * channels, 2 * channels, bias=False)
 
+    def output_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """That of the result, from that of `x`."""
+        batch, _, height, width = shape
+        return batch, self.out_channels, height // 2, width // 2
+
     def forward(self, x: Tensor) -> Tensor:
         """The coarser map."""
         _check_map("x", x, self.in_channels, 2)
@@ -93,6 +99,11 @@ class PatchExpanding(nn.Module):
         self.in_channels, self.out_channels = channels, channels // 2
         self.linear = nn.Linear(channels, 2 * channels, bias=False)
         self.norm = nn.LayerNorm(channels // 2)
+
+    def output_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """That of the result, from that of `x`."""
+        batch, _, height, width = shape
+        return batch, self.out_channels, 2 * height, 2 * width
 
     def forward(self, x: Tensor) -> Tensor:
         """The finer map."""

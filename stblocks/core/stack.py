@@ -1,6 +1,6 @@
 """RecurrentStack: layers on top of each other, and the routes on which slots travel between layers and steps."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -65,16 +65,35 @@ class RecurrentStack(nn.Module):
         _check_routes(cells, slots, self.routes)
 
     def init_state(self, x: Tensor) -> StackState:
-        """The state before the first step, in which no layer has one: each starts at the first map that reaches it."""
-        return {"layers": [None] * len(self.layers), "zigzag": {}}
+        """The state before the first step, for inputs like `x`: walks the layers for the shapes of their maps.
+
+        A stateless layer says what it makes of a shape by a method `output_shape((B, C, H, W))`. Above one that does
+        not, and above a cell of your own, the state of a layer is `None`: it starts at the first map that reaches it.
+        """
+        shape: Sequence[int] | None = x.shape
+        layers: list[Any] = []
+        zigzag: dict[str, Tensor] = {}
+        for layer in self.layers:
+            state = None if shape is None else _start(layer, x.new_empty(shape))
+            if isinstance(layer, Cell):
+                if state is not None:
+                    zigzag = {**{n: v for n, v in state.items() if self.routes[n] is ZIGZAG}, **zigzag}
+                    state = {n: v for n, v in state.items() if self.routes[n] not in (ZIGZAG, DEPTH)}
+                shape = None if shape is None else (shape[0], layer.out_channels, *shape[2:])
+            else:
+                says: Callable[[Sequence[int]], Sequence[int]] | None = getattr(layer, "output_shape", None)
+                shape = None if shape is None or says is None else says(shape)
+            layers.append(state)
+        return {"layers": layers, "zigzag": zigzag}
 
     def forward(self, x: Tensor, state: StackState | None = None) -> tuple[Tensor, StackState]:
         """One time step: a feature map and the state in, a feature map and the state out; `None` starts from zeros."""
-        state = self.init_state(x) if state is None else state
+        if state is None:  # each layer starts at the map that reaches it
+            state = {"layers": [None] * len(self.layers), "zigzag": {}}
         travelling, layers = dict(state["zigzag"]), []
         for layer, own in zip(self.layers, state["layers"], strict=True):
             if own is None:
-                own = layer.init_state(x) if hasattr(layer, "init_state") else {}  # type: ignore[operator]
+                own = _start(layer, x)
             if isinstance(layer, Cell):
                 have = {name: travelling[name] for name in layer.slots if name in travelling}
                 x, slots = layer.run(x, {**own, **have})
@@ -95,6 +114,11 @@ class RecurrentStack(nn.Module):
                 if self.routes[name] is Route.AUX:
                     values.setdefault(name, []).append(own[name])
         return {name: torch.stack(each).mean(0) for name, each in values.items()}
+
+
+def _start(layer: nn.Module, x: Tensor) -> Any:
+    """The state of a layer that is about to get its first map, `x`."""
+    return layer.init_state(x) if hasattr(layer, "init_state") else {}  # type: ignore[operator]
 
 
 def _check_chain(layers: Sequence[nn.Module] | nn.ModuleList) -> None:

@@ -26,7 +26,7 @@ def _softplus(x: Tensor) -> Tensor:
     return torch.maximum(one_more.log_().sub_(lost), x)
 
 
-def _turned(x: Tensor, reverse: Sequence[bool], out: Tensor | None = None) -> Tensor:
+def _turned(x: Tensor, reverse: Sequence[int], out: Tensor | None = None) -> Tensor:
     """`x` (B, G or G d, ..., L) with the groups that run backwards flipped in time: its own inverse.
 
     It goes to `out`, or to a tensor with time first in memory, whose chunks need no copy any more.
@@ -98,7 +98,7 @@ def forward(
     bias: Tensor,
     h: Tensor,
     softplus: bool,
-    reverse: Sequence[bool] = (),
+    reverse: Sequence[int] = (),
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Outputs, final state, and the states (K, B, G, N, D / G) before each chunk."""
     if any(reverse):
@@ -132,7 +132,7 @@ def backward(
     bias: Tensor,
     borders: Tensor,
     softplus: bool,
-    reverse: Sequence[bool] = (),
+    reverse: Sequence[int] = (),
 ) -> tuple[Tensor, ...]:
     """Gradients of u, delta, A, B, C, D, bias and the initial state: chunks from last to first, states recomputed."""
     if any(reverse):

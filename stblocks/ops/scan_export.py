@@ -14,7 +14,7 @@ from . import scan_op as _scan_op  # noqa: F401  (defines the operator)
 from .scan_blocked import chunk_length
 
 
-def in_time(x: Tensor, reverse: Sequence[bool]) -> Tensor:
+def in_time(x: Tensor, reverse: Sequence[int]) -> Tensor:
     """`(B, G, ..., L)` with the groups that run backwards flipped: its own inverse."""
     if not any(reverse):
         return x
@@ -32,7 +32,7 @@ def doubling(
     bias: Tensor,
     initial: Tensor,
     softplus: bool,
-    reverse: Sequence[bool],
+    reverse: Sequence[int],
     backend: str,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """As the operator; the states before each chunk, which only backward reads, are left zero."""

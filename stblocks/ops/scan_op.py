@@ -27,7 +27,7 @@ def scan(
     bias: Tensor,
     initial: Tensor,
     softplus: bool,
-    reverse: Sequence[bool],
+    reverse: Sequence[int],
     backend: str,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Outputs `(B, D, L)`, laid out as `u`, final state `(B, D, N)`, and the states before each chunk, for backward.
@@ -64,7 +64,7 @@ def scan_backward(
     bias: Tensor,
     borders: Tensor,
     softplus: bool,
-    reverse: Sequence[bool],
+    reverse: Sequence[int],
     backend: str,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Gradients of u, delta (laid out as `u` both), A, B, C (as B and C), D, bias and the initial state."""
@@ -122,7 +122,7 @@ class SelectiveScan(torch.autograd.Function):
         bias: Tensor,
         initial: Tensor,
         softplus: bool,
-        reverse: Sequence[bool],
+        reverse: Sequence[int],
         backend: str,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """As `scan`; written out, as `torch.compile` takes no `*inputs` here."""
@@ -164,7 +164,7 @@ class _Gradient(torch.autograd.Function):
         bias: Tensor,
         borders: Tensor,
         softplus: bool,
-        reverse: Sequence[bool],
+        reverse: Sequence[int],
         backend: str,
     ) -> tuple[Tensor, ...]:
         return scan_backward(grad_y, grad_h, u, delta, A, B, C, D, bias, borders, softplus, reverse, backend)

@@ -35,7 +35,7 @@ def _lay_out(x: Tensor, like: Tensor) -> Tensor:
 class _Launch:
     """Grids, sizes and constants of the kernels; all (B, D, L) are laid out `like` one of them."""
 
-    def __init__(self, A: Tensor, B: Tensor, C: Tensor, like: Tensor, softplus: bool, reverse: Sequence[bool]) -> None:
+    def __init__(self, A: Tensor, B: Tensor, C: Tensor, like: Tensor, softplus: bool, reverse: Sequence[int]) -> None:
         if len(reverse) > 62:
             raise ValueError(
                 f"reverse must be of at most 62 groups on a GPU, got {len(reverse)}; use backend='blocked'."
@@ -85,7 +85,7 @@ def forward(
     bias: Tensor,
     h: Tensor,
     softplus: bool,
-    reverse: Sequence[bool],
+    reverse: Sequence[int],
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Outputs, final state, and the states (K, B, G, N, D / G) before each chunk."""
     y = torch.empty_like(u)
@@ -123,7 +123,7 @@ def backward(
     bias: Tensor,
     borders: Tensor,
     softplus: bool,
-    reverse: Sequence[bool],
+    reverse: Sequence[int],
 ) -> tuple[Tensor, ...]:
     """Gradients of u, delta, A, B, C, D, bias and the initial state."""
     grad_u, grad_delta = torch.empty_like(u), torch.empty_like(u, dtype=delta.dtype)

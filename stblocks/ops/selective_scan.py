@@ -134,13 +134,13 @@ def _choose(backend: str, device: str, carries: bool = False) -> str:
     return name
 
 
-def _directions(reverse: Sequence[bool] | None, groups: int) -> list[bool]:
-    """Which groups run backwards; none if that is left out."""
+def _directions(reverse: Sequence[bool] | None, groups: int) -> list[int]:
+    """1 for each group that runs backwards, 0 for the others; `torch.jit.trace` takes no booleans in operators."""
     if reverse is None:
-        return [False] * groups
+        return [0] * groups
     if len(reverse) != groups or not all(isinstance(way, bool) for way in reverse):
         raise ValueError(f"reverse must be {groups} booleans, one for each group of B, got {reverse!r}.")
-    return list(reverse)
+    return [int(way) for way in reverse]
 
 
 def _check(
