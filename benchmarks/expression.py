@@ -13,7 +13,7 @@ from torch import Tensor
 
 from benchmarks.measure import paired, peak_megabytes, ratio
 from benchmarks.models import SETTINGS, made, memory_of, training_step
-from stblocks.blocks import se
+from stblocks.blocks.plugs import se
 
 
 def kept_scores(query: Tensor, key: Tensor, value: Tensor, side: tuple[int, int]) -> Tensor:

@@ -22,7 +22,7 @@ from benchmarks.measure import paired, ratio, seconds_once
 from benchmarks.models import made, training_step
 from benchmarks.scan import loop
 from stblocks import SS2D, VSS, create_model
-from stblocks.blocks import ss2d
+from stblocks.blocks.maps import ss2d
 
 
 @contextmanager

@@ -21,8 +21,8 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from stblocks import create_model
+from stblocks.borders.files import write_atomically
 from stblocks.data import CIKM2017, SequenceWindows, SyntheticRadar
-from stblocks.files import write_atomically
 from stblocks.train import Entry, Leaderboard, cost, evaluate, fit, read_flags, run_recipe, seed_everything
 from stblocks.train.checkpoint import newest
 from stblocks.viz import leaderboard_bars

@@ -13,6 +13,7 @@ import zarr
 from torch import Tensor
 
 from stblocks import create_model
+from stblocks.borders.reading import reading
 from stblocks.core.pretrained import Pretrained, read_weights, save_weights
 from stblocks.data import (
     CIKM2017,
@@ -27,7 +28,6 @@ from stblocks.data import (
     moving_mnist_test,
 )
 from stblocks.data.zarr_files import check_zarr
-from stblocks.reading import reading
 from stblocks.train.checkpoint import load_checkpoint, save_checkpoint
 from tests import test_data_kth as kth
 from tests import test_data_taxibj as taxi

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from stblocks import GSTA, ConvMixerBlock, MogaBlock, UniFormerBlock, VANBlock
-from stblocks.blocks.batch_norm import BatchNorm
+from stblocks.blocks.maps.batch_norm import BatchNorm
 
 
 @pytest.mark.parametrize("block", [GSTA, ConvMixerBlock, MogaBlock, UniFormerBlock, VANBlock])

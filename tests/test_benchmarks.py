@@ -13,7 +13,7 @@ from benchmarks.reference import unusable
 from benchmarks.scan import FORMS, draw
 from benchmarks.vmrnn import by_loop, projections
 from stblocks import VSS
-from stblocks.blocks import ss2d
+from stblocks.blocks.maps import ss2d
 from stblocks.core import model_entry
 from stblocks.train.graph import Graphed
 from tests.graphs import Again

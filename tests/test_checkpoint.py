@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-import stblocks.files
-from stblocks.files import write_atomically
+import stblocks.borders.files
+from stblocks.borders.files import write_atomically
 from stblocks.train import load_checkpoint, save_checkpoint
 from stblocks.train.checkpoint import newest, previous
 from tests.test_resume import same
@@ -39,8 +39,8 @@ def test_a_file_is_flushed_to_the_disk_before_it_takes_its_name(tmp_path, monkey
         calls.append(("replace", Path(source).parent, target))
         os.rename(source, target)
 
-    monkeypatch.setattr(stblocks.files.os, "fsync", fsync)
-    monkeypatch.setattr(stblocks.files.os, "replace", replace)
+    monkeypatch.setattr(stblocks.borders.files.os, "fsync", fsync)
+    monkeypatch.setattr(stblocks.borders.files.os, "replace", replace)
     write_atomically(path, lambda file: file.write(b"whole"))
     assert calls == [("fsync", 5), ("replace", path.parent, path)]
     assert path.read_bytes() == b"whole"
@@ -56,7 +56,7 @@ def test_a_crash_while_writing_leaves_the_old_checkpoint(place, tmp_path, monkey
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(stblocks.files.os, place, crash)
+        patch.setattr(stblocks.borders.files.os, place, crash)
         with pytest.raises(Killed):
             save_checkpoint({"step": 2}, path)
     assert load_checkpoint(newest(path)) == {"step": 1}
@@ -74,7 +74,7 @@ def write(file):
     file.write(b"n"); file.flush(); print("half", flush=True); time.sleep(60)
 runpy.run_path(sys.argv[1])["write_atomically"](sys.argv[2], write)
 """
-    command = [sys.executable, "-S", "-c", script, stblocks.files.__file__, str(path)]
+    command = [sys.executable, "-S", "-c", script, stblocks.borders.files.__file__, str(path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"half\n"
         process.kill()
@@ -95,7 +95,7 @@ def test_a_run_killed_at_any_rename_resumes(rename, finished, tmp_path, monkeypa
         replace(source, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(stblocks.files.os, "replace", crash)
+        patch.setattr(stblocks.borders.files.os, "replace", crash)
         with pytest.raises(Killed):
             train(tmp_path, checkpoint_every=1)
     train(tmp_path, resume=newest(tmp_path / "checkpoint.pt") is not None, checkpoint_every=1)

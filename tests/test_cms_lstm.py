@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch.nn.functional import conv2d
 
 from stblocks import CE, SE, Cell, ConvLSTM
-from stblocks.blocks.se import MultiScaleAttention
+from stblocks.blocks.plugs.se import MultiScaleAttention
 from stblocks.testing import example
 
 

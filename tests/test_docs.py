@@ -16,7 +16,7 @@ import stblocks.data
 import stblocks.train
 import stblocks.viz
 from stblocks import Route, Slot
-from stblocks.blocks.translators import TRANSLATORS
+from stblocks.blocks.translators.names import TRANSLATORS
 from stblocks.core import registry
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch.nn.functional import conv2d
 
 from stblocks import GFM, MGM, ConvLSTM, SimpleGFM, STConvLSTM
-from stblocks.blocks.mgm import GrowthDecay
+from stblocks.blocks.plugs.mgm import GrowthDecay
 from stblocks.testing import example
 
 sizes = st.tuples(st.integers(1, 6), st.integers(1, 6))

@@ -7,9 +7,9 @@ import zipfile
 import numpy as np
 import pytest
 
+from stblocks.borders.reading import MOST_BYTES, check_declared, reading
 from stblocks.data.numpy_files import npz_names, open_npy, open_npz
 from stblocks.data.split import find_part
-from stblocks.reading import MOST_BYTES, check_declared, reading
 
 RAISED = [
     (KeyError("data"), "'data'"),

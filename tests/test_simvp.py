@@ -21,8 +21,8 @@ from stblocks import (
     testing,
 )
 from stblocks.blocks.layers import MapNorm
-from stblocks.blocks.mixing import Mixing
-from stblocks.blocks.translators import SIZE_BOUND, TRANSLATORS
+from stblocks.blocks.maps.mixing import Mixing
+from stblocks.blocks.translators.names import SIZE_BOUND, TRANSLATORS
 from stblocks.core import model_entry
 from stblocks.flops import count_multiply_adds
 from stblocks.models.simvp import CELLS

@@ -17,8 +17,8 @@ from torch.nn.utils import parameters_to_vector, prune, vector_to_parameters
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
 from stblocks import Cell, create_model, lay_channels_last, list_models
-from stblocks.blocks.gfm import MapAndVectorConv, MultiScaleConv
-from stblocks.blocks.motion_gru import DeformableConv2d
+from stblocks.blocks.plugs.gfm import MapAndVectorConv, MultiScaleConv
+from stblocks.blocks.plugs.motion_gru import DeformableConv2d
 from stblocks.core import model_entry
 from stblocks.core.pretrained import load_weights, weights
 from stblocks.train.nan_guard import first_non_finite

@@ -11,7 +11,7 @@ from torch import nn
 
 import stblocks
 from stblocks import HorNetBlock, MLPMixerBlock, MogaBlock, SwinBlock, UniFormerBlock, ViTBlock, create_model, testing
-from stblocks.blocks.translators import TRANSLATORS, Place
+from stblocks.blocks.translators.names import TRANSLATORS, Place
 from stblocks.interop import KINDS, from_official
 
 #: Options that a block lacks; given nevertheless, they are refused.

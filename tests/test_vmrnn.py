@@ -26,9 +26,9 @@ from stblocks import (
     SwinLSTM,
     create_model,
 )
-from stblocks.blocks import ss2d
-from stblocks.blocks.patch import prime_factors
-from stblocks.blocks.translator import Translator
+from stblocks.blocks.frames.patch import prime_factors
+from stblocks.blocks.maps import ss2d
+from stblocks.blocks.translators.translator import Translator
 from stblocks.testing import check_cell, example
 
 TINY = {"channels": 4, "patch_size": 2, "image_size": (8, 8)}

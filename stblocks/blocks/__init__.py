@@ -1,38 +1,38 @@
 """Blocks: one paper's idea a file."""
 
-from .autoencoder import ConvUnit, Decoder, Encoder
-from .causal_lstm import CausalLSTM
-from .ce import CE
-from .convlstm import ConvLSTM
-from .convmixer import ConvMixerBlock
-from .gfm import GFM, SimpleGFM
-from .gradient_highway import GradientHighway
-from .gsta import GSTA
-from .highway import HighwayEntry, MotionHighway
-from .hornet import HorNetBlock
-from .inception import Inception, InceptionUNet
-from .map_block import MapBlock
-from .metaformer import MetaFormerBlock
-from .mgm import MGM
-from .mim import MIM, MIMN
-from .moganet import MogaBlock
-from .motion_gru import MotionGRU
-from .one_gate_lstm import OneGateLSTM
-from .patch import PatchEmbed, PatchExpanding, PatchInflate, PatchMerging
-from .sam import SAM
-from .se import SE
-from .ss2d import SS2D
-from .st_convlstm import DecoupledSTConvLSTM, STConvLSTM
-from .swin import SwinBlock
-from .swin_lstm import SwinLSTM
-from .tau import TAU
-from .timm_blocks import ConvNeXtBlock, MLPMixerBlock, PoolFormerBlock, ViTBlock
-from .translator import Gated, LinearShortcut, RecurrentTranslator, Translator
-from .translators import register_translator
-from .uniformer import UniFormerBlock
-from .van import VANBlock
-from .vmrnn import VMRNN
-from .vss import VSS
+from .frames.autoencoder import ConvUnit, Decoder, Encoder
+from .frames.patch import PatchEmbed, PatchExpanding, PatchInflate, PatchMerging
+from .maps.convmixer import ConvMixerBlock
+from .maps.gsta import GSTA
+from .maps.hornet import HorNetBlock
+from .maps.map_block import MapBlock
+from .maps.metaformer import MetaFormerBlock
+from .maps.moganet import MogaBlock
+from .maps.ss2d import SS2D
+from .maps.swin import SwinBlock
+from .maps.tau import TAU
+from .maps.timm_blocks import ConvNeXtBlock, MLPMixerBlock, PoolFormerBlock, ViTBlock
+from .maps.uniformer import UniFormerBlock
+from .maps.van import VANBlock
+from .maps.vss import VSS
+from .plugs.ce import CE
+from .plugs.gfm import GFM, SimpleGFM
+from .plugs.highway import HighwayEntry, MotionHighway
+from .plugs.mgm import MGM
+from .plugs.motion_gru import MotionGRU
+from .plugs.sam import SAM
+from .plugs.se import SE
+from .recurrent.causal_lstm import CausalLSTM
+from .recurrent.convlstm import ConvLSTM
+from .recurrent.gradient_highway import GradientHighway
+from .recurrent.mim import MIM, MIMN
+from .recurrent.one_gate_lstm import OneGateLSTM
+from .recurrent.st_convlstm import DecoupledSTConvLSTM, STConvLSTM
+from .recurrent.swin_lstm import SwinLSTM
+from .recurrent.vmrnn import VMRNN
+from .translators.inception import Inception, InceptionUNet
+from .translators.names import register_translator
+from .translators.translator import Gated, LinearShortcut, RecurrentTranslator, Translator
 
 __all__ = [
     "CE",

@@ -8,7 +8,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..core.checks import check_odd, is_number
+from ..borders.checks import check_odd, is_number
 from ..ops.map_norm import map_norm
 
 #: Channels to a normalisation module; `None` stands for no normalisation.

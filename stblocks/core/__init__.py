@@ -1,10 +1,10 @@
 """The protocol: slots, blocks, cells, stacks and forecasters. It knows no concrete block or model."""
 
+from ..weights.layout import lay_channels_last
 from .block import Block
 from .cell import Cell
 from .direct import DirectForecaster
 from .forecaster import Forecaster, RecurrentForecaster, Rollout
-from .layout import lay_channels_last
 from .registry import ModelEntry, create_model, list_models, model_entry, register_model, register_variant
 from .slot import (
     AUX,

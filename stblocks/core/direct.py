@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .checks import check_positive
+from ..borders.checks import check_positive
+from ..weights.layout import channels_last
 from .forecaster import Forecaster, Rollout
-from .layout import channels_last
 
 
 class DirectForecaster(Forecaster):

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .checks import check_positive
-from .fuse import fuse_children
-from .layout import lay_channels_last
+from ..borders.checks import check_positive
+from ..ops.recompute import recomputed
+from ..weights.fuse import fuse_children
+from ..weights.layout import lay_channels_last
 from .pretrained import Pretrained
-from .recompute import recomputed
 from .stack import RecurrentStack, StackState
 
 

@@ -17,8 +17,8 @@ from torch.nn.modules.module import (
     register_module_parameter_registration_hook,
 )
 
-from ..files import write_atomically
-from .migrate import migrated
+from ..borders.files import write_atomically
+from ..weights.migrate import migrated
 from .registry import create_model
 
 #: The file with the weights, beside `config.json`.

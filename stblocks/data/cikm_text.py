@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..reading import reading
+from ..borders.reading import reading
 
 LAYOUT = (15, 4, 101, 101)  # T, altitudes, H, W
 VALUES = 15 * 4 * 101 * 101

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..reading import check_declared, reading
+from ..borders.reading import check_declared, reading
 from .numpy_files import open_npy
 from .scaler import Scaler
 from .series import decode

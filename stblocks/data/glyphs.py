@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 from torchvision import datasets
 
-from ..reading import reading
+from ..borders.reading import reading
 from .numpy_files import npz_names, open_npz
 from .split import Split, check_split
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..reading import check_declared, reading
+from ..borders.reading import check_declared, reading
 
 KIND = "an HDF5 file"
 

@@ -14,7 +14,7 @@ from zipfile import ZipFile
 
 import numpy as np
 
-from ..reading import reading
+from ..borders.reading import reading
 from .scaler import Scaler
 from .series import Coded
 from .split import Split, check_split

@@ -10,7 +10,7 @@ from zipfile import ZipFile
 import numpy as np
 from numpy.lib import format as npy
 
-from ..reading import check_declared, reading
+from ..borders.reading import check_declared, reading
 from .zip_files import open_member
 
 KINDS = "biufcmMSU"  # booleans, numbers, times and fixed-length texts; no objects, which are pickles, and no records

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..reading import reading
+from ..borders.reading import reading
 
 Split = Literal["train", "validation", "test"]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..reading import reading
+from ..borders.reading import reading
 from .hdf5_files import KIND as HDF5
 from .hdf5_files import import_h5py
 from .zarr_files import check_zarr

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..files import write_atomically
+from ..borders.files import write_atomically
 
 #: First hour of the made weather.
 START = np.datetime64("2001-03-01T00", "h")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..reading import reading
+from ..borders.reading import reading
 from .hdf5_files import import_h5py, open_hdf5
 from .times import check_ascending, to_seconds
 from .zarr_files import check_zarr

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..reading import reading
+from ..borders.reading import reading
 from .numpy_files import npz_names, open_npz
 from .times import check_ascending, to_seconds
 from .weather_arrays import (

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..reading import MOST_BYTES, MOST_RATIO, check_declared, reading
+from ..borders.reading import MOST_BYTES, MOST_RATIO, check_declared, reading
 
 METADATA = (".zmetadata", ".zarray", "zarr.json", "*/.zarray", "*/zarr.json")  # of an array, or a group and its arrays
 

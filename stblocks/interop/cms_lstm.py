@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ..blocks import CE, SE, ConvLSTM
-from ..blocks.se import MultiScaleAttention
+from ..blocks.plugs.se import MultiScaleAttention
 from ..core import Cell, RecurrentForecaster, create_model
 from .names import Plan, Rules, block_names, layer_rules
 

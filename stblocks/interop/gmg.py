@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..blocks import GFM, SAM, MotionHighway, STConvLSTM
-from ..blocks.mgm import GrowthDecay
-from ..blocks.motion_gru import MotionUnit
+from ..blocks.plugs.mgm import GrowthDecay
+from ..blocks.plugs.motion_gru import MotionUnit
 from .names import Plan
 from .predrnn import block_plan, cell_plan, layer_norm, lstm_options, model_plan
 

@@ -22,7 +22,7 @@ from ..blocks import (
     SimpleGFM,
     STConvLSTM,
 )
-from ..blocks.motion_gru import MotionUnit, Warp
+from ..blocks.plugs.motion_gru import MotionUnit, Warp
 from ..core import Cell, X
 from ..core.pretrained import load_weights, weights
 

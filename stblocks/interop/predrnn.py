@@ -8,7 +8,7 @@ from torch import nn
 
 from ..blocks import MIM, MIMN, CausalLSTM, ConvLSTM, GradientHighway, MotionHighway, STConvLSTM
 from ..blocks.layers import Norm
-from ..blocks.motion_gru import MotionUnit, Warp
+from ..blocks.plugs.motion_gru import MotionUnit, Warp
 from ..core import Cell, RecurrentForecaster, create_model
 from .names import Plan, block_names, cell_names, first_convolutions, patch_order
 

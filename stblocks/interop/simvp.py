@@ -6,13 +6,13 @@ from typing import Any, Literal
 from torch import nn
 
 from ..blocks import GSTA, TAU, ConvMixerBlock, HorNetBlock, MogaBlock, PoolFormerBlock, SwinBlock, UniFormerBlock
-from ..blocks.autoencoder import ConvUnit, Decoder, Encoder
-from ..blocks.inception import Inception, InceptionUNet
+from ..blocks.frames.autoencoder import ConvUnit, Decoder, Encoder
 from ..blocks.layers import Pointwise
-from ..blocks.mixing import Mixing
-from ..blocks.timm_blocks import ConvNeXtBlock, MLPMixerBlock, ViTBlock
-from ..blocks.translator import Translator
-from ..blocks.translators import TRANSLATORS, Place
+from ..blocks.maps.mixing import Mixing
+from ..blocks.maps.timm_blocks import ConvNeXtBlock, MLPMixerBlock, ViTBlock
+from ..blocks.translators.inception import Inception, InceptionUNet
+from ..blocks.translators.names import TRANSLATORS, Place
+from ..blocks.translators.translator import Translator
 from ..core import DirectForecaster, create_model
 from .names import Plan, Rules, block_names
 

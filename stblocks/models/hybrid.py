@@ -21,8 +21,8 @@ from ..blocks import (
     STConvLSTM,
 )
 from ..blocks.layers import Norm
+from ..borders.checks import find
 from ..core import TIME, Block, Cell, M, RecurrentForecaster, register_model
-from ..core.checks import find
 from .recurrent import PatchRNN
 
 

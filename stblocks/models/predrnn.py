@@ -16,8 +16,8 @@ from ..blocks import (
     MotionHighway,
     STConvLSTM,
 )
+from ..borders.checks import choose
 from ..core import Cell, RecurrentForecaster, register_model
-from ..core.checks import choose
 from .recurrent import PatchRNN
 
 

@@ -8,8 +8,8 @@ from itertools import pairwise
 from torch import nn
 
 from ..blocks.layers import MapNorm, Norm
+from ..borders.checks import check_image_size, check_positive, choose
 from ..core import Cell, RecurrentForecaster, RecurrentStack, Route, Slot
-from ..core.checks import check_image_size, check_positive, choose
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from torch import nn
 
 from ..blocks import ConvLSTM, STConvLSTM
-from ..blocks.autoencoder import Decoder, Encoder
-from ..blocks.inception import KERNEL_SIZES, InceptionUNet, check_sides
-from ..blocks.translator import Gated, LinearShortcut, RecurrentTranslator, Translator
-from ..blocks.translators import SIZE_BOUND, TRANSLATORS, Place
+from ..blocks.frames.autoencoder import Decoder, Encoder
+from ..blocks.translators.inception import KERNEL_SIZES, InceptionUNet, check_sides
+from ..blocks.translators.names import SIZE_BOUND, TRANSLATORS, Place
+from ..blocks.translators.translator import Gated, LinearShortcut, RecurrentTranslator, Translator
+from ..borders.checks import check_image_size, check_odd, check_positive, check_rate, choose, find
 from ..core import Cell, DirectForecaster, RecurrentStack, register_model, register_variant
-from ..core.checks import check_image_size, check_odd, check_positive, check_rate, choose, find
 
 PAPER = "Tan et al., SimVPv2, 2025"
 #: Cells of the recurrent translator, by name.

@@ -7,9 +7,9 @@ from typing import Any
 from torch import nn
 
 from ..blocks import VMRNN, PatchEmbed, PatchExpanding, PatchInflate, PatchMerging, SwinLSTM
-from ..blocks.ss2d import DIRECTIONS
+from ..blocks.maps.ss2d import DIRECTIONS
+from ..borders.checks import check_image_size, check_rate
 from ..core import Cell, RecurrentForecaster, RecurrentStack, register_model
-from ..core.checks import check_image_size, check_rate
 
 #: Channels, level (0 is the finest) and a rate of stochastic depth for each block, to a cell.
 MakeCell = Callable[[int, int, list[float]], Cell]

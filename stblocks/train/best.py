@@ -5,7 +5,7 @@ from pathlib import Path
 
 from torch import nn
 
-from ..core.checks import is_number
+from ..borders.checks import is_number
 from ..core.pretrained import read_weights, save_weights
 from .checkpoint import State
 

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..core.checks import is_number
-from ..files import write_atomically
+from ..borders.checks import is_number
+from ..borders.files import write_atomically
 
 State = dict[str, Any]
 

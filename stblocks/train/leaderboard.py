@@ -10,7 +10,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from ..files import write_atomically
+from ..borders.files import write_atomically
 from ..flops import count_multiply_adds
 
 

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ..files import write_atomically
+from ..borders.files import write_atomically
 
 Record = dict[str, Any]
 METRICS = "metrics.jsonl"

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset
 
+from ..borders.files import write_atomically
 from ..data import Sequence as Sample
-from ..files import write_atomically
 from ..viz import forecast_gif, forecast_strip, skill_by_lead_time
 from .evaluate import Tables, evaluate, evaluating
 from .processes import process_state

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..files import write_atomically
+from ..borders.files import write_atomically
 
 
 @dataclass(frozen=True)

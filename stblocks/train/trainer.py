@@ -10,8 +10,8 @@ from pathlib import Path
 from torch import nn
 from torch.utils.data import Dataset
 
+from ..borders.files import remove_unfinished, write_atomically
 from ..data import Sequence
-from ..files import remove_unfinished, write_atomically
 from ..viz import loss_curve
 from .best import Best
 from .check import check_run

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 
-from ..core.layout import lay_channels_last
 from ..core.pretrained import check_weights, load_weights, weights
 from ..data import Sequence
+from ..weights.layout import lay_channels_last
 from .checkpoint import State, require_like
 from .config import TrainConfig
 from .graph import Graphed, obstacle

@@ -7,8 +7,8 @@ from matplotlib.colors import Normalize
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from ..borders.files import write_atomically
 from ..data import Scaler
-from ..files import write_atomically
 from .paint import colour_map, colour_scale, new_figure, physical, save
 
 

@@ -9,8 +9,8 @@ from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from ..borders.files import write_atomically
 from ..data import Scaler
-from ..files import write_atomically
 
 MISSING = "0.6"  #: grey of missing cells
 

@@ -1,0 +1,1 @@
+"""Between frames and maps: encoders, decoders, patches, and the ways between coarse and fine maps."""

@@ -1,0 +1,70 @@
+"""VSS: the visual state space block, a selective scan on a residual branch."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+from torchvision.ops import StochasticDepth
+
+from ...borders.checks import check_rate
+from .map_block import MapBlock
+from .ss2d import DIRECTIONS, SS2D
+
+
+class VSS(MapBlock):
+    r"""Visual state space block.
+
+    VMRNN paper, Sec. 3.3, after VMamba (Liu et al., 2024, https://arxiv.org/abs/2401.10166):
+    $h \leftarrow h + \mathrm{SS2D}(\mathrm{LN}(h))$. There is no MLP: the branch has a gate of its own.
+
+    Args:
+        channels: Of the map.
+        state_dim: See `SS2D`.
+        expand: See `SS2D`.
+        kernel_size: See `SS2D`.
+        dt_rank: See `SS2D`.
+        directions: See `SS2D`.
+        drop_path: Chance that the branch is left out for a sample, in training.
+        eps: Of the layer norm.
+
+    Shapes:
+        h: `(B, channels, H, W)`, any `H` and `W`.
+        returns: The same.
+
+    Raises:
+        ValueError: If an argument or a shape is not as said here.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        state_dim: int = 16,
+        expand: float = 2,
+        kernel_size: int = 3,
+        dt_rank: int | str = "auto",
+        directions: Sequence[str] = DIRECTIONS,
+        drop_path: float = 0.0,
+        eps: float = 1e-6,
+    ) -> None:
+        super().__init__(channels)
+        check_rate("drop_path", drop_path)
+        self.norm = nn.LayerNorm(channels, eps=eps)
+        self.ss2d = SS2D(
+            channels,
+            state_dim=state_dim,
+            expand=expand,
+            kernel_size=kernel_size,
+            dt_rank=dt_rank,
+            directions=directions,
+        )
+        self.drop_path = StochasticDepth(drop_path, "row")
+
+    def forward(self, h: Tensor) -> Tensor:
+        """`h`, each position having heard of the whole map."""
+        (h,) = self.take(h)
+        tokens = h.movedim(1, -1)
+        return self.mix(tokens, self.norm(tokens)).movedim(-1, 1)
+
+    def mix(self, tokens: Tensor, normed: Tensor) -> Tensor:
+        """`tokens`, and what the scan says of `normed`; both `(B, H, W, channels)`."""
+        return tokens + self.drop_path(self.ss2d(normed.movedim(-1, 1)).movedim(1, -1))

@@ -1,0 +1,114 @@
+"""The blocks that a SimVP translator can be made of, by name."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+from torch import nn
+
+from ..maps.convmixer import ConvMixerBlock
+from ..maps.gsta import GSTA
+from ..maps.hornet import HorNetBlock
+from ..maps.moganet import MogaBlock
+from ..maps.swin import SwinBlock
+from ..maps.tau import TAU
+from ..maps.timm_blocks import ConvNeXtBlock, MLPMixerBlock, PoolFormerBlock, ViTBlock
+from ..maps.uniformer import UniFormerBlock
+from ..maps.van import VANBlock
+from ..maps.vss import VSS
+
+Maker = Callable[..., nn.Module]
+
+#: What the released models give to blocks that have it.
+RELEASED: dict[str, Any] = {"mlp_ratio": 8.0}
+
+
+class Place(NamedTuple):
+    """Where in a translator a block stands.
+
+    Attributes:
+        layer: Counted from 0.
+        size: `(H, W)` of the map for frames of the model's `image_size`.
+        resized: Whether a 1x1 convolution behind the block changes the width.
+    """
+
+    layer: int
+    size: tuple[int, int]
+    resized: bool
+
+
+def _plain(block: Maker) -> Maker:
+    return lambda channels, place, **options: block(channels, **RELEASED | options)
+
+
+def _swin(channels: int, place: Place, *, window_size: int = 4, mask_shift: bool = True, **options: Any) -> nn.Module:
+    """Windows of 4, as released at the published frame sizes; every second layer shifts them.
+
+    As released, without the mask no window is shifted where one covers the height or the width of the map.
+    """
+    shift = place.layer % 2 == 1 and (mask_shift or min(place.size) > window_size)
+    return SwinBlock(channels, window_size=window_size, shift=shift, mask_shift=mask_shift, **RELEASED | options)
+
+
+def _uniformer(channels: int, place: Place, **options: Any) -> nn.Module:
+    """Attention but in the first layer and before a change of width, as released."""
+    relation = "local" if place.layer == 0 or place.resized else "global"
+    return UniFormerBlock(channels, relation=relation, **RELEASED | options)
+
+
+#: Name to a function that makes a block, see `register_translator`.
+TRANSLATORS: dict[str, Maker] = {
+    "gsta": _plain(GSTA),
+    "tau": _plain(TAU),
+    "vit": _plain(ViTBlock),
+    "swin": _swin,
+    "swin_unmasked": partial(_swin, mask_shift=False),
+    "poolformer": _plain(PoolFormerBlock),
+    "convmixer": lambda channels, place, **options: ConvMixerBlock(channels, kernel_size=11, **options),
+    "convnext": _plain(ConvNeXtBlock),
+    "van": _plain(VANBlock),
+    "hornet": _plain(HorNetBlock),
+    "moga": _plain(MogaBlock),
+    "uniformer": _uniformer,
+    "vss": lambda channels, place, **options: VSS(channels, **options),
+}
+
+#: Names of those whose weights depend on the size of the map.
+SIZE_BOUND: set[str] = set()
+
+
+def register_translator(name: str, *, size_bound: bool = False) -> Callable[[Maker], Maker]:
+    """Register a function that makes a block, which models then take as `translator=name`.
+
+    It is called as `(channels, place, **options)` and returns a module from maps `(B, channels, H, W)` to the same;
+    `place` is a `Place`, options are those of `mlp_ratio`, `window_size`, `drop` and `drop_path` that were asked for.
+
+    Args:
+        name: Of the block.
+        size_bound: Whether its weights depend on the size of the map; a model then takes frames of its `image_size`.
+
+    Raises:
+        ValueError: If the name is taken, or none is given.
+
+    Example:
+        >>> @register_translator("mine")
+        ... def mine(channels, place, **options):
+        ...     return nn.Conv2d(channels, channels, 3, padding=1, **options)
+    """
+    if not isinstance(name, str):
+        raise ValueError(f'name must be a string, got {name!r}; write @register_translator("name").')
+    if name in TRANSLATORS:
+        raise ValueError(f"name must be new, but {name!r} is a translator already; choose another.")
+
+    def register(make: Maker) -> Maker:
+        TRANSLATORS[name] = make
+        if size_bound:
+            SIZE_BOUND.add(name)
+        return make
+
+    return register
+
+
+@register_translator("mlpmixer", size_bound=True)
+def _mlpmixer(channels: int, place: Place, **options: Any) -> nn.Module:
+    return MLPMixerBlock(channels, size=place.size, **RELEASED | options)

@@ -1,0 +1,1 @@
+"""Borders: what comes in and goes out, arguments that are checked, files that are read and written."""
