@@ -223,7 +223,12 @@ def test_gradients_of_gradients_by_the_plain_attention(name):
             torch.autograd.grad((slope(past) * direction).sum(), past)
         return
     with sdpa_kernel(SDPBackend.MATH):
-        (second,) = torch.autograd.grad((slope(past) * direction).sum(), past)
+        try:
+            (second,) = torch.autograd.grad((slope(past) * direction).sum(), past)
+        except RuntimeError as error:
+            if "grid_sampler_2d_backward is not implemented" in str(error):
+                pytest.skip("this torch has no second derivative of grid_sample")
+            raise
         step = 1e-5
         ahead, behind = (slope((past + sign * step * direction).detach().requires_grad_()) for sign in (1, -1))
     torch.testing.assert_close(second, (ahead - behind).detach() / (2 * step), rtol=1e-4, atol=1e-6)
@@ -238,9 +243,15 @@ def test_a_whole_model_compiles_without_a_break(name):
     torch.testing.assert_close(compiled(past, HORIZON), model(past, HORIZON))
 
 
+#: Models whose cells have attention over the map.
+WITH_SAM = ("gmg_l", "gmg_s", "sa_convlstm")
+
+
 @sample("gmg_l", "predrnnv2")
 @pytest.mark.parametrize("autocast", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_the_step_of_every_cell_compiles(name, autocast):
+    if autocast and name in WITH_SAM and torch.__version__.startswith("2.6."):
+        pytest.skip("torch 2.6 cannot compile the backward of bfloat16 attention on a CPU")
     model = build(name)
     seen = {}
     for cell in (each for each in model.modules() if isinstance(each, Cell)):
@@ -266,11 +277,14 @@ def test_the_step_of_every_cell_compiles(name, autocast):
 
 
 @FEW
+@pytest.mark.skipif(not hasattr(torch.cpu.Stream, "record_event"), reason="FSDP2 of this torch knows no CPUs")
 @pytest.mark.filterwarnings("ignore:FSDP2-wrapped module .* returned a view")
 def test_sharded_training(name, tmp_path):
     model = build(name)
     past = video(model)
-    expected = gradients(model, past)
+    model(past, HORIZON).square().sum().backward()
+    expected = {key: value.grad for key, value in model.named_parameters() if value.grad is not None}
+    model.zero_grad()
     init_process_group("gloo", init_method=f"file://{tmp_path / 'store'}", rank=0, world_size=1)
     try:
         sharded = fully_shard(deepcopy(model), mesh=init_device_mesh("cpu", (1,)))
@@ -278,7 +292,7 @@ def test_sharded_training(name, tmp_path):
         found = {key: value.grad.full_tensor() for key, value in sharded.named_parameters() if value.grad is not None}
     finally:
         destroy_process_group()
-    assert len(found) == len(expected) - len(WITHOUT_GRADIENT.get(name, []))
+    torch.testing.assert_close(found, expected)
 
 
 @FEW
@@ -320,7 +334,8 @@ class Forecast(nn.Module):
 def test_a_whole_model_is_exported_and_saved(name):
     model = build(name)
     past, file = video(model), io.BytesIO()
-    torch.export.save(torch.export.export(Forecast(model), (past,)), file)
+    # strict, as older versions are unless told, reads no tuples of classes
+    torch.export.save(torch.export.export(Forecast(model), (past,), strict=False), file)
     file.seek(0)
     torch.testing.assert_close(torch.export.load(file).module()(past), model(past, HORIZON))
 
