@@ -11,12 +11,6 @@ from torch.utils.flop_counter import FlopCounterMode, conv_flop_count, sdpa_flop
 
 from .ops.selective_scan import selective_scan_flops
 
-#: What torch's counter leaves out, attention only up to some version; shapes to its unit, two for a multiply-add.
-UNCOUNTED: dict[Any, Callable[..., int]] = {
-    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: lambda q, k, v, *_, **__: sdpa_flop_count(q, k, v),
-    torch.ops.torchvision.deform_conv2d: lambda x, weight, *_, out_shape, **__: conv_flop_count(x, weight, out_shape),
-}
-
 #: Operators made of elementwise operations that do the work of products, as the scan does; shapes to multiply-adds.
 FORMULAS: dict[Any, Callable[..., int]] = {
     torch.ops.stblocks.selective_scan: lambda u, delta, A, *_, **__: selective_scan_flops(u[0], u[1], u[2], A[1]),
@@ -63,10 +57,20 @@ def count_multiply_adds(model: nn.Module, past: Tensor, horizon: int) -> Multipl
     def fake(tensor: Tensor) -> Tensor:
         return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="cpu")
 
-    counter = FlopCounterMode(display=False, custom_mapping=UNCOUNTED | FORMULAS)
+    counter = FlopCounterMode(display=False, custom_mapping=uncounted() | FORMULAS)
     with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad(), counter:
         weights = {name: fake(tensor) for name, tensor in [*model.named_parameters(), *model.named_buffers()]}
         functional_call(model, weights, (fake(past), horizon))
     counts = counter.get_flop_counts().get("Global", {})
     formulas = sum(counts.get(operator, 0) for operator in FORMULAS)
     return MultiplyAdds((sum(counts.values()) - formulas) // 2, formulas)
+
+
+def uncounted() -> dict[Any, Callable[..., int]]:
+    """What torch's counter leaves out, attention up to some version; shapes to its unit, two for a multiply-add."""
+    import torchvision  # noqa: F401  (defines its operator; slow to import)
+
+    return {
+        torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: lambda q, k, v, *_, **__: sdpa_flop_count(q, k, v),
+        torch.ops.torchvision.deform_conv2d: lambda x, w, *_, out_shape, **__: conv_flop_count(x, w, out_shape),
+    }

@@ -8,7 +8,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..borders.checks import check_odd, is_number
+from ..borders.checks import check_odd, check_rate, is_number
 from ..ops.map_norm import map_norm
 
 #: Channels to a normalisation module; `None` stands for no normalisation.
@@ -92,6 +92,18 @@ class Dilated(nn.Conv2d):
         grids = functional.conv2d(grids, self.weight, self.bias, padding=self.padding, groups=self.groups)
         maps = rearrange(grids.movedim(1, -1), "(b i j) h w c -> b (h i) (w j) c", i=i, j=j)
         return maps[:, :height, :width].movedim(-1, 1)
+
+
+def branch_dropout(drop_path: float) -> nn.Module:
+    """Leaves what it is given out for a sample with chance `drop_path`, in training: stochastic depth.
+
+    Raises:
+        ValueError: If `drop_path` is not in [0, 1).
+    """
+    from torchvision.ops import StochasticDepth  # slow to import
+
+    check_rate("drop_path", drop_path)
+    return StochasticDepth(drop_path, "row")
 
 
 def hidden_channels(channels: int, mlp_ratio: float) -> int:

@@ -78,7 +78,7 @@ class Forecaster(Pretrained):
         fused = deepcopy(self).eval().requires_grad_(False)
         fuse_children(fused)
         lay_channels_last(fused)
-        fused._hub_mixin_config = None  # its weights are no longer those of the model that the config describes
+        fused.config = None  # its weights are no longer those of the model that the config describes
         return fused
 
     def check_past(self, past: Tensor, horizon: int) -> None:

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import ModelHubMixin, constants, hf_hub_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
@@ -21,11 +19,11 @@ from ..borders.files import write_atomically
 from ..weights.migrate import migrated
 from .registry import create_model
 
-#: The file with the weights, beside `config.json`.
-WEIGHTS = "model.safetensors"
+#: The files of a saved model.
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 
-class Pretrained(ModelHubMixin, nn.Module, library_name="stblocks"):
+class Pretrained(nn.Module):
     """`save_pretrained(directory)` and `from_pretrained(directory or hub name)`, in safetensors and JSON.
 
     `config` is what `create_model` was given, under the key `"model"` the name; a model built by hand has none and
@@ -34,28 +32,34 @@ class Pretrained(ModelHubMixin, nn.Module, library_name="stblocks"):
 
     def __init__(self) -> None:
         super().__init__()
-        self._hub_mixin_config = None
+        #: The arguments of `create_model` that build this model, as JSON values.
+        self.config: dict[str, Any] | None = None
 
-    @property
-    def config(self) -> dict[str, Any] | None:
-        """The arguments of `create_model` that build this model, as JSON values."""
-        return self._hub_mixin_config  # type: ignore[return-value]
+    def save_pretrained(self, save_directory: str | Path, **hub: Any) -> str | None:
+        """Write `model.safetensors`, `config.json` and a model card.
 
-    @config.setter
-    def config(self, config: dict[str, Any]) -> None:
-        self._hub_mixin_config = config
+        Args:
+            save_directory: Where to; made if it is missing.
+            **hub: `push_to_hub=True`, `repo_id` and others of `huggingface_hub.ModelHubMixin.save_pretrained`.
 
-    def _save_pretrained(self, save_directory: Path) -> None:
-        if self.config is None:
-            raise ValueError(
-                "save_pretrained needs a model built by create_model, which remembers how; this one was made by hand: "
-                "register its builder with @register_model, or save model.state_dict()."
-            )
-        check_counts(self.config, sum(value.numel() for value in weights(self).values()), "the model's config")
-        save_weights(self, save_directory / WEIGHTS)
+        Returns:
+            Where the hub has it, if it was pushed.
+
+        Raises:
+            ValueError: If the model was not built by `create_model`.
+        """
+        from .hub import OnHub  # slow to import
+
+        return OnHub(self).save_pretrained(save_directory, **hub)
+
+    def push_to_hub(self, repo_id: str, **hub: Any) -> str:
+        """Upload what `save_pretrained` writes; see `huggingface_hub.ModelHubMixin.push_to_hub`."""
+        from .hub import OnHub  # slow to import
+
+        return OnHub(self).push_to_hub(repo_id, **hub)
 
     @classmethod
-    def from_pretrained(  # type: ignore[override]
+    def from_pretrained(
         cls,
         pretrained_model_name_or_path: str | Path,
         *,
@@ -79,32 +83,26 @@ class Pretrained(ModelHubMixin, nn.Module, library_name="stblocks"):
             ValueError: If there is no such directory or model, a file is missing or damaged, or weights are of another
                 model.
         """
-        name = str(pretrained_model_name_or_path)
+        path = Path(pretrained_model_name_or_path)
+        if path.is_dir():
+            missing = [name for name in (CONFIG, WEIGHTS) if not (path / name).is_file()]
+            if missing:
+                raise ValueError(f"{path} must hold {CONFIG} and {WEIGHTS}; {missing[0]} is missing.")
+            return load_pretrained(path / CONFIG, path / WEIGHTS)
+        from .hub import download  # slow to import
 
-        def find(file: str) -> Path:
-            if Path(name).is_dir():
-                if not (Path(name) / file).is_file():
-                    raise ValueError(f"{name} must hold {constants.CONFIG_NAME} and {WEIGHTS}; {file} is missing.")
-                return Path(name) / file
-            return Path(
-                hf_hub_download(
-                    repo_id=name,
-                    filename=file,
-                    revision=revision,
-                    cache_dir=cache_dir,
-                    force_download=force_download,
-                    token=token,
-                    local_files_only=local_files_only,
-                )
+        config, weights = (
+            download(
+                str(pretrained_model_name_or_path),
+                name,
+                revision=revision,
+                token=token,
+                cache_dir=cache_dir,
+                force_download=force_download,
+                local_files_only=local_files_only,
             )
-
-        try:
-            config, weights = find(constants.CONFIG_NAME), find(WEIGHTS)
-        except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
-            raise ValueError(
-                f"There is no directory {name}, and the hub did not give a model of that name ({error}); name the "
-                f"directory that save_pretrained wrote."
-            ) from error
+            for name in (CONFIG, WEIGHTS)
+        )
         return load_pretrained(config, weights)
 
 

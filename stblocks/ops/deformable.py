@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torchvision.ops import deform_conv2d
 
 #: Names for `backend=`; `"auto"` takes torchvision's kernel on CUDA and `grid_sample` elsewhere, where it is faster.
 BACKENDS = ("auto", "grid_sample", "torchvision")
@@ -49,6 +48,8 @@ def deformable_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, *
     if backend not in BACKENDS:
         raise ValueError(f"backend must be one of {', '.join(BACKENDS)}, got {backend!r}.")
     if backend == "torchvision" or (backend == "auto" and x.is_cuda):
+        from torchvision.ops import deform_conv2d  # slow to import
+
         # torchvision wants row and column offset side by side for each tap.
         pairs = offset.unflatten(1, (2, taps)).transpose(1, 2).flatten(1, 2)
         return deform_conv2d(x, pairs, weight, padding=weight.shape[-1] // 2, mask=mask)

@@ -2,10 +2,9 @@
 
 import torch
 from torch import Tensor, nn
-from torchvision.ops import StochasticDepth
 
 from ...borders.checks import check_rate
-from ..layers import Norm, Pointwise
+from ..layers import Norm, Pointwise, branch_dropout
 from ..starts import start_like_transformers
 from .map_block import MapBlock
 
@@ -46,13 +45,12 @@ class MetaFormerBlock(MapBlock):
         drop_path: float = 0.0,
     ) -> None:
         super().__init__(channels)
-        check_rate("drop_path", drop_path)
         self.norm1, self.mixer = norm(channels), mixer
         self.norm2, self.mlp = norm(channels), mlp
         self.scale1, self.scale2 = (
             None if scale is None else nn.Parameter(torch.full((channels, 1, 1), scale)) for _ in range(2)
         )
-        self.drop_path = StochasticDepth(drop_path, "row")
+        self.drop_path = branch_dropout(drop_path)
 
     def forward(self, h: Tensor) -> Tensor:
         """`h`, mixed."""

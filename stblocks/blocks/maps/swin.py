@@ -4,10 +4,9 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.ops import StochasticDepth
 
 from ...borders.checks import check_heads, check_positive, check_rate
-from ..layers import hidden_channels
+from ..layers import branch_dropout, hidden_channels
 from .map_block import MapBlock
 from .window_attention import WindowAttention
 
@@ -60,12 +59,11 @@ class SwinBlock(MapBlock):
         super().__init__(channels)
         check_heads(channels, num_heads)
         check_rate("drop", drop)
-        check_rate("drop_path", drop_path)
         check_positive(window_size=window_size)
         self.norm1, self.norm2 = nn.LayerNorm(channels), nn.LayerNorm(channels)
         self.attention = WindowAttention(channels, num_heads, window_size=window_size, drop=drop)
         self.mlp = Mlp(channels, hidden_channels(channels, mlp_ratio), drop=drop)
-        self.drop_path = StochasticDepth(drop_path, "row")
+        self.drop_path = branch_dropout(drop_path)
         self.window_size, self.shift, self.mask_shift = window_size, shift, mask_shift
 
     def forward(self, h: Tensor) -> Tensor:

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 from torch import Tensor, nn
-from torchvision.ops import StochasticDepth
 
-from ...borders.checks import check_rate
+from ..layers import branch_dropout
 from .map_block import MapBlock
 from .ss2d import DIRECTIONS, SS2D
 
@@ -47,7 +46,6 @@ class VSS(MapBlock):
         eps: float = 1e-6,
     ) -> None:
         super().__init__(channels)
-        check_rate("drop_path", drop_path)
         self.norm = nn.LayerNorm(channels, eps=eps)
         self.ss2d = SS2D(
             channels,
@@ -57,7 +55,7 @@ class VSS(MapBlock):
             dt_rank=dt_rank,
             directions=directions,
         )
-        self.drop_path = StochasticDepth(drop_path, "row")
+        self.drop_path = branch_dropout(drop_path)
 
     def forward(self, h: Tensor) -> Tensor:
         """`h`, each position having heard of the whole map."""
