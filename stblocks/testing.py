@@ -29,29 +29,35 @@ class CheckError(AssertionError):
 
 
 def check_block(
-    make: Make, *, sizes: Sequence[tuple[int, int]] = SIZES, seed: int = 0, exempt: Sequence[str] = ()
+    make: Make,
+    *,
+    sizes: Sequence[tuple[int, int]] = SIZES,
+    bound: tuple[int, int] | None = None,
+    seed: int = 0,
+    exempt: Sequence[str] = (),
 ) -> None:
     """Run all checks on a block, alone and as a stage of a cell made for it.
 
     Args:
         make: Builds the block, with small channels; it is called anew for every check.
         sizes: `(H, W)` to try; leave out those the block cannot take.
+        bound: The one `(H, W)` that the block takes, if its weights are bound to it; then `sizes` are not looked at.
         seed: For weights and inputs.
         exempt: Endings of parameter names whose gradient is rightly zero, such as a softmax's key bias.
 
     Raises:
         CheckError: At the first check that fails.
     """
-    for size in sizes:
+    for size in sizes if bound is None else [bound]:
         check_shapes(make, size=size, seed=seed)
         check_purity(make, size=size, seed=seed)
         check_batch(make, size=size, seed=seed)
         check_starts(make, size=size, seed=seed)
-    check_reach(make, seed=seed, exempt=exempt)
-    check_gradients(make, seed=seed)
-    check_state_dict(make, seed=seed)
-    check_low_precision(make, seed=seed)
-    check_traces(make, seed=seed)
+    check_reach(make, size=bound or (5, 4), seed=seed, exempt=exempt)
+    check_gradients(make, size=bound or (3, 2), seed=seed)
+    check_state_dict(make, size=bound or (5, 3), seed=seed)
+    check_low_precision(make, size=bound or (5, 3), seed=seed)
+    check_traces(make, size=bound or (5, 3), seed=seed)
 
 
 def example(make: Make, *, size: tuple[int, int] = (5, 3), batch: int = 2, seed: int = 0) -> tuple[Block, list[Tensor]]:
@@ -122,11 +128,13 @@ def check_starts(make: Make, *, size: tuple[int, int], seed: int = 0) -> None:
             _close(_results(block, absent)[name], value, f"{name} differs when carried slots are left out")
 
 
-def check_reach(make: Make, *, seed: int = 0, exempt: Sequence[str] = (), draws: int = 5) -> None:
+def check_reach(
+    make: Make, *, size: tuple[int, int] = (5, 4), seed: int = 0, exempt: Sequence[str] = (), draws: int = 5
+) -> None:
     """Every input and parameter has an effect: its gradient is not zero, in one of some draws (ReLUs sleep)."""
     idle: set[str] | None = None
     for draw in range(draws):
-        block, maps = example(make, size=(5, 4), seed=seed + draw)
+        block, maps = example(make, size=size, seed=seed + draw)
         maps = [each.requires_grad_() for each in maps]
         results = _results(block, maps)
         torch.stack([(value * torch.randn_like(value)).sum() for value in results.values()]).sum().backward()
@@ -139,9 +147,9 @@ def check_reach(make: Make, *, seed: int = 0, exempt: Sequence[str] = (), draws:
     raise CheckError(f"no effect on the results: {', '.join(sorted(idle or ()))}")
 
 
-def check_gradients(make: Make, *, seed: int = 0) -> None:
+def check_gradients(make: Make, *, size: tuple[int, int] = (3, 2), seed: int = 0) -> None:
     """Gradients of inputs and parameters agree with numerical ones in float64."""
-    block, maps = example(make, size=(3, 2), batch=1, seed=seed)
+    block, maps = example(make, size=size, batch=1, seed=seed)
     named = dict(block.named_parameters())
     maps = [each.requires_grad_() for each in maps]
 
@@ -162,18 +170,18 @@ def check_gradients(make: Make, *, seed: int = 0) -> None:
         raise CheckError(f"a gradient is not the numerical one: {error}") from error
 
 
-def check_state_dict(make: Make, *, seed: int = 0) -> None:
+def check_state_dict(make: Make, *, size: tuple[int, int] = (5, 3), seed: int = 0) -> None:
     """A fresh block with the same state dict computes the same."""
-    block, maps = example(make, seed=seed)
+    block, maps = example(make, size=size, seed=seed)
     other = make().double().eval()
     other.load_state_dict(block.state_dict())
     for name, value in _results(block, maps).items():
         _expect(torch.equal(_results(other, maps)[name], value), f"{name} changes through a state dict")
 
 
-def check_low_precision(make: Make, *, seed: int = 0, tolerance: float = 0.1) -> None:
+def check_low_precision(make: Make, *, size: tuple[int, int] = (5, 3), seed: int = 0, tolerance: float = 0.1) -> None:
     """Under bfloat16 autocast results stay within `tolerance` of float32's, relative to the largest entry or 1."""
-    block, maps = example(make, seed=seed)
+    block, maps = example(make, size=size, seed=seed)
     block, maps = block.float(), [each.float() for each in maps]
     exact = _results(block, maps)
     with torch.autocast("cpu", torch.bfloat16):
@@ -185,9 +193,9 @@ def check_low_precision(make: Make, *, seed: int = 0, tolerance: float = 0.1) ->
         )
 
 
-def check_traces(make: Make, *, seed: int = 0) -> None:
+def check_traces(make: Make, *, size: tuple[int, int] = (5, 3), seed: int = 0) -> None:
     """`torch.compile(fullgraph=True)` finds no graph break, and the traced block computes the same."""
-    block, maps = example(make, seed=seed)
+    block, maps = example(make, size=size, seed=seed)
     torch.compiler.reset()
     traced: Any = torch.compile(block, backend="eager", fullgraph=True)
     for name, value in _results(block, maps).items():

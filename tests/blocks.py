@@ -6,6 +6,7 @@ from functools import partial
 from torch import nn
 
 import stblocks as st
+from stblocks.blocks import OneGateLSTM
 
 group = partial(nn.GroupNorm, 1)
 adapter = partial(nn.Conv2d, 4, 4, 1, bias=False)
@@ -54,6 +55,11 @@ BLOCKS: dict[str, Callable[[], st.Block]] = {
     "swin": lambda: st.SwinBlock(4, num_heads=2, window_size=3, mlp_ratio=2.0),
     "swin-shifted": lambda: st.SwinBlock(4, num_heads=1, window_size=2, shift=True, mlp_ratio=1.0),
     "poolformer": lambda: st.PoolFormerBlock(4, mlp_ratio=2.0),
+    "metaformer": lambda: st.MetaFormerBlock(4, nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 1), norm=group),
+    "metaformer-scale": lambda: st.MetaFormerBlock(
+        4, nn.AvgPool2d(3, 1, 1), nn.Conv2d(4, 4, 1), norm=group, scale=0.5, drop_path=0.5
+    ),
+    "mlpmixer": lambda: st.MLPMixerBlock(4, size=(5, 3), mlp_ratio=2.0),
     "convmixer": lambda: st.ConvMixerBlock(4, kernel_size=3),
     "convnext": lambda: st.ConvNeXtBlock(4, mlp_ratio=2.0),
     "van": lambda: st.VANBlock(4, kernel_size=9, dilation=2, mlp_ratio=2.0),
@@ -73,6 +79,12 @@ BLOCKS: dict[str, Callable[[], st.Block]] = {
     "swin_lstm": lambda: st.SwinLSTM(4, depth=3, num_heads=2, window_size=2),
     "swin_lstm-options": lambda: st.SwinLSTM(4, depth=1, num_heads=1, mlp_ratio=2.0, drop_path=[0.5]),
 }
+
+#: Sizes of maps that weights are bound to; that of `testing.example`.
+BOUND = {"mlpmixer": (5, 3)}
+
+#: Exported classes that cannot be built, but are bases of others.
+BASES = (st.MapBlock, OneGateLSTM)
 
 #: Smallest side of a map, where it is not 1.
 SMALLEST = {"se-norm": 2}

@@ -141,7 +141,16 @@ def test_a_composition_that_cannot_work_says_what_to_do(build, message):
             lambda: GFM(3, 4)(torch.zeros(2, 5, 6, 6), torch.zeros(2, 4, 6, 6)),
             r"GFM: argument 1, x .*\(2, 3, H, W\), got shape",
         ),
-        (lambda: GFM(3, 4)(torch.zeros(2, 3, 6, 6), None), r"GFM: argument 2, h .*got nothing"),
+        (lambda: GFM(3, 4)(torch.zeros(2, 3, 6, 6), None), r"GFM: argument 2, h .*\(2, 4, 6, 6\), got nothing"),
+        (lambda: GFM(3, 4)(None, None), r"GFM: argument 1, x .*\(B, 3, H, W\), got nothing"),
+        (
+            lambda: MGM(4)(torch.zeros(2, 4, 5, 6), torch.zeros(2, 18, 5, 6)),
+            r"MGM: argument 2, f \(transient variation\), must be a feature map \(2, 18, 3, 3\), got shape \(2, 18, 5, 6\)",
+        ),
+        (
+            lambda: MotionHighway()(torch.zeros(2, 4, 6, 6), torch.zeros(2, 4, 6, 6), torch.zeros(2, 4, 1, 1)),
+            r"MotionHighway: argument 3, z \(motion highway\), must be a feature map \(2, 4, 6, 6\), got shape",
+        ),
         (lambda: SAM(4)(torch.zeros(4, 6, 6)), r"SAM: argument 1, h \(hidden state\).*got shape \(4, 6, 6\)"),
         (
             lambda: CELLS["predrnn"]()(torch.zeros(1, 3, 4, 4), {"h": torch.zeros(1)}),
@@ -226,6 +235,9 @@ def test_a_plug_in_block_is_named_in_messages():
     class Provider(Block):
         reads, writes, owns = (X,), (P, H), (P,)
 
+        def forward(self, x):
+            return x, x
+
     with pytest.raises(ValueError, match="add Provider to the cell"):
         Cell(ConvLSTM(4, 4), Reader())
     assert issubclass(Provider, Block)
@@ -236,3 +248,10 @@ def test_public_names_exist():
     assert C.route is TIME
     assert stblocks.Z.route is DEPTH
     assert isinstance(RecurrentStack([CELLS["gmg"]()]), torch.nn.Module)
+
+
+def test_hints_name_blocks_that_can_be_built():
+    with pytest.raises(ValueError) as raised:  # noqa: PT011  (the whole message is looked at)
+        Cell(GFM(3, 4))
+    assert {"STConvLSTM", "VMRNN", "SwinLSTM"} <= set(str(raised.value).split())
+    assert not {"OneGateLSTM", "MapBlock", "Block"} & set(str(raised.value).split())

@@ -52,5 +52,6 @@ class MotionHighway(Block):
 
     def forward(self, h: Tensor, o: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
         """`h, z`."""
+        h, o, z = self.take(h, o, z)
         h = h + z - o * z
         return h, h

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from ...borders.checks import check_odd
-from ...core.block import Block, zeros
-from ...core.slot import D, F, H
+from ...core.block import Block
+from ...core.slot import D, F, H, Slot
 from ...ops.deformable import deformable_conv2d
 from ..layers import blend, conv, side_by_side
 
@@ -52,10 +52,9 @@ class MotionGRU(Block):
         self.decode = nn.ConvTranspose2d(inner, channels, 4, stride=2, padding=1)
         self.gate = conv(2 * channels, channels, kernel_size, bias=True)
 
-    def init_state(self, x: Tensor) -> dict[str, Tensor]:
-        """Zeros at half resolution."""
-        half = [-(-side // 2) for side in x.shape[-2:]]
-        return {slot.name: zeros(x, self.widths[slot.name], *half) for slot in self.owns}
+    def size_of(self, slot: Slot, height: int, width: int) -> tuple[int, int]:
+        """Motion has half the resolution."""
+        return (-(-height // 2), -(-width // 2)) if slot in self.owns else (height, width)
 
     def forward(self, h: Tensor, f: Tensor | None = None, d: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """One step: `h, f, d`."""

@@ -1,5 +1,6 @@
 """OneGateLSTM: the cell that VMRNN and SwinLSTM share, an LSTM whose three gates are one and have no weights."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 
 import torch
@@ -49,6 +50,7 @@ class OneGateLSTM(Block):
         c = gate * (c + torch.tanh(y))  # (5)
         return gate * torch.tanh(c), c, gate  # (6)
 
+    @abstractmethod
     def features(self, x: Tensor, h: Tensor) -> Tensor:
         """$Y_t$, all `(B, H, W, channels)`; see the subclass."""
         raise NotImplementedError
