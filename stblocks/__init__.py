@@ -1,6 +1,9 @@
 """Composable spatiotemporal blocks for PyTorch."""
 
+import warnings
+
 from . import models as _models  # noqa: F401  (registers the models)
+from . import slots
 from .blocks import (
     CE,
     GFM,
@@ -62,25 +65,14 @@ from .core import (
     TIME,
     ZIGZAG,
     Block,
-    C,
     Cell,
-    D,
     DirectForecaster,
-    F,
     Forecaster,
-    H,
-    K,
-    M,
-    N,
-    O,
     RecurrentForecaster,
     RecurrentStack,
     Rollout,
     Route,
-    S,
     Slot,
-    X,
-    Z,
     create_model,
     lay_channels_last,
     list_models,
@@ -113,38 +105,30 @@ __all__ = [
     "VSS",
     "ZIGZAG",
     "Block",
-    "C",
     "CausalLSTM",
     "Cell",
     "ConvLSTM",
     "ConvMixerBlock",
     "ConvNeXtBlock",
     "ConvUnit",
-    "D",
     "Decoder",
     "DecoupledSTConvLSTM",
     "DirectForecaster",
     "Encoder",
-    "F",
     "Forecaster",
     "Gated",
     "GradientHighway",
-    "H",
     "HighwayEntry",
     "HorNetBlock",
     "Inception",
     "InceptionUNet",
-    "K",
     "LinearShortcut",
-    "M",
     "MLPMixerBlock",
     "MapBlock",
     "MetaFormerBlock",
     "MogaBlock",
     "MotionGRU",
     "MotionHighway",
-    "N",
-    "O",
     "PatchEmbed",
     "PatchExpanding",
     "PatchInflate",
@@ -155,7 +139,6 @@ __all__ = [
     "RecurrentTranslator",
     "Rollout",
     "Route",
-    "S",
     "STConvLSTM",
     "SimpleGFM",
     "Slot",
@@ -165,12 +148,23 @@ __all__ = [
     "UniFormerBlock",
     "VANBlock",
     "ViTBlock",
-    "X",
-    "Z",
     "create_model",
     "lay_channels_last",
     "list_models",
     "register_model",
     "register_translator",
     "register_variant",
+    "slots",
 ]
+
+
+def __getattr__(name: str) -> Slot:
+    """Slots of one letter, which earlier versions had here; `F` is what many call `torch.nn.functional`."""
+    if name in slots.__all__ and len(name) == 1:
+        warnings.warn(
+            f"stblocks.{name} is now stblocks.slots.{name}; write from stblocks.slots import {name}.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return getattr(slots, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

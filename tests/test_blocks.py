@@ -66,10 +66,10 @@ def test_a_map_of_another_size_is_refused(name, data):
         grown = data.draw(st.sampled_from([(2, 2), (2, 0), (0, 2), (-2, 0), (0, -2)]))
         sides = [max(side + more, 1) for side, more in zip(maps[index].shape[2:], grown, strict=True)]
         maps[index] = torch.randn(*maps[index].shape[:2], *sides, dtype=torch.float64)
-        told = [slot.name not in [each.name for each in block.owns + block.adopts] for slot in block.reads]
-        first = (told + [True]).index(True) % len(told)  # tells the size, so that the next one is at fault
-        wrong = [i for i in range(len(maps)) if i != first][0] if index == first else index
-        with pytest.raises(
-            ValueError, match=rf"argument {wrong + 1}, {block.reads[wrong].name} .*must be a feature map"
-        ):
+        startable = [slot.name for slot in block.owns + block.adopts]
+        told = [i for i, slot in enumerate(block.reads) if slot.name not in startable] or [
+            0
+        ]  # the first tells the size
+        wrong = index if index != told[0] else int(index == 0)  # the first tells the size
+        with pytest.raises(ValueError, match=rf"argument {wrong + 1}, {block.reads[wrong].name} .*a feature map"):
             block(*maps)

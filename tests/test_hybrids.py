@@ -5,8 +5,9 @@ from itertools import combinations
 import pytest
 import torch
 
-from stblocks import MGM, Block, D, H, MotionHighway, create_model
+from stblocks import MGM, Block, MotionHighway, create_model
 from stblocks.models.hybrid import BASES, PLUGS, Plug
+from stblocks.slots import D, H
 
 SMALL = {"channels": 8, "num_layers": 3, "patch_size": 2, "kernel_size": 3, "scales": [1, 2]}
 #: Plugs of Table VI of the GMG paper.

@@ -14,19 +14,17 @@ from stblocks import (
     SAM,
     TIME,
     ZIGZAG,
-    C,
     Cell,
     ConvLSTM,
     DecoupledSTConvLSTM,
     HighwayEntry,
-    M,
     MotionHighway,
     PatchExpanding,
     PatchMerging,
     RecurrentStack,
     STConvLSTM,
-    Z,
 )  # fmt: skip
+from stblocks.slots import C, M, Z
 
 
 def spatiotemporal(below, *, bottom=False):
