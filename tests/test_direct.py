@@ -68,7 +68,7 @@ def test_each_forecast_gets_the_skip_of_its_past_frame(in_frames, out_frames, se
 def test_other_channels_out_than_in():
     model, past = small(in_channels=3, out_channels=1), torch.rand(2, 3, 3, 8, 8)
     assert model(past, 3).shape == (2, 3, 1, 8, 8)
-    with pytest.raises(ValueError, match=r"1 channels but inputs 3, .* set model\.feedback = .* at most out_frames=3"):
+    with pytest.raises(ValueError, match=r"1 channels but inputs 3, .* set model\.feedback = .* at most 3\."):
         model(past, 4)
     model.feedback = lambda frames: frames.expand(-1, -1, 3, -1, -1)
     assert model(past, 7).shape == (2, 7, 1, 8, 8)

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ..borders.checks import check_positive
 from ..weights.layout import channels_last
@@ -28,10 +27,8 @@ class DirectForecaster(Forecaster):
             `(B, out_frames * out_channels, H, W)`.
         in_frames: Past frames that a forecast is made from.
         out_frames: Frames that are forecast at once.
-        size_multiple: What encoder and translator need H and W to be multiples of. Frames are padded to it at the
-            bottom and the right by replication, forecasts are cropped.
-        feedback: Forecasts `(B, T, out_channels, H, W)` to past frames, where their channels differ. May be set on
-            a built model; it is not saved with it.
+        size_multiple: What encoder and translator need H and W to be multiples of; see `Forecaster`.
+        feedback: Forecasts `(B, T, out_channels, H, W)` to past frames; see `Forecaster`.
         in_channels: See `Forecaster`.
         out_channels: See `Forecaster`.
         image_size: See `Forecaster`.
@@ -39,6 +36,8 @@ class DirectForecaster(Forecaster):
     Raises:
         ValueError: If a number is not positive.
     """
+
+    teachable = False
 
     def __init__(
         self,
@@ -55,11 +54,16 @@ class DirectForecaster(Forecaster):
         out_channels: int | None = None,
         image_size: tuple[int, int] | None = None,
     ) -> None:
-        super().__init__(in_channels=in_channels, out_channels=out_channels, image_size=image_size)
-        check_positive(in_frames=in_frames, out_frames=out_frames, size_multiple=size_multiple)
+        super().__init__(
+            size_multiple=size_multiple,
+            feedback=feedback,
+            in_channels=in_channels,
+            out_channels=out_channels,
+            image_size=image_size,
+        )
+        check_positive(in_frames=in_frames, out_frames=out_frames)
         self.encoder, self.translator, self.decoder, self.shortcut = encoder, translator, decoder, shortcut
         self.in_frames, self.out_frames = in_frames, out_frames
-        self.size_multiple, self.feedback = size_multiple, feedback
 
     def rollout(
         self, past: Tensor, horizon: int, future: Tensor | None = None, teacher_mask: Tensor | None = None
@@ -81,7 +85,9 @@ class DirectForecaster(Forecaster):
             raise ValueError("teacher_mask must be None: a direct model is never fed a true future frame.")
         frames = forecast = self.translate(past)
         while frames.shape[1] < horizon:
-            past = torch.cat([past, self._feed_back(forecast, past)], dim=1)[:, -self.in_frames :]
+            past = torch.cat([past, self._fed_back(forecast, past.shape[2], self.out_frames)], dim=1)[
+                :, -self.in_frames :
+            ]
             forecast = self.translate(past)
             frames = torch.cat([frames, forecast], dim=1)
         return Rollout(frames[:, :horizon], self.in_frames, {}, None)
@@ -89,9 +95,7 @@ class DirectForecaster(Forecaster):
     def translate(self, past: Tensor) -> Tensor:
         """`(B, in_frames, C, H, W)` to `(B, out_frames, C, H, W)`."""
         batch, height, width = past.shape[0], *past.shape[-2:]
-        pad = (0, -width % self.size_multiple, 0, -height % self.size_multiple)
-        frames = channels_last(past.flatten(0, 1))
-        features, skip = self.encoder(functional.pad(frames, pad, mode="replicate") if any(pad) else frames)
+        features, skip = self.encoder(self._padded(channels_last(past.flatten(0, 1))))
         features = self.translator(features.unflatten(0, (batch, -1)).flatten(1, 2))
         features = features.unflatten(1, (self.out_frames, -1)).flatten(0, 1)
         if self.in_frames != self.out_frames:
@@ -121,13 +125,3 @@ class DirectForecaster(Forecaster):
         skip = skip[:, max(self.in_frames - self.out_frames, 0) :]
         beyond = self.out_frames - skip.shape[1]
         return torch.cat([skip, skip[:, -1:].expand(-1, beyond, *skip.shape[2:])], dim=1) if beyond else skip
-
-    def _feed_back(self, forecast: Tensor, past: Tensor) -> Tensor:
-        frames = forecast if self.feedback is None else self.feedback(forecast)
-        if frames.shape[2] != past.shape[2]:
-            raise ValueError(
-                f"forecasts have {frames.shape[2]} channels but inputs {past.shape[2]}, so they cannot be fed back; "
-                f"set model.feedback = ... (forecasts -> past frames), or use a horizon of at most "
-                f"out_frames={self.out_frames}."
-            )
-        return frames

@@ -29,19 +29,35 @@ class Forecaster(Pretrained):
     """Base of all models: `model(past, horizon)` forecasts frames, `model.rollout(...)` is for training.
 
     Args:
+        size_multiple: What the layers need H and W to be multiples of. Frames are padded to it at the bottom and the
+            right by replication, forecasts are cropped.
+        feedback: Forecasts to inputs, `(..., C, H, W)` both, where their channels differ. May be set on a built model;
+            it is not saved with it.
         in_channels: Channels of the past frames; `None` leaves that to the layers.
         out_channels: Channels of the forecast frames; `None` means as many as `in_channels`.
         image_size: `(H, W)` if the model's parameters are bound to one frame size; other sizes are refused.
+
+    Attributes:
+        teachable: Whether `rollout` can be fed true future frames by a `teacher_mask`.
+
+    Raises:
+        ValueError: If `size_multiple` is not positive.
     """
+
+    teachable = True
 
     def __init__(
         self,
         *,
+        size_multiple: int = 1,
+        feedback: Callable[[Tensor], Tensor] | None = None,
         in_channels: int | None = None,
         out_channels: int | None = None,
         image_size: tuple[int, int] | None = None,
     ) -> None:
         super().__init__()
+        check_positive(size_multiple=size_multiple)
+        self.size_multiple, self.feedback = size_multiple, feedback
         self.in_channels = in_channels
         self.out_channels = in_channels if out_channels is None else out_channels
         self.image_size = image_size
@@ -71,9 +87,8 @@ class Forecaster(Pretrained):
     def fuse(self) -> Self:
         """A copy for inference, in which blocks that can be had with fewer layers are.
 
-        Those are gSTA, TAU and VAN, as translators and as stages of cells: their norms and scales become part of the
-        convolutions beside them. Everything else stays as it is. The copy forecasts the same to rounding, cannot be
-        trained, and is not saved: keep the model itself.
+        Those are the ones with a method `fused`, as translators and as stages of cells; everything else stays as it
+        is. The copy forecasts the same to rounding, cannot be trained, and is not saved: keep the model itself.
         """
         fused = deepcopy(self).eval().requires_grad_(False)
         fuse_children(fused)
@@ -101,6 +116,21 @@ class Forecaster(Pretrained):
                 f"got {tuple(frames.shape[-2:])}; build it with that image_size or with a norm that has no size."
             )
 
+    def _padded(self, frames: Tensor) -> Tensor:
+        """Frames `(B, C, H, W)` whose H and W are multiples of `size_multiple`."""
+        pad = (0, -frames.shape[-1] % self.size_multiple, 0, -frames.shape[-2] % self.size_multiple)
+        return functional.pad(frames, pad, mode="replicate") if any(pad) else frames
+
+    def _fed_back(self, forecasts: Tensor, channels: int, at_once: int) -> Tensor:
+        """Forecasts `(..., C, H, W)` as inputs of so many channels; a horizon of `at_once` needs none."""
+        inputs = forecasts if self.feedback is None else self.feedback(forecasts)
+        if inputs.shape[-3] != channels:
+            raise ValueError(
+                f"forecasts have {inputs.shape[-3]} channels but inputs {channels}, so they cannot be fed back; set "
+                f"model.feedback = ... (forecasts -> inputs), or use a horizon of at most {at_once}."
+            )
+        return inputs
+
 
 class RecurrentForecaster(Forecaster):
     """Rolls a recurrent stack over the observed frames, then over its own forecasts.
@@ -109,10 +139,8 @@ class RecurrentForecaster(Forecaster):
         stem: Frame to features, such as `nn.PixelUnshuffle(4)` for patches of 4.
         stack: The recurrent layers.
         head: Features to frame.
-        size_multiple: What stem and stack need H and W to be multiples of. Frames are padded to it at the bottom and
-            the right by replication, forecasts are cropped.
-        feedback: Forecast to next input, where their channels differ. May be set on a built model; it is not saved with
-            it.
+        size_multiple: What stem and stack need H and W to be multiples of; see `Forecaster`.
+        feedback: Forecast to next input; see `Forecaster`.
         checkpointing: Recompute each step in backward instead of keeping its activations: memory of one step and of
             the states, for about a third more time.
         in_channels: See `Forecaster`.
@@ -136,14 +164,19 @@ class RecurrentForecaster(Forecaster):
         out_channels: int | None = None,
         image_size: tuple[int, int] | None = None,
     ) -> None:
-        super().__init__(in_channels=in_channels, out_channels=out_channels, image_size=image_size)
+        super().__init__(
+            size_multiple=size_multiple,
+            feedback=feedback,
+            in_channels=in_channels,
+            out_channels=out_channels,
+            image_size=image_size,
+        )
         if not isinstance(stack, RecurrentStack):
             raise ValueError(
                 f"stack must be a RecurrentStack, got {type(stack).__name__}; use RecurrentStack([layer])."
             )
-        check_positive(size_multiple=size_multiple)
         self.stem, self.stack, self.head = stem, stack, head
-        self.size_multiple, self.feedback, self.checkpointing = size_multiple, feedback, checkpointing
+        self.checkpointing = checkpointing
 
     def step(self, frame: Tensor, state: StackState | None = None) -> tuple[Tensor, StackState]:
         """Streaming: one frame in, the forecast of the next one out.
@@ -161,9 +194,7 @@ class RecurrentForecaster(Forecaster):
             )
         self.check_size("frame", frame)
         height, width = frame.shape[-2:]
-        pad = (0, -width % self.size_multiple, 0, -height % self.size_multiple)
-        features = self.stem(functional.pad(frame, pad, mode="replicate") if any(pad) else frame)
-        features, state = self.stack(features, state)
+        features, state = self.stack(self.stem(self._padded(frame)), state)
         return self.head(features)[..., :height, :width], state
 
     def rollout(
@@ -202,19 +233,10 @@ class RecurrentForecaster(Forecaster):
                 forecast, state = self.step(frame, state)
             forecasts.append(forecast)
             if not all(every):
-                fed = self._feed_back(forecast, past)
+                fed = self._fed_back(forecast, past.shape[2], 1)
             for name, value in self.stack.aux(state).items():
                 aux[name] = aux.get(name, torch.zeros_like(value)) + value / (length + horizon - 1)
         return Rollout(torch.stack(forecasts, dim=1), 1, aux, state)
-
-    def _feed_back(self, forecast: Tensor, past: Tensor) -> Tensor:
-        frame = forecast if self.feedback is None else self.feedback(forecast)
-        if frame.shape[1] != past.shape[2]:
-            raise ValueError(
-                f"forecasts have {frame.shape[1]} channels but inputs {past.shape[2]}, so they cannot be fed back; "
-                f"set model.feedback = ... (forecast -> next input), or use horizon=1."
-            )
-        return frame
 
     @staticmethod
     def _plan(past: Tensor, horizon: int, future: Tensor | None, mask: Tensor | None) -> tuple[list[bool], list[bool]]:

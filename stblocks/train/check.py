@@ -5,7 +5,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..core import DirectForecaster
 from .config import TrainConfig
 from .graph import obstacle
 from .metrics import SSIM_WINDOW
@@ -28,7 +27,7 @@ def check_run(
             problems.append(f"graph=True {reason}; take 'auto' or False")
     if not callable(getattr(model, "rollout", None)):
         problems.append(f"model must have a method rollout(past, horizon, ...), got {type(model).__name__}")
-    if isinstance(model, DirectForecaster) and config.sampling != "none":
+    if not getattr(model, "teachable", True) and config.sampling != "none":
         problems.append(
             f"sampling must be 'none' for a direct model, which is fed no true future, got {config.sampling!r}"
         )

@@ -13,8 +13,8 @@ class CE(Block):
 
     CMS-LSTM paper, Sec. 2.2, Eq. 2:
 
-    $$X_t \leftarrow s \, \sigma(W_H * H_{t-1}) \circ X_t$$
-    $$H_{t-1} \leftarrow s \, \sigma(W_X * X_t) \circ H_{t-1}$$
+    $$X_t \leftarrow s \, \sigma(W_H * H_{t-1}) \circ X_t \qquad
+    H_{t-1} \leftarrow s \, \sigma(W_X * X_t) \circ H_{t-1} \tag{2}$$
 
     Each half is one iteration, that of `x` first: the paper's n stacked blocks are `iterations=2 * n`, the released
     model has 5. Biases are the norm's, as released.
@@ -63,7 +63,7 @@ class CE(Block):
         x, h = self.take(x, h)
         for iteration in range(self.iterations):
             if iteration % 2 == 0:
-                x = self.scale * torch.sigmoid(self.weigh_x(h)) * x
+                x = self.scale * torch.sigmoid(self.weigh_x(h)) * x  # (2), first line
             elif self.weigh_h is not None:
-                h = self.scale * torch.sigmoid(self.weigh_h(x)) * h
+                h = self.scale * torch.sigmoid(self.weigh_h(x)) * h  # (2), second line
         return x, h

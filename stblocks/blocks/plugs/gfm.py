@@ -10,6 +10,7 @@ from torch.nn import functional
 from ...borders.checks import choose
 from ...core.block import Block
 from ...core.slot import H, X
+from ...ops.convolution import conv2d_with_constant, sum_of_kernels
 from ...weights.migrate import migrate
 from ..layers import Norm, blend, conv
 
@@ -96,12 +97,7 @@ class SimpleGFM(Block):
 
 
 class MapAndVectorConv(nn.Module):
-    """A 3x3 convolution of `[h, overall]`, without convolving a constant map at every position.
-
-    Where a 3x3 kernel sees a constant, its result differs only between the first, a middle and the last row and
-    column, so that a map of 3x3 has all values there are.
-
-    No `nn.Conv2d`, for it takes two inputs; `weight` and `bias` are those of one.
+    """Weight and bias of the 3x3 convolution of `[h, overall]`; no `nn.Conv2d`, for it takes two inputs.
 
     Args:
         channels: Of `h`, of `overall` and of the result.
@@ -114,15 +110,7 @@ class MapAndVectorConv(nn.Module):
 
     def forward(self, h: Tensor, overall: Tensor) -> Tensor:
         """`h` `(B, C, H, W)` and `overall` `(B, C, 1, 1)` to `(B, C, H, W)`."""
-        for_h, for_overall = self.weight.chunk(2, dim=1)
-        few = [min(side, 3) for side in h.shape[2:]]
-        constant = functional.conv2d(overall.expand(-1, -1, *few), for_overall, padding=1)
-        for dim, side in enumerate(h.shape[2:], start=2):
-            if side > 3:
-                first, middle, last = constant.split(1, dim)
-                shape = [side - 2 if axis == dim else -1 for axis in range(4)]
-                constant = torch.cat([first, middle.expand(shape), last], dim)
-        return functional.conv2d(h, for_h, self.bias, padding=1) + constant
+        return conv2d_with_constant(h, overall, self.weight, self.bias)
 
 
 class MultiScaleConv(nn.Module):
@@ -141,7 +129,7 @@ class MultiScaleConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`(B, in_channels, H, W)` to `(B, out_channels, H, W)`."""
-        weight = self.weight5 + functional.pad(self.weight3 + functional.pad(self.weight1, [1] * 4), [1] * 4)
+        weight = sum_of_kernels(self.weight1, self.weight3, self.weight5)
         return functional.conv2d(x, weight, self.bias1 + self.bias3 + self.bias5, padding=2)
 
     def migrate(self, state_dict: dict[str, Any], prefix: str) -> None:

@@ -13,11 +13,13 @@ from ..layers import blend, side_by_side
 class SAM(Block):
     r"""Self-attention memory module.
 
-    Lin et al. (SA-ConvLSTM), AAAI 2020, Sec. 3.2; GMG paper, Eq. 24. With one query from `h`,
+    Lin et al. (SA-ConvLSTM), AAAI 2020, Sec. 3.2; GMG paper, Eq. 24. With one query from `h` (letters are
+    ours),
 
-    $$Z_h = V_h \, \mathrm{softmax}(s K_h^\top Q_h) \qquad Z_m = V_m \, \mathrm{softmax}(s K_m^\top Q_h)$$
-    $$Z = W_z * [Z_h, Z_m] \qquad [o', g', i'] = W_m * [Z, H_t]$$
-    $$\hat M_t = (1 - \sigma(i')) \circ M_t + \sigma(i') \circ \tanh(g') \qquad \hat H_t = \sigma(o') \circ \hat M_t$$
+    $$Z_h = V_h \, \mathrm{softmax}(s K_h^\top Q_h) \qquad Z_m = V_m \, \mathrm{softmax}(s K_m^\top Q_h) \tag{a}$$
+    $$Z = W_z * [Z_h, Z_m] \qquad [o', g', i'] = W_m * [Z, H_t] \tag{b}$$
+    $$\hat M_t = (1 - \sigma(i')) \circ M_t + \sigma(i') \circ \tanh(g') \qquad
+    \hat H_t = \sigma(o') \circ \hat M_t \tag{c}$$
 
     where all convolutions are 1x1. The matrix of scores, (H W) x (H W), is never kept.
 
@@ -54,7 +56,7 @@ class SAM(Block):
         """`h, m`."""
         h, m = self.take(h, m)
         keys, values = [self.key_h(h), self.key_m(m)], [self.value_h(h), self.value_m(m)]
-        z = self.fuse(side_by_side(*attend(self.query(h), keys, values, scale=self.scale)))
-        o, g, i = self.gates(side_by_side(z, h)).chunk(3, dim=1)
-        m = blend(m, torch.tanh(g), torch.sigmoid(i))
-        return torch.sigmoid(o) * m, m
+        z = self.fuse(side_by_side(*attend(self.query(h), keys, values, scale=self.scale)))  # (a, b)
+        o, g, i = self.gates(side_by_side(z, h)).chunk(3, dim=1)  # (b)
+        m = blend(m, torch.tanh(g), torch.sigmoid(i))  # (c)
+        return torch.sigmoid(o) * m, m  # (c)

@@ -20,8 +20,8 @@ class SE(Block):
 
     $$[A_H, A_C] = W_Z * \hat Z + b_Z \qquad A = W_A * [A_H, A_C] + b_A \tag{5}$$
     $$[i, g, o] = W_a * A + W_h * H_t \tag{6}$$
-    $$\hat C_t = (1 - \sigma(i)) \circ C_t + \sigma(i) \circ \tanh(g) \tag{7}$$
-    $$\hat H_t = \sigma(o) \circ \hat C_t$$
+    $$\hat C_t = (1 - \sigma(i)) \circ C_t + \sigma(i) \circ \tanh(g) \qquad
+    \hat H_t = \sigma(o) \circ \hat C_t \tag{7}$$
 
     The 1x1 convolution $W_A$ and the norm of $\hat C_t$ before it is used are the released code's.
 
@@ -58,15 +58,15 @@ class SE(Block):
     def forward(self, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         """`h, c`."""
         h, c = self.take(h, c)
-        looked = self.express(self.attention(torch.cat([h, c], dim=3)))
-        a = side_by_side(*looked.chunk(2, dim=3))
+        looked = self.express(self.attention(torch.cat([h, c], dim=3)))  # (3-5)
+        a = side_by_side(*looked.chunk(2, dim=3))  # (5)
         if self.express_norm is not None:
             a = self.express_norm(a)
-        i, g, o = (self.gates_a(self.fuse(a)) + self.gates_h(h)).chunk(3, dim=1)
-        c = blend(c, torch.tanh(g), torch.sigmoid(i))
+        i, g, o = (self.gates_a(self.fuse(a)) + self.gates_h(h)).chunk(3, dim=1)  # (6)
+        c = blend(c, torch.tanh(g), torch.sigmoid(i))  # (7), first line
         if self.memory_norm is not None:
             c = self.memory_norm(c)
-        return torch.sigmoid(o) * c, c
+        return torch.sigmoid(o) * c, c  # (7), second line
 
 
 class MultiScaleAttention(nn.Module):
@@ -107,5 +107,5 @@ class MultiScaleAttention(nn.Module):
         for scale, projected in zip(self.scales, self.project(tokens).chunk(len(self.scales), dim=-1), strict=True):
             query, key, value = projected.chunk(3, dim=-1)
             side = (-(-height // scale), -(-width // scale))
-            looked.append(attend_in_windows(query, key, value, side) + tokens)
+            looked.append(attend_in_windows(query, key, value, side) + tokens)  # (3, 4)
         return torch.cat(looked, dim=-1).transpose(2, 3).flatten(2, 3).permute(0, 3, 1, 2)

@@ -9,11 +9,11 @@ from ..layers import Norm, conv, side_by_side
 
 
 class PeepholeLSTM(nn.Module):
-    r"""A ConvLSTM step whose gates see the memory too, each number of it by a weight of its own.
+    r"""A ConvLSTM step whose gates see the memory too, each number of it by a weight of its own (letters are ours).
 
-    $$[i, g, f, o] = W_e * E + W_n * N_{t-1} \qquad K_t = \sigma(f + w_f \circ K_{t-1} + b) \circ K_{t-1} +
-    \sigma(i + w_i \circ K_{t-1}) \circ \tanh(g)$$
-    $$N_t = \sigma(o + w_o \circ K_t) \circ \tanh(K_t)$$
+    $$[i, g, f, o] = W_e * E + W_n * N_{t-1} \tag{a}$$
+    $$K_t = \sigma(f + w_f \circ K_{t-1} + b) \circ K_{t-1} + \sigma(i + w_i \circ K_{t-1}) \circ \tanh(g) \tag{b}$$
+    $$N_t = \sigma(o + w_o \circ K_t) \circ \tanh(K_t) \tag{c}$$
 
     Args:
         in_channels: Channels of `e`.
@@ -52,10 +52,10 @@ class PeepholeLSTM(nn.Module):
                 f"maps must be of peephole_size={self.peephole_size}, which the weights are bound to, got "
                 f"{tuple(k.shape[-2:])}; take peephole_size=None (a model's peephole='channel') for any size."
             )
-        i, g, f, o = (self.conv_e(e) + self.conv_n(n)).chunk(4, dim=1)
+        i, g, f, o = (self.conv_e(e) + self.conv_n(n)).chunk(4, dim=1)  # (a)
         to_i, to_f = self.peephole.chunk(2)
-        k = torch.sigmoid(f + to_f * k + self.forget_bias) * k + torch.sigmoid(i + to_i * k) * torch.tanh(g)
-        return torch.sigmoid(o + self.peephole_o * k) * torch.tanh(k), k
+        k = torch.sigmoid(f + to_f * k + self.forget_bias) * k + torch.sigmoid(i + to_i * k) * torch.tanh(g)  # (b)
+        return torch.sigmoid(o + self.peephole_o * k) * torch.tanh(k), k  # (c)
 
 
 class MIMN(Block):
@@ -123,15 +123,16 @@ class MIM(Block):
     r"""The cell of MIM: a spatiotemporal LSTM whose forget gate in time is the stationary module MIM-S.
 
     Wang et al. (Memory In Memory), CVPR 2019, https://arxiv.org/abs/1811.07490, Sec. 3.2 and 3.3, as released: both
-    memories take their gates from one convolution of $X_t$. MIM-S is a `PeepholeLSTM` whose input is $N_t$ of `MIMN`,
+    memories take their gates from one convolution of $X_t$ (letters are
+    ours). MIM-S is a `PeepholeLSTM` whose input is $N_t$ of `MIMN`,
     whose hidden state is $C_{t-1}$, and whose memory is $S_{t-1}$:
 
-    $$T_t, S_t = \mathrm{MIM\text{-}S}(N_t, C_{t-1}, S_{t-1})$$
-    $$C_t = T_t + \sigma(X_i + W_{hi} * H_{t-1}) \circ \tanh(X_g + W_{hg} * H_{t-1})$$
+    $$T_t, S_t = \mathrm{MIM\text{-}S}(N_t, C_{t-1}, S_{t-1}) \tag{a}$$
+    $$C_t = T_t + \sigma(X_i + W_{hi} * H_{t-1}) \circ \tanh(X_g + W_{hg} * H_{t-1}) \tag{b}$$
     $$M_t = \sigma(X_f + W_{mf} * M^{l-1}_t + b) \circ M^{l-1}_t +
-    \sigma(X_i + W_{mi} * M^{l-1}_t) \circ \tanh(X_g + W_{mg} * M^{l-1}_t)$$
-    $$o_t = \sigma(X_o + W_{ho} * H_{t-1} + W_{mo} * M^{l-1}_t)$$
-    $$H_t = o_t \circ \tanh(W_{1 \times 1} * [C_t, M_t])$$
+    \sigma(X_i + W_{mi} * M^{l-1}_t) \circ \tanh(X_g + W_{mg} * M^{l-1}_t) \tag{c}$$
+    $$o_t = \sigma(X_o + W_{ho} * H_{t-1} + W_{mo} * M^{l-1}_t) \tag{d}$$
+    $$H_t = o_t \circ \tanh(W_{1 \times 1} * [C_t, M_t]) \tag{e}$$
 
     with $[X_i, X_g, X_f, X_o] = W_x * X_t$.
 
@@ -189,8 +190,8 @@ class MIM(Block):
         x_i, x_g, x_f, x_o = self.conv_x(x).chunk(4, dim=1)
         h_i, h_g, h_o = self.conv_h(h).chunk(3, dim=1)
         m_i, m_g, m_f, m_o = self.conv_m(m).chunk(4, dim=1)
-        kept, s = self.stationary(n, c, s)
-        c = kept + torch.sigmoid(x_i + h_i) * torch.tanh(x_g + h_g)
-        m = torch.sigmoid(x_f + m_f + self.forget_bias) * m + torch.sigmoid(x_i + m_i) * torch.tanh(x_g + m_g)
-        o = torch.sigmoid(x_o + h_o + m_o)
-        return o * torch.tanh(self.conv_last(side_by_side(c, m))), c, m, s, o
+        kept, s = self.stationary(n, c, s)  # (a)
+        c = kept + torch.sigmoid(x_i + h_i) * torch.tanh(x_g + h_g)  # (b)
+        m = torch.sigmoid(x_f + m_f + self.forget_bias) * m + torch.sigmoid(x_i + m_i) * torch.tanh(x_g + m_g)  # (c)
+        o = torch.sigmoid(x_o + h_o + m_o)  # (d)
+        return o * torch.tanh(self.conv_last(side_by_side(c, m))), c, m, s, o  # (e)

@@ -1,7 +1,5 @@
 """ST-ConvLSTM: a ConvLSTM with a second memory that climbs through the layers."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -102,7 +100,10 @@ class DecoupledSTConvLSTM(STConvLSTM):
         in_channels: See `STConvLSTM`.
         channels: See `STConvLSTM`.
         adapter: $W_d$, a 1x1 convolution that all layers share.
-        **options: See `STConvLSTM`.
+        kernel_size: See `STConvLSTM`.
+        forget_bias: See `STConvLSTM`.
+        bias: See `STConvLSTM`.
+        norm: See `STConvLSTM`.
 
     Shapes:
         returns: `h, c, m, o` as `STConvLSTM`, and the loss `(B,)`.
@@ -110,8 +111,18 @@ class DecoupledSTConvLSTM(STConvLSTM):
 
     writes = (H, C, M, O, DECOUPLING)
 
-    def __init__(self, in_channels: int, channels: int, *, adapter: nn.Module, **options: Any) -> None:
-        super().__init__(in_channels, channels, **options)
+    def __init__(
+        self,
+        in_channels: int,
+        channels: int,
+        *,
+        adapter: nn.Module,
+        kernel_size: int = 5,
+        forget_bias: float = 1.0,
+        bias: bool = False,
+        norm: Norm | None = None,
+    ) -> None:
+        super().__init__(in_channels, channels, kernel_size=kernel_size, forget_bias=forget_bias, bias=bias, norm=norm)
         self.adapter = adapter
 
     def forward(  # type: ignore[override]
