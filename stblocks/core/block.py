@@ -27,7 +27,8 @@ class Block(nn.Module):
         alike: Slots that have one width, whatever it is, in a block that takes any (they are then not in `widths`).
 
     Raises:
-        ValueError: If a width is not a positive integer.
+        ValueError: If a width is not a positive integer. When called, every block checks the maps that it reads: see
+            `take`.
     """
 
     reads: tuple[Slot, ...] = ()

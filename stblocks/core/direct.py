@@ -77,8 +77,8 @@ class DirectForecaster(Forecaster):
             teacher_mask: Must be `None`.
 
         Raises:
-            ValueError: If an argument is not as said here, or `horizon` is beyond `out_frames`, forecasts have other
-                channels than frames, and there is no `feedback`.
+            ValueError: If `past` has other frames than `in_frames`, there is a mask, or `horizon` is beyond
+                `out_frames`, forecasts have other channels than frames, and there is no `feedback`.
         """
         self.check_past(past, horizon)
         if teacher_mask is not None:

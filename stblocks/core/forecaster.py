@@ -73,7 +73,7 @@ class Forecaster(Pretrained):
             Forecast frames `(B, horizon, C, H, W)`.
 
         Raises:
-            ValueError: If `past` or `horizon` is not as said here.
+            ValueError: If `past` has another shape, other channels or no pixels, or `horizon` is below 1.
         """
         rollout = self.rollout(past, horizon)
         return rollout.frames[:, past.shape[1] - rollout.first :]
@@ -148,7 +148,7 @@ class RecurrentForecaster(Forecaster):
         image_size: See `Forecaster`.
 
     Raises:
-        ValueError: If an argument is not as said here.
+        ValueError: If `stack` is no `RecurrentStack`, or `size_multiple` is not positive.
     """
 
     def __init__(
@@ -213,8 +213,8 @@ class RecurrentForecaster(Forecaster):
                 must hold all horizon - 1 frames.
 
         Raises:
-            ValueError: If an argument is not as said here, or forecasts have other channels than frames and there is
-                no `feedback`.
+            ValueError: If a shape does not fit, the mask has no true step 0, `future` ends before a frame that the mask
+                feeds, or forecasts have other channels than frames and there is no `feedback`.
         """
         self.check_past(past, horizon)
         length = past.shape[1]

@@ -26,7 +26,7 @@ def deformable_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, *
         `(B, C', H, W)`.
 
     Raises:
-        ValueError: If a shape or the back end is not as said here.
+        ValueError: If `offset`, `mask` or `weight` does not fit `x`, or there is no such back end.
     """
     if (
         weight.ndim != 4

@@ -24,7 +24,8 @@ class PatchEmbed(nn.Module):
         returns: `(B, channels, H / patch_size, W / patch_size)`.
 
     Raises:
-        ValueError: If an argument or a shape is not as said here.
+        ValueError: If a number is not positive, or when called, if `frame` has other channels, or sides that are no
+            multiples of `patch_size`.
     """
 
     def __init__(self, in_channels: int, channels: int, *, patch_size: int = 4) -> None:
@@ -53,7 +54,7 @@ class PatchMerging(nn.Module):
         returns: `(B, 2 * channels, H / 2, W / 2)`.
 
     Raises:
-        ValueError: If an argument or a shape is not as said here.
+        ValueError: If `channels` is not positive, or when called, if `x` has other channels, or an odd side.
     """
 
     def __init__(self, channels: int) -> None:
@@ -88,7 +89,7 @@ class PatchExpanding(nn.Module):
         returns: `(B, channels / 2, 2 H, 2 W)`.
 
     Raises:
-        ValueError: If an argument or a shape is not as said here.
+        ValueError: If `channels` is not a positive even number, or when called, if `x` has other channels.
     """
 
     def __init__(self, channels: int) -> None:
@@ -130,7 +131,7 @@ class PatchInflate(nn.Module):
         returns: `(B, out_channels, H * patch_size, W * patch_size)`.
 
     Raises:
-        ValueError: If an argument or a shape is not as said here.
+        ValueError: If a number is not positive, or when called, if `x` has other channels.
     """
 
     def __init__(self, channels: int, out_channels: int, *, patch_size: int = 4) -> None:

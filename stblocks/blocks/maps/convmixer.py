@@ -26,7 +26,7 @@ class ConvMixerBlock(MapBlock):
         returns: The same.
 
     Raises:
-        ValueError: If an argument or a shape is not as said here.
+        ValueError: If `kernel_size` is even.
     """
 
     def __init__(self, channels: int, *, kernel_size: int = 9) -> None:

@@ -31,7 +31,8 @@ class GSTA(Mixing):
         returns: The same.
 
     Raises:
-        ValueError: If an argument or a shape is not as said here.
+        ValueError: If `dilation` is not from 1 to `kernel_size`, `mlp_ratio` leaves no hidden channel, or a rate is not
+            in [0, 1).
     """
 
     def __init__(

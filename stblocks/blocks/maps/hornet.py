@@ -27,7 +27,8 @@ class HorNetBlock(MetaFormerBlock):
         returns: The same.
 
     Raises:
-        ValueError: If an argument or a shape is not as said here.
+        ValueError: If `channels` is below 2^(order - 1), `mlp_ratio` leaves no hidden channel, or a rate is not
+            in [0, 1).
     """
 
     def __init__(

@@ -31,7 +31,7 @@ class MetaFormerBlock(MapBlock):
         returns: The same.
 
     Raises:
-        ValueError: If an argument or a shape is not as said here.
+        ValueError: If `drop_path` is not in [0, 1).
     """
 
     def __init__(

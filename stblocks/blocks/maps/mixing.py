@@ -35,7 +35,7 @@ class Mixing(MetaFormerBlock):
         returns: The same.
 
     Raises:
-        ValueError: If an argument or a shape is not as said here.
+        ValueError: If `mlp_ratio` leaves no hidden channel, or a rate is not in [0, 1).
     """
 
     def __init__(

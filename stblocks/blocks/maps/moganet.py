@@ -30,7 +30,7 @@ class MogaBlock(MetaFormerBlock):
         returns: The same.
 
     Raises:
-        ValueError: If an argument or a shape is not as said here.
+        ValueError: If `channels` is below 3, `mlp_ratio` leaves no hidden channel, or a rate is not in [0, 1).
     """
 
     def __init__(self, channels: int, *, mlp_ratio: float = 4.0, drop: float = 0.0, drop_path: float = 0.0) -> None:

@@ -51,7 +51,8 @@ class SS2D(MapBlock):
         returns: The same.
 
     Raises:
-        ValueError: If an argument or a shape is not as said here.
+        ValueError: If a number is not positive, `dt_rank` is another word than "auto", or a direction is unknown or
+            there twice.
     """
 
     def __init__(

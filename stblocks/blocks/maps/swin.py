@@ -39,7 +39,8 @@ class SwinBlock(MapBlock):
         returns: The same.
 
     Raises:
-        ValueError: If an argument or a shape is not as said here.
+        ValueError: If `num_heads` does not divide `channels`, `window_size` is not positive, `mlp_ratio` leaves no
+            hidden channel, or a rate is not in [0, 1).
     """
 
     def __init__(

@@ -29,7 +29,8 @@ class TAU(Mixing):
         returns: The same.
 
     Raises:
-        ValueError: If an argument or a shape is not as said here.
+        ValueError: If `channels` is below 4, `dilation` is not from 1 to `kernel_size`, `mlp_ratio` leaves no hidden
+            channel, or a rate is not in [0, 1).
     """
 
     def __init__(

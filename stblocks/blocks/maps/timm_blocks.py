@@ -31,7 +31,8 @@ class ViTBlock(MapBlock):
         returns: The same.
 
     Raises:
-        ValueError: If an argument or a shape is not as said here.
+        ValueError: If `num_heads` does not divide `channels`, `mlp_ratio` leaves no hidden channel, or a rate is not in
+            [0, 1).
     """
 
     def __init__(
@@ -77,7 +78,8 @@ class MLPMixerBlock(MapBlock):
         returns: The same.
 
     Raises:
-        ValueError: If an argument or a shape is not as said here.
+        ValueError: If `channels` is below 2, `mlp_ratio` leaves no hidden channel, or a rate is not in [0, 1), or when
+            called, if the map is not of `size`.
     """
 
     def __init__(
@@ -128,7 +130,7 @@ class ConvNeXtBlock(MapBlock):
         returns: The same.
 
     Raises:
-        ValueError: If an argument or a shape is not as said here.
+        ValueError: If `mlp_ratio` leaves no hidden channel, or `drop_path` is not in [0, 1).
     """
 
     def __init__(self, channels: int, *, mlp_ratio: float = 4.0, drop_path: float = 0.0) -> None:
@@ -162,7 +164,7 @@ class PoolFormerBlock(MetaFormerBlock):
         returns: The same.
 
     Raises:
-        ValueError: If an argument or a shape is not as said here.
+        ValueError: If `mlp_ratio` leaves no hidden channel, or a rate is not in [0, 1).
     """
 
     def __init__(self, channels: int, *, mlp_ratio: float = 4.0, drop: float = 0.0, drop_path: float = 0.0) -> None:

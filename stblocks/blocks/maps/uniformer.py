@@ -32,7 +32,8 @@ class UniFormerBlock(MetaFormerBlock):
         returns: The same.
 
     Raises:
-        ValueError: If an argument or a shape is not as said here.
+        ValueError: If `relation` is another word, `num_heads` does not divide `channels`, `mlp_ratio` leaves no hidden
+            channel, or a rate is not in [0, 1).
     """
 
     def __init__(

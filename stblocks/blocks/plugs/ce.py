@@ -33,7 +33,7 @@ class CE(Block):
         returns: `x, h`.
 
     Raises:
-        ValueError: If an argument or a shape is not as said here.
+        ValueError: If `kernel_size` is even, or `iterations` below 1.
     """
 
     reads = (X, H)

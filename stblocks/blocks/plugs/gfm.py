@@ -39,7 +39,7 @@ class GFM(Block):
         returns: `h`.
 
     Raises:
-        ValueError: If an argument or a shape is not as said here.
+        ValueError: If `focus` is another word.
     """
 
     reads = (X, H)

@@ -28,7 +28,7 @@ class MGM(MotionGRU):
         returns: `h, f, d`.
 
     Raises:
-        ValueError: If an argument or a shape is not as said here.
+        ValueError: If a kernel is even, or `time_decay` or `growth` is another word.
     """
 
     def __init__(

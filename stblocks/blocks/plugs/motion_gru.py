@@ -35,7 +35,7 @@ class MotionGRU(Block):
         returns: `h, f, d`.
 
     Raises:
-        ValueError: If an argument or a shape is not as said here.
+        ValueError: If a kernel is even.
     """
 
     reads = (H, F, D)

@@ -33,7 +33,7 @@ class SAM(Block):
         returns: `h, m`.
 
     Raises:
-        ValueError: If a shape is not as said here.
+        ValueError: If `attention_channels` is not positive.
     """
 
     reads = (H, M)

@@ -37,7 +37,8 @@ class SE(Block):
         returns: `h, c`.
 
     Raises:
-        ValueError: If an argument or a shape is not as said here.
+        ValueError: If `kernel_size` is even, or there is no scale or one below 1, or when called, if a scale is larger
+            than a side.
     """
 
     reads = (H, C)

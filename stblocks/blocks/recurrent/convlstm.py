@@ -32,7 +32,7 @@ class ConvLSTM(Block):
         returns: `h, c, o` as above, `o` the output gate for stages that follow.
 
     Raises:
-        ValueError: If an argument or a shape is not as said here.
+        ValueError: If `kernel_size` is even.
     """
 
     reads = (X, H, C)

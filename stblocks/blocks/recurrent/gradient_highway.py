@@ -28,7 +28,7 @@ class GradientHighway(Block):
         returns: `h`.
 
     Raises:
-        ValueError: If an argument or a shape is not as said here.
+        ValueError: If `kernel_size` is even.
     """
 
     reads = (X, H)

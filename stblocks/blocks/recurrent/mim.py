@@ -82,7 +82,8 @@ class MIMN(Block):
         returns: `diff, n, k, started` with `diff` equal to `n`, and if `first`, `previous`, equal to `x`.
 
     Raises:
-        ValueError: If an argument or a shape is not as said here.
+        ValueError: If `kernel_size` is even, or `in_channels` differs from `channels` if not `first`, or when called,
+            if maps are not of `peephole_size`.
     """
 
     reads: tuple[Slot, ...] = (X, PREVIOUS, N, K, STARTED)
@@ -123,9 +124,9 @@ class MIM(Block):
     r"""The cell of MIM: a spatiotemporal LSTM whose forget gate in time is the stationary module MIM-S.
 
     Wang et al. (Memory In Memory), CVPR 2019, https://arxiv.org/abs/1811.07490, Sec. 3.2 and 3.3, as released: both
-    memories take their gates from one convolution of $X_t$ (letters are
-    ours). MIM-S is a `PeepholeLSTM` whose input is $N_t$ of `MIMN`,
-    whose hidden state is $C_{t-1}$, and whose memory is $S_{t-1}$:
+    memories take their gates from one convolution of $X_t$ (letters are ours).
+    MIM-S is a `PeepholeLSTM` whose input is $N_t$ of `MIMN`, whose hidden state is $C_{t-1}$, and whose memory is
+    $S_{t-1}$:
 
     $$T_t, S_t = \mathrm{MIM\text{-}S}(N_t, C_{t-1}, S_{t-1}) \tag{a}$$
     $$C_t = T_t + \sigma(X_i + W_{hi} * H_{t-1}) \circ \tanh(X_g + W_{hg} * H_{t-1}) \tag{b}$$
@@ -151,7 +152,7 @@ class MIM(Block):
         returns: `h, c, m, s, o`, `o` the output gate for stages that follow.
 
     Raises:
-        ValueError: If an argument or a shape is not as said here.
+        ValueError: If `kernel_size` is even, or when called, if maps are not of `peephole_size`.
     """
 
     reads = (X, N, H, C, M, S)

@@ -38,7 +38,7 @@ class STConvLSTM(Block):
         returns: `h, c, m, o` as above, `o` the output gate for stages that follow.
 
     Raises:
-        ValueError: If an argument or a shape is not as said here.
+        ValueError: If `kernel_size` is even.
     """
 
     reads = (X, H, C, M)
