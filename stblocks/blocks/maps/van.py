@@ -28,7 +28,8 @@ class VANBlock(Mixing):
         returns: The same.
 
     Raises:
-        ValueError: If `dilation` is not from 1 to `kernel_size`, `mlp_ratio` leaves no hidden channel, or a rate is not in [0, 1).
+        ValueError: If `dilation` is not from 1 to `kernel_size`, `mlp_ratio` leaves no hidden channel, or a rate is not
+            in [0, 1).
     """
 
     def __init__(
