@@ -284,7 +284,7 @@ def test_a_wrong_ranking_of_weights_that_are_not_whole_is_named(finished, tmp_pa
     copy(finished, tmp_path)
     (path,) = (tmp_path / "best").iterdir()
     path.write_bytes(path.read_bytes()[:-3])
-    with pytest.raises(ValueError, match="safetensors is not a whole safetensors file"):
+    with pytest.raises(ValueError, match="safetensors cannot be read as a safetensors file"):
         train(tmp_path, resume=True)
 
 

@@ -292,7 +292,7 @@ def test_damaged_files_are_named(tmp_path):
     weights, config = tmp_path / "model.safetensors", tmp_path / "config.json"
     whole = weights.read_bytes()
     weights.write_bytes(whole[:-100])
-    with pytest.raises(ValueError, match=r"model.safetensors is not a whole safetensors file"):
+    with pytest.raises(ValueError, match=r"model.safetensors cannot be read as a safetensors file"):
         Forecaster.from_pretrained(tmp_path)
     weights.write_bytes(whole)
     config.write_text(config.read_text().replace('"channels": 4', '"channels": 8'))
@@ -302,7 +302,7 @@ def test_damaged_files_are_named(tmp_path):
     with pytest.raises(ValueError, match=r"weights of another model: .* is missing"):
         Forecaster.from_pretrained(tmp_path)
     config.write_text("{")
-    with pytest.raises(ValueError, match=r"config\.json is not a whole JSON file"):
+    with pytest.raises(ValueError, match=r"config\.json cannot be read as a JSON file"):
         Forecaster.from_pretrained(tmp_path)
     config.write_text("{}")
     with pytest.raises(ValueError, match='must be an object with a key "model"'):
@@ -352,7 +352,7 @@ def test_a_config_that_does_not_fit_is_refused_before_anything_is_built(options,
 def test_a_config_that_is_no_config_is_refused(text, tmp_path):
     spoilt(tmp_path)
     (tmp_path / "config.json").write_text(text)
-    with pytest.raises(ValueError, match=r"config.json (must be an object|is not a whole JSON file)"):
+    with pytest.raises(ValueError, match=r"config.json (must be an object|cannot be read as a JSON file)"):
         Forecaster.from_pretrained(tmp_path)
 
 

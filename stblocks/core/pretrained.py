@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn.modules.module import (
@@ -16,11 +16,14 @@ from torch.nn.modules.module import (
 )
 
 from ..borders.files import write_atomically
+from ..borders.reading import reading
 from ..weights.migrate import migrated
 from .registry import create_model
 
 #: The files of a saved model.
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
+#: What weights are read as, and what to do if they cannot be.
+WHOLE = ("a safetensors file", "save or download it again")
 
 
 class Pretrained(nn.Module):
@@ -190,10 +193,8 @@ def read_config(path: Path) -> dict[str, Any]:
     Raises:
         ValueError: If it is not JSON or names no model.
     """
-    try:
+    with reading(path, "a JSON file", "save or download it again"):
         config = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not a whole JSON file ({error}); save or download it again.") from error
     if not isinstance(config, dict) or not isinstance(config.get("model"), str):
         raise ValueError(f'{path} must be an object with a key "model" that names a registered model.')
     return config
@@ -205,17 +206,9 @@ def read_heads(path: Path) -> dict[str, Tensor]:
     Raises:
         ValueError: If the file is damaged.
     """
-    with _named_if_damaged(path), safe_open(path, "pt") as file:
+    with reading(path, *WHOLE), safe_open(path, "pt") as file:
         shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
     return {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
-
-
-@contextmanager
-def _named_if_damaged(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path} is not a whole safetensors file ({error}); save or download it again.") from error
 
 
 def weights(model: nn.Module) -> dict[str, Tensor]:
@@ -236,7 +229,7 @@ def read_weights(model: nn.Module, path: Path) -> None:
     Raises:
         ValueError: If the file is damaged, or the weights are those of another model.
     """
-    with _named_if_damaged(path):
+    with reading(path, *WHOLE):
         given = load_file(path)
     load_weights(model, given, str(path))
 
