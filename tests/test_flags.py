@@ -2,29 +2,23 @@
 
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import pytest
 
-from stblocks.train import TrainConfig, read_flags, run_recipe
-from stblocks.train.flags import field_docs, run_directory
+from stblocks.train import Help, Option, TrainConfig, read_flags, run_recipe
+from stblocks.train.flags import run_directory
+from stblocks.train.settings import described, whole
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(TrainConfig):
-    """Those of a recipe.
+    """Those of a recipe."""
 
-    Args:
-        data: Where the data are; 100% of
-            them.
-        size: Side of the frames.
-        kind: Which one.
-    """
-
-    data: str | None = None
-    size: int = 64
-    kind: Literal["a", "b"] = "a"
-    lr: float = 1e-3
+    data: Annotated[str | None, Help("Where the data are; 100% of them.")] = None
+    size: Annotated[int, Option("Side of the frames.")] = 64
+    kind: Annotated[Literal["a", "b"], Help("Which one.")] = "a"
+    lr = 1e-3
 
 
 BIG = Settings(size=128, epochs=100)
@@ -133,8 +127,7 @@ def test_help_says_what_every_field_is_and_what_it_is_by_default(capsys):
     text = " ".join(capsys.readouterr().out.split())
     for part in ("A demo.", "100% of them. (None)", "Side of the frames. (64)", "Highest learning rate. (0.001)"):
         assert part in text
-    assert field_docs(Settings).keys() == OTHERS.keys()
-    assert field_docs(Settings)["data"] == "Where the data are; 100% of them."
+    assert all(said.help for said in described(Settings).values())
 
 
 @pytest.mark.parametrize(
@@ -186,3 +179,50 @@ def test_help_without_presets(capsys):
     with pytest.raises(SystemExit, match="0"):
         read_flags("name", Settings(), {}, ["--help"])
     assert "--resume" in capsys.readouterr().out
+
+
+def test_defaults_change_without_types_and_a_bare_type_keeps_check_and_help():
+    @dataclass(frozen=True, kw_only=True)
+    class Typed(Settings):
+        """With a type said again."""
+
+        epochs: int = 0
+        batch_size = 3
+
+    assert (Typed().batch_size, Typed().lr, Typed(batch_size=4).batch_size) == (3, 1e-3, 4)
+    assert described(Typed)["epochs"] == described(TrainConfig)["epochs"]
+    assert Typed().problems() == ["epochs must be an integer >= 1, got 0"]
+    assert (Settings(kind="c").problems(), Settings().problems()) == (["kind must be one of 'a', 'b', got 'c'"], [])
+
+
+def test_defaults_of_the_nearest_class_win():
+    @dataclass(frozen=True, kw_only=True)
+    class Left(TrainConfig):
+        """One half."""
+
+        width: Annotated[int, whole(1), Option("Of the model.")] = 2
+        epochs = 5
+
+    @dataclass(frozen=True, kw_only=True)
+    class Both(Left, Settings):
+        """Both halves."""
+
+        size = 8
+
+    assert (Both().epochs, Both().lr, Both().size, Both(size=9).size) == (5, 1e-3, 8, 9)
+    assert Both().model_options() == {"size": 8, "width": 2}
+    assert Both(width=0).problems() == ["width must be an integer >= 1, got 0"]
+    assert read_flags("demo", Both(), {}, ["--width", "7"]).settings == Both(width=7)
+
+
+def test_a_misspelt_default_and_a_class_that_is_no_dataclass_are_refused():
+    with pytest.raises(TypeError, match=r"Wrong.epoch must be a setting, one of .*epochs"):
+
+        class Wrong(TrainConfig):
+            epoch = 3
+
+    class Plain(TrainConfig):
+        epochs = 3
+
+    with pytest.raises(TypeError, match="Plain must be decorated with @dataclass"):
+        Plain()

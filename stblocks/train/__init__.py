@@ -18,19 +18,24 @@ from .schedule import (
 )
 from .scores import Scores, persistence
 from .seeding import seed_everything
+from .settings import Check, Help, Option, Settings
 from .table import Table
 from .trainer import TrainResult, fit
 
 __all__ = [
+    "Check",
     "Command",
     "Entry",
+    "Help",
     "Leaderboard",
     "NoSampling",
     "Objective",
+    "Option",
     "ReverseScheduledSampling",
     "Sampling",
     "ScheduledSampling",
     "Scores",
+    "Settings",
     "Table",
     "TrainConfig",
     "TrainResult",

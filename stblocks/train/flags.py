@@ -1,19 +1,17 @@
 """Command-line flags from a dataclass of settings: one per field, its type, default and help taken from the class."""
 
 import argparse
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from .config import TrainConfig
 from .processes import from_main
+from .settings import described
 from .signals import StopSignal
-
-Settings = TypeVar("Settings", bound=TrainConfig)
 
 
 class Command(NamedTuple):
@@ -59,10 +57,9 @@ def read_flags(
         starts.add_argument(
             f"--{preset}", dest="preset", action="store_const", const=preset, help=f"the {preset}'s settings"
         )
-    helps, hints = field_docs(type(default)), get_type_hints(type(default))
-    for field in fields(default):
-        text = f"{helps.get(field.name, '')} ({getattr(default, field.name)})".replace("%", "%%").strip()
-        parser.add_argument(f"--{field.name}", help=text, **_reader(hints[field.name]))
+    for field, (hint, _, help_) in described(type(default)).items():
+        text = f"{help_} ({getattr(default, field)})".replace("%", "%%").strip()
+        parser.add_argument(f"--{field}", help=text, **_reader(hint))
     given = vars(parser.parse_args(argv))
     out, resume, preset = given.pop("out"), given.pop("resume"), given.pop("preset", None)
     given = {field: tuple(value) if isinstance(value, list) else value for field, value in given.items()}
@@ -95,16 +92,6 @@ def run_directory(name: str, resume: bool) -> Path:
         if path.name[len(name) + 1 :].isdigit()
     ]
     return Path("runs") / f"{name}-{max(numbers, default=0) + (0 if resume and numbers else 1)}"
-
-
-def field_docs(settings: type) -> dict[str, str]:
-    """What the `Args:` sections of a dataclass and its bases say about each field."""
-    docs: dict[str, str] = {}
-    for cls in reversed(settings.__mro__):
-        section = re.split(r"\n\s*Args:\n", cls.__doc__ or "")[-1]
-        for entry in re.findall(r"^ {8}(\w+): (.+(?:\n {9,}.+)*)", section, flags=re.MULTILINE):
-            docs[entry[0]] = " ".join(entry[1].split())
-    return docs
 
 
 def _reader(hint: Any) -> dict[str, Any]:
