@@ -5,21 +5,42 @@ python recipes/gfm_predrnn_mmnist.py --glyphs data/ --test_file data/ --paper
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from mmnist import Settings, paper, run_recipe, train_and_report
+from torch import nn
 
 from stblocks import create_model
+from stblocks.tasks import PatchSettings, moving_mnist, train_and_report
+from stblocks.train import run_recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(PatchSettings, moving_mnist.MovingMNISTSettings):
+    """A small setting."""
+
 
 #: GMG paper, Table I, Moving MNIST; the course of the learning rate, which it does not say, is ours.
-PAPER = paper(epochs=600, batch_size=16, lr=3e-4, schedule="onecycle", warmup=0.3)
+PAPER = Settings(
+    sequences=10_000,
+    channels=128,
+    num_layers=4,
+    kernel_size=5,
+    precision="no",
+    epochs=600,
+    batch_size=16,
+    lr=3e-4,
+    schedule="onecycle",
+    warmup=0.3,
+)
+
+
+def build(settings: Settings, options: dict[str, Any]) -> nn.Module:
+    return create_model("hybrid", base="predrnn", plugs=["gfm"], **options)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    def build(settings: Settings, frames: dict[str, Any]):
-        return create_model("hybrid", base="predrnn", plugs=["gfm"], **frames, **settings.model_options)
-
-    train_and_report("gfm_predrnn_mmnist", build, Settings(), PAPER, __doc__, argv)
+    train_and_report("gfm_predrnn_mmnist", build, Settings(), PAPER, __doc__, argv, data_sets=moving_mnist.data_sets)
 
 
 if __name__ == "__main__":

@@ -8,17 +8,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mmnist import DigitSettings, run_recipe, train_and_report
-from simvp import SimVPSettings
+from torch import nn
 
 from stblocks import create_model
+from stblocks.tasks import SimVPSettings, moving_mnist, train_and_report
+from stblocks.train import run_recipe
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(SimVPSettings, DigitSettings):
+class Settings(SimVPSettings, moving_mnist.MovingMNISTSettings):
     """A small setting."""
 
-    l1: float = 0.0
+    l1 = 0.0
 
 
 #: SimVPv2-S, Sec. V-A and Table II: MSE, Adam, OneCycle, 200 epochs, batches of 16; the learning rate is that of
@@ -38,11 +39,12 @@ PAPER = Settings(
 )
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    def build(settings: Settings, frames: dict[str, Any]):
-        return create_model("simvpv2_s", **frames, **settings.model_options)
+def build(settings: Settings, options: dict[str, Any]) -> nn.Module:
+    return create_model("simvpv2_s", **options)
 
-    train_and_report("simvpv2_mmnist", build, Settings(), PAPER, __doc__, argv)
+
+def main(argv: Sequence[str] | None = None) -> None:
+    train_and_report("simvpv2_mmnist", build, Settings(), PAPER, __doc__, argv, data_sets=moving_mnist.data_sets)
 
 
 if __name__ == "__main__":

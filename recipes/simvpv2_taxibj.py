@@ -8,18 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from simvp import SimVPSettings
-from taxibj import TrafficSettings, run_recipe, train_and_report
+from torch import nn
 
 from stblocks import create_model
+from stblocks.tasks import SimVPSettings, taxibj, train_and_report
+from stblocks.train import run_recipe
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(SimVPSettings, TrafficSettings):
+class Settings(SimVPSettings, taxibj.TaxiBJSettings):
     """A small setting."""
 
-    encoder_layers: int = 2
-    translator_channels: int = 64
+    encoder_layers = 2
+    translator_channels = 64
 
 
 #: configs/taxibj/simvp/SimVP_gSTA.py of OpenSTL and its benchmark: 50 epochs, the first 5 of them to warm up; of this,
@@ -38,11 +39,12 @@ PAPER = Settings(
 )
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    def build(settings: Settings, frames: dict[str, Any]):
-        return create_model("simvpv2_s", **frames, in_frames=4, out_frames=4, **settings.model_options)
+def build(settings: Settings, options: dict[str, Any]) -> nn.Module:
+    return create_model("simvpv2_s", **options, in_frames=4, out_frames=4)
 
-    train_and_report("simvpv2_taxibj", build, Settings(), PAPER, __doc__, argv)
+
+def main(argv: Sequence[str] | None = None) -> None:
+    train_and_report("simvpv2_taxibj", build, Settings(), PAPER, __doc__, argv, data_sets=taxibj.data_sets)
 
 
 if __name__ == "__main__":

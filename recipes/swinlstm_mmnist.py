@@ -8,20 +8,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mmnist import DigitSettings, run_recipe, train_and_report
-from u_shape import UShapeSettings
+from torch import nn
 
 from stblocks import create_model
+from stblocks.tasks import UShapeSettings, moving_mnist, train_and_report
+from stblocks.train import run_recipe
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(UShapeSettings, DigitSettings):
+class Settings(UShapeSettings, moving_mnist.MovingMNISTSettings):
     """A small setting."""
 
-    sequences: int = 1200
-    depths_down: tuple[int, ...] = (2, 2)
-    depths_up: tuple[int, ...] = (2, 2)
-    l1: float = 0.0
+    sequences = 1200
+    depths_down = (2, 2)
+    depths_up = (2, 2)
+    l1 = 0.0
 
 
 #: configs.py and train.py of the released code (Tang et al., ICCV 2023): MSE, Adam, a constant learning rate.
@@ -41,11 +42,12 @@ PAPER = Settings(
 )
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    def build(settings: Settings, frames: dict[str, Any]):
-        return create_model("swinlstm_d", **frames, **settings.model_options)
+def build(settings: Settings, options: dict[str, Any]) -> nn.Module:
+    return create_model("swinlstm_d", **options)
 
-    train_and_report("swinlstm_mmnist", build, Settings(), PAPER, __doc__, argv)
+
+def main(argv: Sequence[str] | None = None) -> None:
+    train_and_report("swinlstm_mmnist", build, Settings(), PAPER, __doc__, argv, data_sets=moving_mnist.data_sets)
 
 
 if __name__ == "__main__":

@@ -5,25 +5,49 @@ python recipes/tau_mmnist.py --glyphs data/ --test_file data/ --paper
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from mmnist import run_recipe, train_and_report
-from simvpv2_mmnist import PAPER, Settings
+from torch import nn
 
 from stblocks import create_model
-from stblocks.train import Objective
+from stblocks.tasks import SimVPSettings, moving_mnist, train_and_report
+from stblocks.train import Objective, run_recipe
 
-#: Tan et al., CVPR 2023: MSE and a tenth of the differential divergence. All other settings are those of SimVPv2, in
-#: configs/mmnist/TAU.py of OpenSTL as well.
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(SimVPSettings, moving_mnist.MovingMNISTSettings):
+    """A small setting."""
+
+    l1 = 0.0
+
+
+#: The settings of SimVPv2, which are those of configs/mmnist/TAU.py of OpenSTL as well.
+PAPER = Settings(
+    channels=64,
+    translator_channels=512,
+    num_layers=8,
+    sequences=10_000,
+    epochs=200,
+    batch_size=16,
+    lr=1e-3,
+    schedule="onecycle",
+    warmup=0.3,
+    grad_clip=None,
+    precision="no",
+)
+#: Tan et al., CVPR 2023: MSE and a tenth of the differential divergence.
 OBJECTIVE = partial(Objective, divergence=0.1)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    def build(settings: Settings, frames: dict[str, Any]):
-        return create_model("tau", **frames, **settings.model_options)
+def build(settings: Settings, options: dict[str, Any]) -> nn.Module:
+    return create_model("tau", **options)
 
-    train_and_report("tau_mmnist", build, Settings(), PAPER, __doc__, argv, objective=OBJECTIVE)
+
+def main(argv: Sequence[str] | None = None) -> None:
+    options: dict[str, Any] = {"data_sets": moving_mnist.data_sets, "objective": OBJECTIVE}
+    train_and_report("tau_mmnist", build, Settings(), PAPER, __doc__, argv, **options)
 
 
 if __name__ == "__main__":

@@ -8,18 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mmnist import DigitSettings, run_recipe, train_and_report
-from u_shape import UShapeSettings
+from torch import nn
 
 from stblocks import create_model
+from stblocks.tasks import UShapeSettings, moving_mnist, train_and_report
+from stblocks.train import run_recipe
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(UShapeSettings, DigitSettings):
+class Settings(UShapeSettings, moving_mnist.MovingMNISTSettings):
     """A small setting."""
 
-    sequences: int = 400
-    l1: float = 0.0
+    sequences = 400
+    l1 = 0.0
 
 
 #: VMRNN, Sec. 4.1 and Table 1: MSE, batches of 8, 2000 epochs; the released code keeps the learning rate constant.
@@ -38,11 +39,12 @@ PAPER = Settings(
 )
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    def build(settings: Settings, frames: dict[str, Any]):
-        return create_model("vmrnn_d", **frames, **settings.model_options)
+def build(settings: Settings, options: dict[str, Any]) -> nn.Module:
+    return create_model("vmrnn_d", **options)
 
-    train_and_report("vmrnn_mmnist", build, Settings(), PAPER, __doc__, argv)
+
+def main(argv: Sequence[str] | None = None) -> None:
+    train_and_report("vmrnn_mmnist", build, Settings(), PAPER, __doc__, argv, data_sets=moving_mnist.data_sets)
 
 
 if __name__ == "__main__":

@@ -6,28 +6,23 @@ python recipes/vmrnn_taxibj.py --data TaxiBJ/ --paper
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from taxibj import TrafficSettings, run_recipe, train_and_report
+from torch import nn
 
 from stblocks import create_model
+from stblocks.tasks import taxibj, train_and_report
+from stblocks.train import Option, run_recipe
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(TrafficSettings):
-    """A small setting.
+class Settings(taxibj.TaxiBJSettings):
+    """A small setting."""
 
-    Args:
-        channels: Channels of the patches.
-        depth: Blocks of the cell.
-        patch_size: Side of the patches that frames are cut into.
-    """
-
-    channels: int = 32
-    depth: int = 2
-    patch_size: int = 4
-
-    epochs: int = 4
+    channels: Annotated[int, Option("Channels of the patches.")] = 32
+    depth: Annotated[int, Option("Blocks of the cell.")] = 2
+    patch_size: Annotated[int, Option("Side of the patches that frames are cut into.")] = 4
+    epochs = 4
 
 
 #: VMRNN, Sec. 4.1 and Table 1: MSE, batches of 16, 200 epochs; the course of the learning rate, which it does not say,
@@ -44,13 +39,12 @@ PAPER = Settings(
 )
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    def build(settings: Settings, frames: dict[str, Any]):
-        return create_model(
-            "vmrnn_b", **frames, channels=settings.channels, depth=settings.depth, patch_size=settings.patch_size
-        )
+def build(settings: Settings, options: dict[str, Any]) -> nn.Module:
+    return create_model("vmrnn_b", **options)
 
-    train_and_report("vmrnn_taxibj", build, Settings(), PAPER, __doc__, argv)
+
+def main(argv: Sequence[str] | None = None) -> None:
+    train_and_report("vmrnn_taxibj", build, Settings(), PAPER, __doc__, argv, data_sets=taxibj.data_sets)
 
 
 if __name__ == "__main__":

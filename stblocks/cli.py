@@ -1,13 +1,16 @@
-"""The command `stblocks`: which models there are, and what one of them takes.
+"""The command `stblocks`: which models there are, what one of them takes, and recipes to train them.
 
 stblocks list 'predrnn*'
 stblocks info gmg_l
 stblocks info gmg_l --channels 64 --norm group --image_size 101 101 --horizon 20
+stblocks train gmg_cikm --help
 """
 
 import argparse
+import importlib
 import inspect
 import json
+import pkgutil
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -52,6 +55,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     listing = commands.add_parser("list", help="models and their published figures", allow_abbrev=False)
     listing.add_argument("pattern", nargs="?", default="*", help="which models, as a shell pattern")
+    commands.add_parser("train", help="run a recipe; without a name, list them", add_help=False)
     about = commands.add_parser(
         "info",
         help="parameters, multiply-adds and shapes of a model",
@@ -66,6 +70,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     about.add_argument("--horizon", type=_positive, metavar="N", help="frames to forecast")
     about.add_argument("--batch", type=_positive, metavar="B", help="sequences at once")
     arguments = sys.argv[1:] if argv is None else argv
+    if [*arguments[:1]] == ["train"]:  # a recipe reads its flags itself
+        return train(*arguments[1:])
     given, rest = parser.parse_known_args([_with_underscores(argument) for argument in arguments])
     options = vars(given)
     command = options.pop("command")
@@ -78,6 +84,28 @@ def main(argv: Sequence[str] | None = None) -> None:
             print(model_table(given.pattern))
     except (TypeError, ValueError) as error:
         parser.exit(2, f"stblocks {command}: {error}\n")
+
+
+def train(name: str | None = None, *flags: str) -> None:
+    """Run a recipe, or list the recipes.
+
+    Args:
+        name: Of a file of `recipes/`, without its ending; `None` lists them.
+        *flags: Those of the recipe.
+
+    Raises:
+        SystemExit: If there is no such recipe, or it ends with a mistake of its user.
+    """
+    recipes = importlib.import_module("stblocks.recipes")
+    names = sorted(module.name for module in pkgutil.iter_modules(recipes.__path__))
+    if name is None:
+        print("\n".join(names))
+    elif name not in names:
+        raise SystemExit(f"stblocks train: recipe must be one of {', '.join(names)}, got {name!r}.")
+    else:
+        from .train import run_recipe  # which needs the extra `train`
+
+        run_recipe(lambda: importlib.import_module(f"stblocks.recipes.{name}").main(flags))
 
 
 def model_table(pattern: str = "*") -> str:

@@ -144,6 +144,17 @@ def test_the_page_shows_what_is_printed(capsys):
         assert run(capsys, *command.replace("'", "").split()) == output
 
 
+def test_train_lists_recipes_and_runs_one(capsys, monkeypatch):
+    names = run(capsys, "train").split()
+    assert names == sorted(path.stem for path in (PAGE.parents[1] / "recipes").glob("*.py"))
+    seen = []
+    monkeypatch.setattr("stblocks.recipes.gmg_cikm.main", seen.append)
+    main(["train", "gmg_cikm", "--epochs", "2"])
+    assert seen == [("--epochs", "2")]
+    with pytest.raises(SystemExit, match=r"recipe must be one of cms_lstm_mmnist, .*got 'gmg'"):
+        main(["train", "gmg"])
+
+
 @pytest.mark.slow
 def test_it_needs_no_extra():
     code = "import sys; sys.modules |= dict.fromkeys(['accelerate', 'matplotlib'])\n"

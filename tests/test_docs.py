@@ -77,7 +77,7 @@ def test_recipes_take_the_flags_of_the_pages(capsys):
     assert commands
     for recipe, arguments in commands:
         with pytest.raises(SystemExit, match=r"^0$"):
-            importlib.import_module(recipe).main(["--help"])
+            importlib.import_module(f"stblocks.recipes.{recipe}").main(["--help"])
         taken = re.findall(r"--\w+", capsys.readouterr().out)
         assert set(re.findall(r"--\w+", arguments)) <= set(taken), f"{recipe}{arguments}"
 

@@ -5,11 +5,11 @@ import csv
 import numpy as np
 import pytest
 import torch
-from hybrids import Settings, choices
-from hybrids import main as hybrids
 from PIL import Image
 
 from stblocks import create_model
+from stblocks.recipes.hybrids import main as hybrids
+from stblocks.tasks.board import BoardSettings, choices
 from stblocks.train import Entry, Leaderboard, cost, run_recipe
 from stblocks.viz import leaderboard_bars
 
@@ -76,14 +76,14 @@ def test_cost_counts_one_sequence():
 
 
 def test_choices():
-    settings = Settings(base=("predrnn", "convlstm"), plug=("gfm", "ce"))
+    settings = BoardSettings(base=("predrnn", "convlstm"), plug=("gfm", "ce"))
     assert list(choices(settings)) == [
         ("predrnn", ()),
         ("predrnn", ("gfm", "ce")),
         ("convlstm", ()),
         ("convlstm", ("gfm", "ce")),
     ]
-    grid = list(choices(Settings(plug=("gfm", "ce"), grid=True)))
+    grid = list(choices(BoardSettings(plug=("gfm", "ce"), grid=True)))
     assert [plugs for _, plugs in grid] == [(), ("gfm",), ("ce",), ("gfm", "ce")]
 
 

@@ -10,6 +10,7 @@ import torch
 from stblocks import Forecaster, create_model
 from stblocks.train import run_recipe
 
+REPORT = "stblocks.tasks.recipe.report"
 DATA = "--size 16 --digits 1 --sequences 4 --test_sequences 2 --batch_size 2 --channels 4"
 PATCHES = "--patch_size 2 --num_layers 2"
 SIMVP = "--encoder_layers 2 --translator_channels 8 --num_layers 2"
@@ -29,13 +30,13 @@ RECIPES = {
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """Runs a recipe, but for the report, and gives its directory."""
-    monkeypatch.setattr("recipe.report", lambda model, data, out, **_: model.save_pretrained(out / "model"))
+    monkeypatch.setattr(REPORT, lambda model, data, out, **_: model.save_pretrained(out / "model"))
     glyphs = tmp_path / "glyphs.npz"
     np.savez(glyphs, images=np.random.default_rng(0).integers(0, 256, (20, 6, 6), dtype=np.uint8))
 
     def run(name, *argv):
         flags = f"{DATA} {RECIPES[name]} --glyphs {glyphs} --out {tmp_path / 'run'}".split()
-        run_recipe(lambda: importlib.import_module(name).main([*flags, *argv]))
+        run_recipe(lambda: importlib.import_module(f"stblocks.recipes.{name}").main([*flags, *argv]))
         return tmp_path / "run"
 
     return run
@@ -86,11 +87,10 @@ def test_a_mistake_is_a_message_and_leaves_no_run(name, argv, message, run, tmp_
     ],
 )
 def test_the_setting_of_the_paper(name, millions, steps, batch, lr, schedule, monkeypatch):
-    recipe = importlib.import_module(name)
+    recipe = importlib.import_module(f"stblocks.recipes.{name}")
     settings, built = recipe.PAPER, []
     monkeypatch.setattr(recipe, "create_model", lambda *args, **options: built.append((args, options)))
-    monkeypatch.setattr(recipe, "train_and_report", lambda _, build, *rest, **__: build(settings, FRAMES))
-    recipe.main(["--paper"])
+    recipe.build(settings, FRAMES | settings.model_options())
     (model,), options = built[0]
     with torch.device("meta"):
         parameters = sum(parameter.numel() for parameter in create_model(model, **options).parameters())
@@ -102,5 +102,5 @@ def test_the_setting_of_the_paper(name, millions, steps, batch, lr, schedule, mo
 
 @pytest.mark.parametrize("name", ["simvpv2_mmnist", "tau_mmnist", "vmrnn_mmnist", "swinlstm_mmnist"])
 def test_the_loss_of_the_paper_is_the_squared_error(name):
-    settings = importlib.import_module(name).PAPER
+    settings = importlib.import_module(f"stblocks.recipes.{name}").PAPER
     assert (settings.l1, settings.l2, settings.sampling) == (0.0, 1.0, "none")

@@ -9,12 +9,14 @@ import pytest
 import torch
 from PIL import Image
 
-from recipes import gmg_cikm
 from stblocks import RecurrentForecaster, create_model
 from stblocks.core.pretrained import read_weights
 from stblocks.data import SyntheticRadar
+from stblocks.recipes import gmg_cikm
+from stblocks.tasks import radar
 from stblocks.train import read_flags, run_recipe
 
+REPORT = "stblocks.tasks.recipe.report"
 FLAGS = "--size 16 --channels 4 --num_layers 1 --in_frames 2 --out_frames 3 --epochs 1 --batch_size 2 --thresholds 20"
 TINY = FLAGS.split()
 
@@ -22,7 +24,7 @@ TINY = FLAGS.split()
 @pytest.fixture(autouse=True)
 def few_sequences(monkeypatch):
     for name in ("TRAIN", "VALIDATION", "TEST"):
-        monkeypatch.setattr(gmg_cikm, name, 4)
+        monkeypatch.setattr(radar, name, 4)
 
 
 def message(*argv):
@@ -53,7 +55,7 @@ def test_without_data_it_trains_on_made_rain_and_leaves_everything(tmp_path, mon
 def reports(monkeypatch):
     """Takes the place of the report, which takes most of the time."""
     calls = []
-    monkeypatch.setattr("recipe.report", lambda *arguments, **options: calls.append((arguments, options)))
+    monkeypatch.setattr(REPORT, lambda *arguments, **options: calls.append((arguments, options)))
     return calls
 
 
@@ -130,7 +132,7 @@ def test_it_trains_on_data_of_the_layout_of_cikm(reports, tmp_path):
 def test_an_altitude_is_one_of_the_data(tmp_path):
     data = cikm(tmp_path / "four.npz", altitudes=(4,))
     settings = read_flags("gmg_cikm", gmg_cikm.Settings(), {}, [*TINY, *data, "--altitude", "3.5"]).settings
-    train, validation, test = gmg_cikm.data_sets(settings)
+    train, validation, test = radar.data_sets(settings)
     assert (len(train), len(validation), len(test)) == (18, 2, 2)
     with np.load(tmp_path / "four.npz") as arrays:
         top = torch.from_numpy(arrays["test"][0, :2, 3]).float() / 255
@@ -170,7 +172,7 @@ def test_paper_is_table_1_of_the_paper(tmp_path, monkeypatch):
         made.update(model=model, settings=settings, train=train)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("recipe.fit", fit)
+    monkeypatch.setattr("stblocks.tasks.recipe.fit", fit)
     monkeypatch.setattr(gmg_cikm, "create_model", lambda name, **options: {"model": name, **options})
     data = cikm(tmp_path / "radar.npz")
     assert message("--paper", *data, "--out", str(tmp_path / "run")) == 130

@@ -9,6 +9,7 @@ import torch
 from stblocks import Forecaster, create_model
 from stblocks.train import run_recipe
 
+REPORT = "stblocks.tasks.recipe.report"
 FRAMES = {"in_channels": 2, "image_size": (32, 32)}
 RECIPES = {
     "simvpv2_taxibj": "--channels 4 --translator_channels 8 --num_layers 2",
@@ -19,13 +20,13 @@ RECIPES = {
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """Runs a recipe, but for the report, and gives its directory."""
-    monkeypatch.setattr("recipe.report", lambda model, data, out, **_: model.save_pretrained(out / "model"))
+    monkeypatch.setattr(REPORT, lambda model, data, out, **_: model.save_pretrained(out / "model"))
     for part in ("TRAIN", "VALIDATION", "TEST"):
-        monkeypatch.setattr(f"taxibj.{part}", 4)
+        monkeypatch.setattr(f"stblocks.tasks.taxibj.{part}", 4)
 
     def run(name, *argv):
         flags = f"{RECIPES[name]} --epochs 1 --batch_size 4 --out {tmp_path / 'run'}".split()
-        run_recipe(lambda: importlib.import_module(name).main([*flags, *argv]))
+        run_recipe(lambda: importlib.import_module(f"stblocks.recipes.{name}").main([*flags, *argv]))
         return tmp_path / "run"
 
     return run
@@ -48,7 +49,7 @@ def test_without_data_it_trains_on_made_traffic_and_ends_with_a_model_that_loads
 
 def test_it_trains_on_taxibj(run, tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr("recipe.report", lambda model, data, out, **_: seen.append(data))
+    monkeypatch.setattr(REPORT, lambda model, data, out, **_: seen.append(data))
     run("simvpv2_taxibj", "--data", npz(tmp_path / "dataset.npz"))
     assert len(seen[0]) == 1
     assert seen[0].frame_shape == (2, 32, 32)
@@ -75,11 +76,10 @@ def test_a_mistake_is_a_message_and_leaves_no_run(name, argv, message, run, tmp_
     [("simvpv2_taxibj", 9_961_058, 50, 5e-4), ("vmrnn_taxibj", 2_579_970 - 361_856, 200, 4e-4)],
 )
 def test_the_setting_of_the_paper(name, parameters, epochs, lr, monkeypatch):
-    recipe = importlib.import_module(name)
+    recipe = importlib.import_module(f"stblocks.recipes.{name}")
     settings, built = recipe.PAPER, []
     monkeypatch.setattr(recipe, "create_model", lambda *args, **options: built.append((args, options)))
-    monkeypatch.setattr(recipe, "train_and_report", lambda _, build, *rest: build(settings, FRAMES))
-    recipe.main(["--paper"])
+    recipe.build(settings, FRAMES | settings.model_options())
     (model,), options = built[0]
     with torch.device("meta"):
         assert sum(parameter.numel() for parameter in create_model(model, **options).parameters()) == parameters

@@ -4,12 +4,13 @@ import json
 
 import numpy as np
 import pytest
-import simvpv2_weather as recipe
 import torch
 import xarray
 
 from stblocks import Forecaster
 from stblocks.data import WeatherBench, write_synthetic_weather
+from stblocks.recipes import simvpv2_weather as recipe
+from stblocks.tasks.weather import WeatherSettings, data_sets
 
 TINY = ["--epochs", "1", "--in_frames", "4", "--out_frames", "3", "--stride", "12", "--channels", "2"]
 TINY += ["--translator_channels", "8", "--num_layers", "1"]
@@ -48,8 +49,8 @@ def test_the_recipe_leaves_scores_in_kelvin_pictures_and_a_model(tmp_path):
 @pytest.mark.parametrize("fraction", ["0.25", "0.0"])
 def test_held_out_hours_choose_the_weights_if_there_are_any(tmp_path, fraction):
     write_synthetic_weather(tmp_path / "a.npz", days=6, size=(8, 10))
-    settings = recipe.Settings(data=str(tmp_path / "a.npz"), stride=1, validation_fraction=float(fraction))
-    train, validation, test = recipe.data_sets(settings)
+    settings = WeatherSettings(data=str(tmp_path / "a.npz"), stride=1, validation_fraction=float(fraction))
+    train, validation, test = data_sets(settings)
     hours = 108 * (1 - float(fraction))
     assert len(train) == hours - 23
     assert len(validation) == ((hours - 23 + 23) // 24 if fraction == "0.0" else 1)
@@ -63,7 +64,7 @@ def test_the_validation_part_of_a_file_chooses_the_weights(tmp_path):
         parts = {"train_index": np.arange(60), "validation_index": np.arange(60, 108)}
         np.savez(tmp_path / "b.npz", **(dict(arrays) | parts))
         truth = arrays["t2m"][60:72]
-    train, validation, _ = recipe.data_sets(recipe.Settings(data=str(tmp_path / "b.npz"), stride=1))
+    train, validation, _ = data_sets(WeatherSettings(data=str(tmp_path / "b.npz"), stride=1))
     assert (len(train), len(validation)) == (60 - 23, 2)
     np.testing.assert_allclose(validation.scaler.to_physical(validation[0].past)[:, 0], truth, rtol=1e-6)
 
@@ -75,17 +76,14 @@ def test_hours_are_held_out_of_files_with_indices_alone(tmp_path):
     made = xarray.Dataset({"t2m": (("time", "lat", "lon"), t2m)}, coords=coordinates)
     made.to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
     with pytest.raises(ValueError, match=r"validation_fraction is for .npz files.*got 0.25"):
-        recipe.data_sets(recipe.Settings(data=str(tmp_path / "a.nc"), validation_fraction=0.25))
+        data_sets(WeatherSettings(data=str(tmp_path / "a.nc"), validation_fraction=0.25))
 
 
 def test_the_setting_of_the_paper():
-    settings, built = recipe.PAPER, []
-    frames = {"in_channels": 1, "image_size": (32, 64)}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recipe, "train_and_report", lambda _, build, *rest, **__: built.append(build))
-        recipe.main(["--paper"])
+    settings = recipe.PAPER
+    options = {"in_channels": 1, "image_size": (32, 64), **settings.model_options()}
     with torch.device("meta"):
-        parameters = sum(parameter.numel() for parameter in built[0](settings, frames).parameters())
+        parameters = sum(parameter.numel() for parameter in recipe.build(settings, options).parameters())
     assert parameters == 12_758_305
     assert (settings.epochs, settings.lr, settings.batch_size, settings.precision) == (50, 5e-3, 16, "no")
     assert (settings.l1, settings.l2, settings.schedule, settings.extras) == (0.0, 1.0, "cosine", ())

@@ -1,0 +1,140 @@
+"""The plug-in board: train a base and hybrids of it for the same budget, and rank them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from operator import methodcaller
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from stblocks import create_model
+
+from ..borders.files import write_atomically
+from ..data import CIKM2017, SequenceWindows, SyntheticRadar
+from ..train import Entry, Help, Leaderboard, Option, cost, evaluate, fit, read_flags, seed_everything
+from ..train.checkpoint import newest
+from ..viz import leaderboard_bars
+from . import moving_mnist
+from .models import PatchSettings
+
+Part = Literal["train", "validation", "test"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoardSettings(PatchSettings, moving_mnist.MovingMNISTSettings):
+    """A small setting."""
+
+    base: Annotated[tuple[str, ...], Help("Networks to plug into, see `stblocks.models.hybrid.BASES`.")] = ("predrnn",)
+    plug: Annotated[tuple[str, ...], Help("Blocks to plug in, see `stblocks.models.hybrid.PLUGS`.")] = ("gfm",)
+    grid: Annotated[bool, Help("Train every combination of the plugs, not only all of them together.")] = False
+    scales: Annotated[tuple[int, ...], Option("Scales of SE.")] = (1, 2, 4)
+    seeds: Annotated[int, Help("Train each model so many times, from `seed` on.")] = 1
+    data: Annotated[Literal["moving_mnist", "radar"], Help("Moving MNIST, or rain radar.")] = "moving_mnist"
+    path: Annotated[
+        str | None, Help("CIKM2017, or a file of that layout, for radar; without it, rain made on the fly.")
+    ] = None
+
+    def problems(self) -> list[str]:
+        """What is wrong with the settings, a phrase each."""
+        found = super().problems()
+        if self.seeds < 1:
+            found.append(f"seeds must be at least 1, got {self.seeds}")
+        if self.path is not None and self.data != "radar":
+            found.append(f"path goes with data='radar', got data={self.data!r}; digits are glyphs=")
+        if self.data == "radar" and (self.glyphs, self.test_file, self.digits) != (None, None, 2):
+            found.append("glyphs, test_file and digits go with data='moving_mnist', got data='radar'")
+        if self.path is not None and (self.sequences, self.test_sequences) != (1600, 64):
+            found.append("sequences and test_sequences are for data that is made, got path")
+        for name in ("base", "plug"):
+            values = getattr(self, name)
+            if len(set(values)) < len(values):
+                found.append(f"{name} must name each once, got {' '.join(values)}")
+        return found
+
+
+def metrics(settings: BoardSettings) -> list[str]:
+    """What the board shows."""
+    events = [f"csi@{threshold:g}" for threshold in settings.thresholds]
+    return ["mse@frame_sum", "mae@frame_sum", "psnr@frame_mean", "ssim@uniform7", *events]
+
+
+def data_sets(settings: BoardSettings) -> list[SequenceWindows]:
+    """To train, to validate, to test."""
+    if settings.data == "moving_mnist":
+        return moving_mnist.data_sets(settings)
+    size = (settings.size, settings.size)
+    if settings.path is None:
+        lengths = (settings.sequences, max(1, settings.test_sequences // 2), settings.test_sequences)
+        return [SyntheticRadar(length, size=size, seed=seed) for seed, length in enumerate(lengths)]
+    parts: tuple[tuple[Part, float], ...] = (("train", 0.1), ("validation", 0.1), ("test", 0.0))
+    return [CIKM2017(settings.path, part, size=size, validation_fraction=held_out) for part, held_out in parts]
+
+
+def choices(settings: BoardSettings) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Every base with the plugs to try on it; none first."""
+    counts = range(len(settings.plug) + 1) if settings.grid else {0, len(settings.plug)}
+    for base in settings.base:
+        for count in counts:
+            for plugs in combinations(settings.plug, count):
+                yield base, plugs
+
+
+def build(base: str, plugs: tuple[str, ...], settings: BoardSettings) -> nn.Module:
+    """A base with plugs."""
+    size = (settings.size, settings.size)
+    return create_model("hybrid", image_size=size, base=base, plugs=plugs, **settings.model_options())
+
+
+def train(
+    base: str, plugs: tuple[str, ...], settings: BoardSettings, data: list[SequenceWindows], out: Path, resume: bool
+) -> Entry:
+    """Train one model with each seed."""
+    name = "+".join((base, *plugs))
+    train_data, validation, test = data
+    scores: dict[str, list[float]] = {metric: [] for metric in metrics(settings)}
+    past, future = next(iter(DataLoader(train_data, settings.batch_size)))
+    for seed in range(settings.seed, settings.seed + settings.seeds):
+        seed_everything(seed)
+        model, place = build(base, plugs, settings), out / name / f"seed-{seed}"
+        costs = cost(model, past, future.shape[1])
+        begun = resume and newest(place / "checkpoint.pt") is not None
+        result = fit(model, train_data, validation, replace(settings, seed=seed), place, resume=begun)
+        tables = evaluate(result.model, test, thresholds=settings.thresholds, batch_size=settings.batch_size)
+        for metric, values in scores.items():
+            values.append(tables["model"].pooled[metric])
+    return Entry(name, base, *costs, scores)
+
+
+def run_board(name: str, default: BoardSettings, description: str | None, argv: Sequence[str] | None = None) -> None:
+    """The whole of the recipe: read the flags, check that all models fit, train each, and draw the board.
+
+    Args:
+        name: Of the recipe; without `--out`, boards go to `runs/<name>-1`, `-2` and so on.
+        default: The settings that flags change.
+        description: For `--help`.
+        argv: The arguments; by default the process's.
+
+    Raises:
+        ValueError: If settings, data and models do not fit, or a run's directory cannot be used.
+        SystemExit: If a flag is unknown or its value cannot be read.
+    """
+    settings, out, resume = read_flags(name, default, {}, argv, description)
+    if problems := settings.problems():
+        raise ValueError("; ".join(problems) + ".")
+    models, data, board = list(choices(settings)), data_sets(settings), Leaderboard(metrics(settings))
+    for base, plugs in models:  # all must fit before the first is trained
+        model = build(base, plugs, settings)
+        with torch.no_grad():
+            model(data[0][0].past[None], 1)
+    for number, (base, plugs) in enumerate(models, start=1):
+        print(f"{'+'.join((base, *plugs))} ({number} of {len(models)})", flush=True)
+        board.add(train(base, plugs, settings, data, out, resume))
+        text = f"{board.to_markdown()}\n".encode()
+        write_atomically(out / "leaderboard.md", methodcaller("write", text))
+        board.to_csv(out / "leaderboard.csv")
+        leaderboard_bars(board, out / "leaderboard.png")
+    print(f"\n{board.to_markdown()}\n\nThe board and all runs are in {out}; go on with --out {out} --resume.")
