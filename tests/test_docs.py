@@ -13,6 +13,7 @@ import torch
 
 import stblocks
 import stblocks.data
+import stblocks.tasks
 import stblocks.train
 import stblocks.viz
 from stblocks import Route, Slot
@@ -48,7 +49,7 @@ def test_snippets_run(page, monkeypatch, tmp_path):
 
 def test_every_public_name_has_a_page():
     pages = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md"))
-    for package in (stblocks, stblocks.data, stblocks.train, stblocks.viz):
+    for package in (stblocks, stblocks.data, stblocks.tasks, stblocks.train, stblocks.viz):
         for name in package.__all__:
             if not isinstance(getattr(package, name), (Slot, Route)):
                 assert f"::: {package.__name__}.{name}\n" in pages, f"{name} has no entry in docs/"

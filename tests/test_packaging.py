@@ -1,6 +1,7 @@
 """Recipes travel: a copy of one runs anywhere, and a wheel holds them all."""
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
@@ -53,3 +54,8 @@ def test_the_wheel_holds_the_recipes(tmp_path):
     sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "stblocks").rglob("*.py")}
     assert sources <= names
     assert not any(name.startswith("recipes/") for name in names)
+
+
+def test_the_citation_is_of_this_version():
+    version = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text("utf-8"), flags=re.M)[1]
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
