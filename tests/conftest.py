@@ -4,6 +4,10 @@ import os
 
 from hypothesis import settings
 
+# Before torch is imported, here and in what tests start: their tensors are too small for more threads than one, which
+# wait for each other busily where cores are shared.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 settings.register_profile("dev", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
