@@ -6,7 +6,6 @@ import re
 import sys
 from pathlib import Path
 from types import ModuleType
-from unittest.mock import patch
 
 import pytest
 import torch
@@ -17,8 +16,6 @@ import stblocks.tasks
 import stblocks.train
 import stblocks.viz
 from stblocks import Route, Slot
-from stblocks.blocks.translators.names import TRANSLATORS
-from stblocks.core import registry
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNNABLE = [
@@ -35,16 +32,15 @@ def snippets(page):
 
 
 @pytest.mark.parametrize("page", RUNNABLE)
+@pytest.mark.usefixtures("forgotten")
 def test_snippets_run(page, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(registry, "_entries", dict(registry._entries))
     snippet = ModuleType("snippet")  # torch.compile looks up the module that a function says it is of
     monkeypatch.setitem(sys.modules, snippet.__name__, snippet)
     found = snippets(page)
     assert found
-    with patch.dict(TRANSLATORS):
-        for code in found:
-            exec(compile(code, page, "exec"), vars(snippet))
+    for code in found:
+        exec(compile(code, page, "exec"), vars(snippet))
 
 
 def test_every_public_name_has_a_page():

@@ -4,14 +4,13 @@ import inspect
 import json
 import sys
 from argparse import Namespace
-from importlib.metadata import EntryPoint
 
 import pytest
 import torch
 
 from stblocks import Forecaster, create_model, list_models, register_model, register_variant
 from stblocks.cli import SETTINGS, Setting, model_info
-from stblocks.core import model_entry, pretrained, registry
+from stblocks.core import model_entry, pretrained
 from stblocks.interop import from_official
 
 #: Parameters as published, those that never take part left out; `growth="head"` for GMG is the released growth.
@@ -122,7 +121,7 @@ def test_every_option_changes_something(name):
 def test_misspelt_and_unknown_names():
     with pytest.raises(TypeError, match=r"gmg_l has no option 'chanels'; did you mean channels"):
         create_model("gmg_l", chanels=3)
-    with pytest.raises(TypeError, match="no option 'zzz'; it has in_channels"):
+    with pytest.raises(TypeError, match="no option 'zzz'; there are in_channels"):
         create_model("gmg_l", zzz=3)
     with pytest.raises(ValueError, match="no model 'gmgl'; did you mean gmg_l"):
         create_model("gmgl")
@@ -231,9 +230,8 @@ def test_listing():
     assert list_models("none*") == []
 
 
-def test_registering(monkeypatch):
-    monkeypatch.setattr(registry, "_entries", dict(registry._entries))
-
+@pytest.mark.usefixtures("forgotten")
+def test_registering():
     @register_model(paper="ours")
     def ours(in_channels=1, image_size=(8, 8), *, width=4):
         return create_model("convlstm", in_channels, image_size, channels=width, num_layers=1)
@@ -246,23 +244,10 @@ def test_registering(monkeypatch):
     }
     register_variant("ours_wide", ours, width=16)
     assert create_model("ours_wide").config["width"] == 16
-    with pytest.raises(ValueError, match="'ours' is already registered"):
+    with pytest.raises(ValueError, match="There is a model 'ours' already"):
         register_model()(ours)
-
-
-def test_entry_points_are_loaded(monkeypatch, tmp_path):
-    (tmp_path / "plug_in_models.py").write_text(
-        "from stblocks import create_model, register_model\n"
-        "@register_model()\n"
-        "def plugged(in_channels=1, image_size=(8, 8)):\n"
-        "    return create_model('convlstm', in_channels, image_size, channels=4, num_layers=1)\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(registry, "_entries", dict(registry._entries))
-    monkeypatch.setattr(registry, "entry_points", lambda group: [EntryPoint("plugged", "plug_in_models", group)])
-    registry._load_plugins.cache_clear()
-    assert "plugged" in list_models()
-    registry._load_plugins.cache_clear()
+    with pytest.raises(TypeError, match="ours has no option 'widht'; did you mean width"):
+        register_variant("ours_narrow", ours, widht=2)
 
 
 @pytest.mark.parametrize("name", list_models())
@@ -399,9 +384,8 @@ def test_weights_must_be_finite_and_fit_without_loss(tmp_path):
     assert all(torch.equal(value, model.state_dict()[key].float()) for key, value in half.state_dict().items())
 
 
-def test_a_model_that_could_not_be_loaded_is_not_saved(tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "_entries", dict(registry._entries))
-
+@pytest.mark.usefixtures("forgotten")
+def test_a_model_that_could_not_be_loaded_is_not_saved(tmp_path):
     @register_model()
     def counting(in_channels=1, image_size=(8, 8), *, seed=10**7):
         return create_model("convlstm", in_channels, image_size, channels=4, num_layers=1)

@@ -1,7 +1,6 @@
 """The SimVP family: published sizes, any translator, what its options mean."""
 
 import json
-from unittest.mock import patch
 
 import pytest
 import torch
@@ -22,7 +21,7 @@ from stblocks import (
 )
 from stblocks.blocks.layers import MapNorm
 from stblocks.blocks.maps.mixing import Mixing
-from stblocks.blocks.translators.names import SIZE_BOUND, TRANSLATORS
+from stblocks.blocks.translators.names import TRANSLATORS
 from stblocks.core import model_entry
 from stblocks.flops import count_multiply_adds
 from stblocks.models.simvp import CELLS
@@ -155,16 +154,7 @@ def test_the_recurrent_translator_is_the_recurrent_forecaster_on_features():
     torch.testing.assert_close(model.translator(features.flatten(1, 2)), rolled.flatten(1, 2))
 
 
-@pytest.fixture
-def registered():
-    """What a test registers is forgotten after it."""
-    bound = set(SIZE_BOUND)
-    with patch.dict(TRANSLATORS):
-        yield
-    SIZE_BOUND.intersection_update(bound)
-
-
-@pytest.mark.usefixtures("registered")
+@pytest.mark.usefixtures("forgotten")
 def test_a_block_of_your_own_is_taken_by_name(tmp_path):
     places = []
 
@@ -181,7 +171,7 @@ def test_a_block_of_your_own_is_taken_by_name(tmp_path):
     assert torch.equal(Forecaster.from_pretrained(tmp_path)(past, 3), model(past, 3))
 
 
-@pytest.mark.usefixtures("registered")
+@pytest.mark.usefixtures("forgotten")
 @pytest.mark.parametrize("size_bound", [False, True])
 def test_a_block_of_your_own_may_be_bound_to_a_size(size_bound):
     @register_translator("normed", size_bound=size_bound)
@@ -194,16 +184,19 @@ def test_a_block_of_your_own_may_be_bound_to_a_size(size_bound):
         model(torch.rand(1, 2, 1, 12, 8), 1)
 
 
-@pytest.mark.usefixtures("registered")
+@pytest.mark.usefixtures("forgotten")
 def test_a_translator_needs_a_name_of_its_own():
-    with pytest.raises(ValueError, match="name must be new, but 'gsta' is a translator already"):
-        register_translator("gsta")
-    with pytest.raises(ValueError, match=r'name must be a string, got .*; write @register_translator\("name"\)'):
+    with pytest.raises(ValueError, match="There is a translator 'gsta' already; give yours another name"):
+        register_translator("gsta")(nn.Identity)
+    with pytest.raises(
+        ValueError, match=r"name of a translator must be a string, got <function .*; write it in brackets"
+    ):
         register_translator(lambda channels, place: nn.Identity())
 
 
-def test_a_block_that_changes_its_map_is_refused(monkeypatch):
-    monkeypatch.setitem(TRANSLATORS, "shrinking", lambda channels, place: nn.AvgPool2d(2))
+@pytest.mark.usefixtures("forgotten")
+def test_a_block_that_changes_its_map_is_refused():
+    register_translator("shrinking")(lambda channels, place: nn.AvgPool2d(2))
     with pytest.raises(ValueError, match=r"must keep the shape of its map, \(1, 16, 4, 4\); AvgPool2d made \(1, 16, 2"):
         small(translator="shrinking")(torch.rand(1, 2, 1, 8, 8), 1)
 
@@ -297,15 +290,15 @@ def test_tau_squeezes_as_released(channels, squeezed):
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("simvpv2_s", {"translator": "gst"}, "translator must be among gsta, .*, got 'gst'; did you mean gsta"),
-        ("simvpv2_s", {"translator": "mogga"}, "got 'mogga'; did you mean moga"),
-        ("simvpv2_s", {"translator": "gSTA"}, "got 'gSTA'; did you mean gsta"),
-        ("simvpv2_s", {"translator": "ViT"}, "got 'ViT'; did you mean vit"),
+        ("simvpv2_s", {"translator": "gst"}, "There is no translator 'gst'; did you mean gsta"),
+        ("simvpv2_s", {"translator": "mogga"}, "no translator 'mogga'; did you mean moga"),
+        ("simvpv2_s", {"translator": "gSTA"}, "no translator 'gSTA'; did you mean gsta"),
+        ("simvpv2_s", {"translator": "ViT"}, "no translator 'ViT'; did you mean vit"),
         *(
             ("simvpv2_s", {"translator": name}, rf"translator .* got '{name}'; .* create_model\(\"simvp\"\)")
             for name in ("incepu", "IncepU", "inception")
         ),
-        ("simvpv2_s", {"translator": "zzz"}, r"translator must be among gsta, .* got 'zzz'\.$"),
+        ("simvpv2_s", {"translator": "zzz"}, r"There is no translator 'zzz'; there are gsta, .*, mlpmixer\.$"),
         ("simvpv2_s", {"gate": "gmf"}, "gate must be one of 'gfm', got 'gmf'"),
         ("simvpv2_s", {"channels": 7}, "channels must be even, for a norm in two groups, got 7"),
         ("simvpv2_s", {"translator_channels": 0}, "channels must be an integer >= 1, got 0"),

@@ -27,7 +27,7 @@ sides = st.integers(1, 7)
 
 
 def make(name, *, layer=1, size=(5, 4), resized=False, **options):
-    return TRANSLATORS[name](8, Place(layer, size, resized), **options)
+    return TRANSLATORS[name].make(8, Place(layer, size, resized), **options)
 
 
 def count(module):

@@ -1,10 +1,7 @@
 """Checks of arguments that blocks, forecasters and models share."""
 
 import difflib
-from collections.abc import Mapping, Sequence
-from typing import TypeVar
-
-Value = TypeVar("Value")
+from collections.abc import Iterable, Sequence
 
 
 def check_positive(**numbers: object) -> None:
@@ -52,18 +49,24 @@ def choose(argument: str, value: str, allowed: tuple[str, ...]) -> str:
     return value
 
 
-def find(argument: str, name: str, table: Mapping[str, Value]) -> Value:
-    """What a table holds under a name.
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown name: the names near it, or all that there are.
 
-    Raises:
-        ValueError: If there is no such name; all are listed, and those near it again.
+    A name that differs in nothing but capitals and signs is meant for certain: `GMG-L` is `gmg_l`, `PredRNN++` is
+    `predrnnpp`.
     """
-    if name not in table:
-        known = {each.lower(): each for each in table}  # papers spell names with capitals
-        near = [known[each] for each in difflib.get_close_matches(name.lower(), known, n=3)]
-        hint = f"; did you mean {' or '.join(near)}?" if near else "."
-        raise ValueError(f"{argument} must be among {', '.join(table)}, got {name!r}{hint}")
-    return table[name]
+    alike: dict[str, list[str]] = {}
+    for each in known:
+        alike.setdefault(_letters(each), []).append(each)
+    wanted = _letters(name)
+    near = [wanted] if wanted in alike else difflib.get_close_matches(wanted, alike, n=3)
+    if not near:
+        return f"there are {', '.join(each for names in alike.values() for each in names)}."
+    return f"did you mean {' or '.join(each for letters in near for each in alike[letters])}?"
+
+
+def _letters(name: str) -> str:
+    return "".join(letter for letter in name.lower().replace("+", "p") if letter.isalnum())
 
 
 def is_number(value: object) -> bool:

@@ -3,9 +3,10 @@
 from ..weights.layout import lay_channels_last
 from .block import Block
 from .cell import Cell
+from .create import ModelEntry, create_model, list_models, model_entry, register_model, register_variant
 from .direct import DirectForecaster
 from .forecaster import Forecaster, RecurrentForecaster, Rollout
-from .registry import ModelEntry, create_model, list_models, model_entry, register_model, register_variant
+from .registry import Registry
 from .slot import (
     AUX,
     DECOUPLING,
@@ -57,6 +58,7 @@ __all__ = [
     "O",
     "RecurrentForecaster",
     "RecurrentStack",
+    "Registry",
     "Rollout",
     "Route",
     "S",

@@ -18,7 +18,7 @@ from torch.nn.modules.module import (
 from ..borders.files import write_atomically
 from ..borders.reading import reading
 from ..weights.migrate import migrated
-from .registry import create_model
+from .create import create_model
 
 #: The files of a saved model.
 CONFIG, WEIGHTS = "config.json", "model.safetensors"

@@ -1,22 +1,20 @@
 """`from_official`: build one of our modules from a released state dict."""
 
-import difflib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
 
+from ..core import Registry
 from . import cms_lstm, gmg, predrnn, simvp, vmrnn
 from .names import Plan
 
 #: What can be read: `<family>/<block>` to a function from the released configuration to our module and its names there.
-KINDS: dict[str, Callable[[Mapping[str, Any]], Plan]] = {
-    **gmg.KINDS,
-    **predrnn.KINDS,
-    **cms_lstm.KINDS,
-    **simvp.KINDS,
-    **vmrnn.KINDS,
-}
+KINDS = Registry[Callable[[Mapping[str, Any]], Plan]]("kind", "stblocks.kinds")
+
+for _family in (gmg, predrnn, cms_lstm, simvp, vmrnn):
+    for _kind, _plan in _family.KINDS.items():
+        KINDS.register(_kind)(_plan)
 
 
 def from_official(kind: str, config: Mapping[str, Any], state_dict: Mapping[str, Tensor]) -> nn.Module:
@@ -36,11 +34,9 @@ def from_official(kind: str, config: Mapping[str, Any], state_dict: Mapping[str,
     Raises:
         ValueError: If the kind is unknown, the config lacks an argument, or a tensor is missing or does not fit.
     """
-    if kind not in KINDS:
-        near = difflib.get_close_matches(kind, KINDS, n=3) or sorted(KINDS)
-        raise ValueError(f"There is no kind {kind!r}; did you mean {' or '.join(near)}?")
+    read = KINDS.find(kind)
     try:
-        plan = KINDS[kind](config)
+        plan = read(config)
     except KeyError as error:
         raise ValueError(f"config of {kind} must hold {error}; got {', '.join(config)}.") from error
     return plan.load(state_dict)

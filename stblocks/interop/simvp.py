@@ -173,7 +173,7 @@ def _meta_block(config: Config) -> Plan:
     height, width = config["input_resolution"]
     name, options = _translator(config, height, width)
     place = Place(config["layer_i"], (height, width), resized=before != after)
-    block = TRANSLATORS[name](before, place, **options)
+    block = TRANSLATORS.find(name).make(before, place, **options)
     module = nn.Sequential(block) if before == after else nn.Sequential(block, Pointwise(before, after))
     found = names(block, "0.", "block.")
     if before != after:

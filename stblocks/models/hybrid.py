@@ -21,8 +21,7 @@ from ..blocks import (
     STConvLSTM,
 )
 from ..blocks.layers import Norm
-from ..borders.checks import find
-from ..core import TIME, Block, Cell, M, RecurrentForecaster, register_model
+from ..core import TIME, Block, Cell, M, RecurrentForecaster, Registry, register_model
 from .recurrent import PatchRNN
 
 
@@ -60,8 +59,12 @@ def _mim(place: Place) -> list[Block]:
     return [changes, MIM(place.below, place.channels, **place.sizes)]
 
 
-#: Bases by name: the blocks of a layer. Add your own.
-BASES: dict[str, Make] = {
+#: Bases by name: the blocks of a layer.
+BASES = Registry[Make]("base", "stblocks.bases")
+#: Plugs by name.
+PLUGS = Registry[Plug]("plug", "stblocks.plugs")
+
+_BASES: dict[str, Make] = {
     "convlstm": lambda p: [ConvLSTM(p.below, p.channels, **p.sizes)],
     "sa_convlstm": lambda p: [ConvLSTM(p.below, p.channels, **p.sizes), SAM(p.channels)],
     "predrnn": lambda p: [STConvLSTM(p.below, p.channels, **p.sizes)],
@@ -73,8 +76,9 @@ BASES: dict[str, Make] = {
         SE(p.channels, scales=p.scales, norm=p.norm),
     ],
 }
-#: Plugs by name. Add your own.
-PLUGS: dict[str, Plug] = {
+for _name, _make in _BASES.items():
+    BASES.register(_name)(_make)
+for _name, _plug in {
     "ce": Plug(before=lambda p: [CE(p.below, p.channels, **p.sizes)]),
     "se": Plug(after=lambda p: [SE(p.channels, scales=p.scales, norm=p.norm)]),
     "gfm": Plug(after=lambda p: [GFM(p.below, p.channels, norm=p.norm)]),
@@ -85,7 +89,8 @@ PLUGS: dict[str, Plug] = {
     ),
     "motion_gru": Plug(after=lambda p: [] if p.top else [MotionGRU(p.channels, kernel_size=p.kernel_size)]),
     "mgm": Plug(after=lambda p: [] if p.top else [MGM(p.channels, kernel_size=p.kernel_size)]),
-}
+}.items():
+    PLUGS.register(_name)(_plug)
 
 
 @register_model(paper="GMG paper, Table VI; CMS-LSTM paper, Table 3")
@@ -129,10 +134,10 @@ def hybrid(
         ValueError: If a name is unknown, or a plug does not fit the base.
     """
     net = PatchRNN(in_channels, image_size, out_channels, channels, num_layers, patch_size, norm, checkpointing)
-    make = find("base", base, BASES)
+    make = BASES.find(base)
     if num_layers == 1 and (idle := {"mgm", "motion_gru"} & set(plugs)):
         raise ValueError(f"plugs {sorted(idle)} stand in every layer but the top one: take num_layers >= 2, got 1.")
-    chosen = [find("plugs", plug, PLUGS) for plug in plugs]
+    chosen = [PLUGS.find(plug) for plug in plugs]
     own = net.make_norm()
 
     def cell(layer: int, below: int, width: int) -> Cell:

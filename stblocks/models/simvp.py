@@ -8,9 +8,9 @@ from torch import nn
 from ..blocks import ConvLSTM, STConvLSTM
 from ..blocks.frames.autoencoder import Decoder, Encoder
 from ..blocks.translators.inception import KERNEL_SIZES, InceptionUNet, check_sides
-from ..blocks.translators.names import SIZE_BOUND, TRANSLATORS, Place
+from ..blocks.translators.names import TRANSLATORS, Place
 from ..blocks.translators.translator import Gated, LinearShortcut, RecurrentTranslator, Translator
-from ..borders.checks import check_image_size, check_odd, check_positive, check_rate, choose, find
+from ..borders.checks import check_image_size, check_odd, check_positive, check_rate, choose
 from ..core import Cell, DirectForecaster, RecurrentStack, register_model, register_variant
 
 PAPER = "Tan et al., SimVPv2, 2025"
@@ -156,7 +156,7 @@ def simvpv2_s(
             f"translator must be a stack of blocks, got {translator!r}; the U of Inception modules is "
             f'create_model("simvp").'
         )
-    make, (before, after) = find("translator", translator, TRANSLATORS), frames.widths
+    (make, size_bound), (before, after) = TRANSLATORS.find(translator), frames.widths
     if gate is not None:
         choose("gate", gate, ("gfm",))
     for name, rate in (("drop", drop), ("drop_path", drop_path)):
@@ -174,7 +174,7 @@ def simvpv2_s(
     stack = Translator(
         before, translator_channels, after, num_layers=num_layers, block=block, checkpointing=checkpointing
     )
-    return frames.build(stack, bound=translator in SIZE_BOUND)
+    return frames.build(stack, bound=size_bound)
 
 
 register_variant(

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
+from ...core.registry import Registry
 from ..maps.convmixer import ConvMixerBlock
 from ..maps.gsta import GSTA
 from ..maps.hornet import HorNetBlock
@@ -56,25 +57,19 @@ def _uniformer(channels: int, place: Place, **options: Any) -> nn.Module:
     return UniFormerBlock(channels, relation=relation, **RELEASED | options)
 
 
-#: Name to a function that makes a block, see `register_translator`.
-TRANSLATORS: dict[str, Maker] = {
-    "gsta": _plain(GSTA),
-    "tau": _plain(TAU),
-    "vit": _plain(ViTBlock),
-    "swin": _swin,
-    "swin_unmasked": partial(_swin, mask_shift=False),
-    "poolformer": _plain(PoolFormerBlock),
-    "convmixer": lambda channels, place, **options: ConvMixerBlock(channels, kernel_size=11, **options),
-    "convnext": _plain(ConvNeXtBlock),
-    "van": _plain(VANBlock),
-    "hornet": _plain(HorNetBlock),
-    "moga": _plain(MogaBlock),
-    "uniformer": _uniformer,
-    "vss": lambda channels, place, **options: VSS(channels, **options),
-}
+class MapMaker(NamedTuple):
+    """How the blocks of a translator are made.
 
-#: Names of those whose weights depend on the size of the map.
-SIZE_BOUND: set[str] = set()
+    Attributes:
+        make: Called as `(channels, place, **options)`, see `register_translator`.
+        size_bound: Whether weights depend on the size of the map.
+    """
+
+    make: Maker
+    size_bound: bool = False
+
+
+TRANSLATORS = Registry[MapMaker]("translator", "stblocks.translators")
 
 
 def register_translator(name: str, *, size_bound: bool = False) -> Callable[[Maker], Maker]:
@@ -95,18 +90,32 @@ def register_translator(name: str, *, size_bound: bool = False) -> Callable[[Mak
         ... def mine(channels, place, **options):
         ...     return nn.Conv2d(channels, channels, 3, padding=1, **options)
     """
-    if not isinstance(name, str):
-        raise ValueError(f'name must be a string, got {name!r}; write @register_translator("name").')
-    if name in TRANSLATORS:
-        raise ValueError(f"name must be new, but {name!r} is a translator already; choose another.")
+    enter = TRANSLATORS.register(name)
 
     def register(make: Maker) -> Maker:
-        TRANSLATORS[name] = make
-        if size_bound:
-            SIZE_BOUND.add(name)
+        enter(MapMaker(make, size_bound))
         return make
 
     return register
+
+
+_MAKERS: dict[str, Maker] = {
+    "gsta": _plain(GSTA),
+    "tau": _plain(TAU),
+    "vit": _plain(ViTBlock),
+    "swin": _swin,
+    "swin_unmasked": partial(_swin, mask_shift=False),
+    "poolformer": _plain(PoolFormerBlock),
+    "convmixer": lambda channels, place, **options: ConvMixerBlock(channels, kernel_size=11, **options),
+    "convnext": _plain(ConvNeXtBlock),
+    "van": _plain(VANBlock),
+    "hornet": _plain(HorNetBlock),
+    "moga": _plain(MogaBlock),
+    "uniformer": _uniformer,
+    "vss": lambda channels, place, **options: VSS(channels, **options),
+}
+for _name, _make in _MAKERS.items():
+    register_translator(_name)(_make)
 
 
 @register_translator("mlpmixer", size_bound=True)
