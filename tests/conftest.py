@@ -20,7 +20,7 @@ def forgotten(monkeypatch):
     from stblocks.blocks.translators.names import TRANSLATORS
     from stblocks.core.create import MODELS
     from stblocks.interop import KINDS
-    from stblocks.models.hybrid import BASES, PLUGS
+    from stblocks.models import BASES, PLUGS
 
     for registry in (MODELS, BASES, PLUGS, TRANSLATORS, KINDS):
         monkeypatch.setattr(registry, "_entries", dict(registry._entries))

@@ -1,5 +1,26 @@
-"""Registered models, one family a file."""
+"""Registered models, one family a file, and what they are made of: a base in a frame, with plugs."""
 
-from . import convlstm, gmg, hybrid, predrnn, simvp, vmrnn
+from . import convlstm, gmg, hybrid, plugs, predrnn, simvp, swinlstm, vmrnn
+from .base import BASES, PLUGS, Base, Place, Plug, register_base, register_plug
+from .frame import Frame
+from .patch_frame import PatchFrame
 
-__all__ = ["convlstm", "gmg", "hybrid", "predrnn", "simvp", "vmrnn"]
+__all__ = [
+    "BASES",
+    "PLUGS",
+    "Base",
+    "Frame",
+    "PatchFrame",
+    "Place",
+    "Plug",
+    "convlstm",
+    "gmg",
+    "hybrid",
+    "plugs",
+    "predrnn",
+    "register_base",
+    "register_plug",
+    "simvp",
+    "swinlstm",
+    "vmrnn",
+]

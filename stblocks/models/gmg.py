@@ -4,42 +4,36 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..blocks import GFM, MGM, SAM, HighwayEntry, MotionHighway, SimpleGFM, STConvLSTM
-from ..core import Cell, RecurrentForecaster, register_model, register_variant
-from .recurrent import PatchRNN
+from ..core import Block, register_model, register_variant
+from .base import Base, Place, register_base
+from .patch_frame import PatchFrame
 
 
-@register_model(paper="Du et al., GMG, 2025", dataset="CIKM2017", parameters=31_448_973, flops=111_980_338_624)
+@register_model(
+    frame=PatchFrame,
+    paper="Du et al., GMG, 2025",
+    dataset="CIKM2017",
+    parameters=31_448_973,
+    flops=111_980_338_624,
+)
+@register_base
 def gmg_l(
-    in_channels: int = 1,
-    image_size: Sequence[int] = (64, 64),
+    frame: PatchFrame,
     *,
-    out_channels: int | None = None,
-    channels: int | Sequence[int] = 128,
-    num_layers: int = 4,
-    patch_size: int = 4,
-    kernel_size: int = 5,
     attention_channels: int | None = 32,
     warp_kernel_size: int = 3,
     forget_bias: float = 1.0,
-    norm: str | None = None,
     simple_focus: bool = False,
     focus: str = "spatial",
     time_decay: str = "elapsed",
     growth: str = "product",
-    checkpointing: bool = False,
-) -> RecurrentForecaster:
+) -> Base:
     """GMG-L (paper, Fig. 3): ST-ConvLSTM, GFM, SAM and motion highway in every layer, MGM in all but the last.
 
+    The kernels of `kernel_size` are those of the ST-ConvLSTM and of MGM's convolution and gate.
+
     Args:
-        in_channels: See `PatchRNN`.
-        image_size: See `PatchRNN`.
-        out_channels: See `PatchRNN`.
-        channels: See `PatchRNN`.
-        num_layers: See `PatchRNN`.
-        patch_size: See `PatchRNN`.
-        norm: See `PatchRNN`.
-        checkpointing: See `PatchRNN`.
-        kernel_size: Side of the kernels of the ST-ConvLSTM and of MGM's convolution and gate.
+        frame: See `PatchFrame`.
         attention_channels: Channels of SAM's queries and keys; `None` leaves SAM out.
         warp_kernel_size: Side of MGM's deformable kernel.
         forget_bias: Constant in the forget gates.
@@ -50,22 +44,20 @@ def gmg_l(
     """
     if simple_focus and focus != "spatial":
         raise ValueError(f"focus belongs to the full GFM; with simple_focus=True leave it out, got {focus!r}.")
-    net = PatchRNN(in_channels, image_size, out_channels, channels, num_layers, patch_size, norm, checkpointing)
-    make = net.make_norm()
 
-    def cell(layer: int, below: int, width: int) -> Cell:
-        top = layer == num_layers - 1
+    def cell(place: Place) -> Sequence[Block]:
+        below, width, norm = place.in_channels, place.channels, place.norm
         motion: dict[str, Any] = {"warp_kernel_size": warp_kernel_size, "time_decay": time_decay, "growth": growth}
-        return Cell(
-            *([HighwayEntry(below, width)] if layer == 0 else []),
-            STConvLSTM(below, width, kernel_size=kernel_size, forget_bias=forget_bias, norm=make),
-            SimpleGFM(below, width, norm=make) if simple_focus else GFM(below, width, focus=focus, norm=make),
+        return [
+            *([HighwayEntry(below, width)] if place.layer == 0 else []),
+            STConvLSTM(below, width, forget_bias=forget_bias, **place.options),
+            SimpleGFM(below, width, norm=norm) if simple_focus else GFM(below, width, focus=focus, norm=norm),
             *([] if attention_channels is None else [SAM(width, attention_channels=attention_channels)]),
             MotionHighway(),
-            *([] if top else [MGM(width, kernel_size=kernel_size, **motion)]),
-        )
+            *([] if place.top else [MGM(width, kernel_size=place.kernel_size, **motion)]),
+        ]
 
-    return net.build(cell)
+    return Base(cell)
 
 
 register_variant(  # without SAM, for maps of small features

@@ -10,8 +10,9 @@ from ..blocks.frames.autoencoder import Decoder, Encoder
 from ..blocks.translators.inception import KERNEL_SIZES, InceptionUNet, check_sides
 from ..blocks.translators.names import TRANSLATORS, Place
 from ..blocks.translators.translator import Gated, LinearShortcut, RecurrentTranslator, Translator
-from ..borders.checks import check_image_size, check_odd, check_positive, check_rate, choose
+from ..borders.checks import check_odd, check_positive, check_rate, choose
 from ..core import Cell, DirectForecaster, RecurrentStack, register_model, register_variant
+from .frame import Frame
 
 PAPER = "Tan et al., SimVPv2, 2025"
 #: Cells of the recurrent translator, by name.
@@ -22,13 +23,13 @@ INCEPTION = ("incepu", "inception")
 
 
 @dataclass(frozen=True, kw_only=True)
-class FrameCoder:
+class FrameCoder(Frame):
     """SimVP without its translator.
 
     Args:
-        in_channels: Of past frames.
-        out_channels: Of forecast frames; `None` forecasts as many as come in.
-        image_size: `(H, W)` of a frame; binding only where a translator is bound to the size of its map.
+        in_channels: See `Frame`.
+        image_size: See `Frame`; binding only where a translator is bound to the size of its map.
+        out_channels: See `Frame`.
         in_frames: Past frames.
         out_frames: Frames forecast at once.
         channels: Of the features of a frame.
@@ -42,27 +43,22 @@ class FrameCoder:
         ValueError: If a number is not a positive integer, or a kernel is even.
     """
 
-    in_channels: int
-    image_size: Sequence[int]
-    out_channels: int | None
-    in_frames: int
-    out_frames: int
-    channels: int
-    encoder_layers: int
-    kernel_size: int
-    decoder_kernel_size: int | None
-    shortcut: int | None
+    in_frames: int = 10
+    out_frames: int = 10
+    channels: int = 64
+    encoder_layers: int = 4
+    kernel_size: int = 3
+    decoder_kernel_size: int | None = None
+    shortcut: int | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_positive(
-            in_channels=self.in_channels,
-            out_channels=1 if self.out_channels is None else self.out_channels,
             in_frames=self.in_frames,
             out_frames=self.out_frames,
             channels=self.channels,
             encoder_layers=self.encoder_layers,
         )
-        check_image_size(self.image_size)
         for name in ("decoder_kernel_size", "shortcut"):
             if (side := getattr(self, name)) is not None:
                 check_odd(name, side)
@@ -75,8 +71,7 @@ class FrameCoder:
     @property
     def size(self) -> tuple[int, int]:
         """`(H, W)` of the translator's map for frames of `image_size`."""
-        height, width = (-(-side // self.multiple) for side in self.image_size)
-        return height, width
+        return self.map_size(self.multiple)
 
     @property
     def widths(self) -> tuple[int, int]:
@@ -85,7 +80,7 @@ class FrameCoder:
 
     def build(self, translator: nn.Module, *, bound: bool = False) -> DirectForecaster:
         """The forecaster; `bound` says that the translator's weights depend on `image_size`."""
-        out_channels = self.in_channels if self.out_channels is None else self.out_channels
+        out_channels = self.forecast_channels
         layers, kernel_size = self.encoder_layers, self.decoder_kernel_size or self.kernel_size
         decoder, shortcut = Decoder(self.channels, out_channels, num_layers=layers, kernel_size=kernel_size), None
         if self.shortcut is not None:
@@ -103,23 +98,14 @@ class FrameCoder:
             size_multiple=self.multiple,
             in_channels=self.in_channels,
             out_channels=out_channels,
-            image_size=(self.image_size[0], self.image_size[1]) if bound else None,
+            image_size=self.bound_size(bound),
         )
 
 
-@register_model(paper=PAPER, dataset="Moving MNIST", parameters=46_769_665, flops=16_526_049_280)
+@register_model(frame=FrameCoder, paper=PAPER, dataset="Moving MNIST", parameters=46_769_665, flops=16_526_049_280)
 def simvpv2_s(
-    in_channels: int = 1,
-    image_size: Sequence[int] = (64, 64),
+    frame: FrameCoder,
     *,
-    out_channels: int | None = None,
-    in_frames: int = 10,
-    out_frames: int = 10,
-    channels: int = 64,
-    encoder_layers: int = 4,
-    kernel_size: int = 3,
-    decoder_kernel_size: int | None = None,
-    shortcut: int | None = None,
     translator: str = "gsta",
     translator_channels: int = 512,
     num_layers: int = 8,
@@ -139,24 +125,12 @@ def simvpv2_s(
     `shortcut` adds to the forecasts a weighted sum of the past frames within so many pixels, for fields whose values
     matter more than their pattern, and for little data.
     """
-    frames = FrameCoder(
-        in_channels=in_channels,
-        image_size=image_size,
-        out_channels=out_channels,
-        in_frames=in_frames,
-        out_frames=out_frames,
-        channels=channels,
-        encoder_layers=encoder_layers,
-        kernel_size=kernel_size,
-        decoder_kernel_size=decoder_kernel_size,
-        shortcut=shortcut,
-    )
     if str(translator).lower() in INCEPTION:
         raise ValueError(
             f"translator must be a stack of blocks, got {translator!r}; the U of Inception modules is "
             f'create_model("simvp").'
         )
-    (make, size_bound), (before, after) = TRANSLATORS.find(translator), frames.widths
+    (make, size_bound), (before, after) = TRANSLATORS.find(translator), frame.widths
     if gate is not None:
         choose("gate", gate, ("gfm",))
     for name, rate in (("drop", drop), ("drop_path", drop_path)):
@@ -168,13 +142,13 @@ def simvpv2_s(
         of_blocks = {"mlp_ratio": mlp_ratio, "window_size": window_size}
         options |= {name: value for name, value in of_blocks.items() if value is not None}
         resized = width != (after if layer == num_layers - 1 else translator_channels)
-        made = make(width, Place(layer, frames.size, resized), **options)
+        made = make(width, Place(layer, frame.size, resized), **options)
         return made if gate is None else Gated(width, made)
 
     stack = Translator(
         before, translator_channels, after, num_layers=num_layers, block=block, checkpointing=checkpointing
     )
-    return frames.build(stack, bound=size_bound)
+    return frame.build(stack, bound=size_bound)
 
 
 register_variant(
@@ -199,76 +173,37 @@ register_variant(
 )
 
 
-@register_model(paper="Gao et al., CVPR 2022", dataset="Moving MNIST", parameters=57_946_113, flops=19_430_539_264)
+@register_model(
+    frame=FrameCoder,
+    paper="Gao et al., CVPR 2022",
+    dataset="Moving MNIST",
+    parameters=57_946_113,
+    flops=19_430_539_264,
+)
 def simvp(
-    in_channels: int = 1,
-    image_size: Sequence[int] = (64, 64),
+    frame: FrameCoder,
     *,
-    out_channels: int | None = None,
-    in_frames: int = 10,
-    out_frames: int = 10,
-    channels: int = 64,
-    encoder_layers: int = 4,
-    kernel_size: int = 3,
-    decoder_kernel_size: int | None = None,
-    shortcut: int | None = None,
     translator_channels: int = 512,
     num_layers: int = 8,
     translator_kernel_sizes: Sequence[int] = KERNEL_SIZES,
     groups: int = 8,
 ) -> DirectForecaster:
     """SimVP: a U of Inception modules as translator, `num_layers` down and as many up."""
-    frames = FrameCoder(
-        in_channels=in_channels,
-        image_size=image_size,
-        out_channels=out_channels,
-        in_frames=in_frames,
-        out_frames=out_frames,
-        channels=channels,
-        encoder_layers=encoder_layers,
-        kernel_size=kernel_size,
-        decoder_kernel_size=decoder_kernel_size,
-        shortcut=shortcut,
-    )
     check_sides("translator_kernel_sizes", translator_kernel_sizes)
-    before, after = frames.widths
+    before, after = frame.widths
     kernel_sizes = translator_kernel_sizes
     stack = InceptionUNet(
         before, translator_channels, after, num_layers=num_layers, kernel_sizes=kernel_sizes, groups=groups
     )
-    return frames.build(stack)
+    return frame.build(stack)
 
 
-@register_model()
+@register_model(frame=FrameCoder)
 def simvp_recurrent(
-    in_channels: int = 1,
-    image_size: Sequence[int] = (64, 64),
-    *,
-    out_channels: int | None = None,
-    in_frames: int = 10,
-    out_frames: int = 10,
-    channels: int = 64,
-    encoder_layers: int = 4,
-    kernel_size: int = 3,
-    decoder_kernel_size: int | None = None,
-    shortcut: int | None = None,
-    cell: str = "st_convlstm",
-    num_layers: int = 4,
-    cell_kernel_size: int = 5,
+    frame: FrameCoder, *, cell: str = "st_convlstm", num_layers: int = 4, cell_kernel_size: int = 5
 ) -> DirectForecaster:
     """SimVP's encoder and decoder about a recurrent stack, which runs over the encoded frames and then its own."""
-    frames = FrameCoder(
-        in_channels=in_channels,
-        image_size=image_size,
-        out_channels=out_channels,
-        in_frames=in_frames,
-        out_frames=out_frames,
-        channels=channels,
-        encoder_layers=encoder_layers,
-        kernel_size=kernel_size,
-        decoder_kernel_size=decoder_kernel_size,
-        shortcut=shortcut,
-    )
     kind: Callable[..., ConvLSTM | STConvLSTM] = CELLS[choose("cell", cell, tuple(CELLS))]
-    layers = [Cell(kind(channels, channels, kernel_size=cell_kernel_size)) for _ in range(num_layers)]
-    return frames.build(RecurrentTranslator(RecurrentStack(layers), in_frames, out_frames))
+    width = frame.channels
+    layers = [Cell(kind(width, width, kernel_size=cell_kernel_size)) for _ in range(num_layers)]
+    return frame.build(RecurrentTranslator(RecurrentStack(layers), frame.in_frames, frame.out_frames))
