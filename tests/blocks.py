@@ -6,7 +6,6 @@ from functools import partial
 from torch import nn
 
 import stblocks as st
-from stblocks.blocks import OneGateLSTM
 
 group = partial(nn.GroupNorm, 1)
 adapter = partial(nn.Conv2d, 4, 4, 1, bias=False)
@@ -71,7 +70,10 @@ BLOCKS: dict[str, Callable[[], st.Block]] = {
     "ss2d-options": lambda: st.SS2D(
         3, state_dim=3, expand=1, kernel_size=1, dt_rank=2, directions=("columns_reversed", "rows")
     ),
-    "vss": lambda: st.VSS(4, state_dim=2),
+    "vss": lambda: st.VSS(4, mixer=partial(st.SS2D, state_dim=2)),
+    "vss-mixer": lambda: st.VSS(4, mixer=partial(nn.Conv2d, 4, kernel_size=3, padding=1), drop_path=0.5),
+    "one_gate_lstm": lambda: st.OneGateLSTM(4, partial(st.GSTA, kernel_size=5, dilation=1, mlp_ratio=1.0)),
+    "one_gate_lstm-several": lambda: st.OneGateLSTM(4, partial(st.VSS, mixer=partial(st.SS2D, state_dim=2)), st.TAU),
     "vmrnn": lambda: st.VMRNN(4, state_dim=2),
     "vmrnn-options": lambda: st.VMRNN(
         3, depth=1, state_dim=3, expand=1, kernel_size=1, dt_rank=2, directions=("rows_reversed",), drop_path=0.5
@@ -84,7 +86,7 @@ BLOCKS: dict[str, Callable[[], st.Block]] = {
 BOUND = {"mlpmixer": (5, 3)}
 
 #: Exported classes that cannot be built, but are bases of others.
-BASES = (st.MapBlock, OneGateLSTM)
+BASES = (st.MapBlock,)
 
 #: Smallest side of a map, where it is not 1.
 SMALLEST = {"se-norm": 2}

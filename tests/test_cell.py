@@ -252,7 +252,7 @@ def test_hints_name_blocks_that_can_be_built():
     with pytest.raises(ValueError) as raised:  # noqa: PT011  (the whole message is looked at)
         Cell(GFM(3, 4))
     assert {"STConvLSTM", "VMRNN", "SwinLSTM"} <= set(str(raised.value).split())
-    assert not {"OneGateLSTM", "MapBlock", "Block"} & set(str(raised.value).split())
+    assert not {"OneGate", "MapBlock", "Block"} & set(str(raised.value).split())
 
 
 def test_slots_of_one_letter_have_moved():

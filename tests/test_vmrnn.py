@@ -6,11 +6,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 from torch.nn import functional
 
 from stblocks import (
     CE,
     GFM,
+    GSTA,
     MGM,
     SS2D,
     VMRNN,
@@ -18,11 +20,13 @@ from stblocks import (
     Cell,
     HighwayEntry,
     MotionHighway,
+    OneGateLSTM,
     PatchEmbed,
     PatchExpanding,
     PatchInflate,
     PatchMerging,
     RecurrentStack,
+    SwinBlock,
     SwinLSTM,
     create_model,
 )
@@ -105,7 +109,7 @@ def test_ss2d_starts_as_released():
 
 
 def test_vss_adds_a_scan_of_the_normed_map():
-    block, (h,) = example(lambda: VSS(4, state_dim=2))
+    block, (h,) = example(lambda: VSS(4, mixer=partial(SS2D, state_dim=2)))
     normed = functional.layer_norm(h.movedim(1, -1), (4,), block.norm.weight, block.norm.bias, eps=1e-6)
     torch.testing.assert_close(block(h), h + block.ss2d(normed.movedim(-1, 1)))
 
@@ -118,6 +122,21 @@ def test_one_map_is_gate_and_candidate(name):
     expected = gate * (c + torch.tanh(y))  # (5)
     for ours, theirs in zip(cell(x, h, c), (gate * torch.tanh(expected), expected, gate), strict=True):  # (6)
         torch.testing.assert_close(ours, theirs)
+
+
+def test_any_map_block_is_the_heart_of_an_lstm():
+    gsta_lstm = partial(OneGateLSTM, 4, GSTA, partial(SwinBlock, num_heads=2))
+    cell, (x, h, c) = example(gsta_lstm)
+    pair = torch.cat([x, h], 1).movedim(1, -1)
+    y = (pair @ cell.projection.weight.T + cell.projection.bias).movedim(-1, 1)
+    for block, kind in zip(cell.blocks, (GSTA, SwinBlock), strict=True):
+        assert type(block) is kind
+        y = block(y)
+    gate = torch.sigmoid(y)
+    expected = gate * (c + torch.tanh(y))
+    for ours, theirs in zip(cell(x, h, c), (gate * torch.tanh(expected), expected, gate), strict=True):
+        torch.testing.assert_close(ours, theirs)
+    check_cell(Cell(gsta_lstm()))
 
 
 def test_vmrnn_projects_both_maps_and_adds_to_the_first():
@@ -259,7 +278,7 @@ def test_the_u_is_stateless_layers_between_cells():
         lambda cell: Cell(cell, MGM(8, kernel_size=3)),
         lambda cell: Cell(CE(8, 8, kernel_size=3), cell),
         lambda cell: Cell(HighwayEntry(8, 8), cell, GFM(8, 8), MotionHighway(), MGM(8, kernel_size=3)),
-        lambda cell: Cell(cell, VSS(8, state_dim=2)),
+        lambda cell: Cell(cell, VSS(8, mixer=partial(SS2D, state_dim=2))),
     ],
     ids=["gfm", "mgm", "ce", "gmg", "vss"],
 )
@@ -290,7 +309,9 @@ def test_hybrids_in_the_u_learn():
 
 
 def test_vss_translates_for_simvp():
-    translator = Translator(4, 6, 4, num_layers=3, block=lambda layer, channels: VSS(channels, state_dim=2))
+    translator = Translator(
+        4, 6, 4, num_layers=3, block=lambda layer, channels: VSS(channels, mixer=partial(SS2D, state_dim=2))
+    )
     assert translator(torch.rand(2, 4, 3, 5)).shape == (2, 4, 3, 5)
 
 
@@ -315,6 +336,11 @@ def test_vss_translates_for_simvp():
         (lambda: SwinLSTM(4, depth=1, drop_path=float("nan")), r"drop_path must be a rate in \[0, 1\), got nan"),
         (lambda: tiny("vmrnn_d", drop_path=1.5), r"drop_path must be a rate in \[0, 1\), got 1.5"),
         (lambda: tiny("vmrnn_d", drop_path="x"), r"drop_path must be a rate in \[0, 1\), got 'x'"),
+        (lambda: OneGateLSTM(4), r"blocks must be one function or more .* as in OneGateLSTM\(64, GSTA\)"),
+        (
+            lambda: OneGateLSTM(4, lambda channels: nn.Conv2d(channels, 1, 1))(torch.rand(1, 4, 3, 3)),
+            r"must keep the shape of its map, \(1, 4, 3, 3\); Conv2d made \(1, 1, 3, 3\)",
+        ),
         (lambda: SwinLSTM(6), "num_heads must be a divisor of channels=6, got 4"),
         (lambda: PatchEmbed(1, 4, patch_size=0), "patch_size must be an integer >= 1, got 0"),
         (lambda: PatchInflate(0, 1), "channels must be an integer >= 1, got 0"),

@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -144,8 +145,8 @@ def _released_parts(model: RecurrentForecaster) -> list[str]:
 
 KINDS: dict[str, Callable[[Config], Plan]] = {
     "vmrnn/ss2d": lambda c: _block_plan(SS2D(c["d_model"], **_scan_options(c))),
-    "vmrnn/vssblock": lambda c: _block_plan(VSS(c["hidden_dim"], **_scan_options(c))),
-    "vmrnn/vsb": lambda c: _block_plan(VSS(c["hidden_dim"], **_scan_options(c)), r"linear\..*"),
+    "vmrnn/vssblock": lambda c: _block_plan(VSS(c["hidden_dim"], mixer=partial(SS2D, **_scan_options(c)))),
+    "vmrnn/vsb": lambda c: _block_plan(VSS(c["hidden_dim"], mixer=partial(SS2D, **_scan_options(c))), r"linear\..*"),
     "vmrnn/cell": lambda c: _block_plan(VMRNN(c["hidden_dim"], depth=c["depth"], **_scan_options(c))),
     "vmrnn/patch_merging": lambda c: _block_plan(PatchMerging(c["dim"])),
     "vmrnn/patch_expanding": lambda c: _block_plan(PatchExpanding(c["dim"])),

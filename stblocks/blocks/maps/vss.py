@@ -1,12 +1,12 @@
 """VSS: the visual state space block, a selective scan on a residual branch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 from torch import Tensor, nn
 
 from ..layers import branch_dropout
 from .map_block import MapBlock
-from .ss2d import DIRECTIONS, SS2D
+from .ss2d import SS2D
 
 
 class VSS(MapBlock):
@@ -17,11 +17,8 @@ class VSS(MapBlock):
 
     Args:
         channels: Of the map.
-        state_dim: See `SS2D`.
-        expand: See `SS2D`.
-        kernel_size: See `SS2D`.
-        dt_rank: See `SS2D`.
-        directions: See `SS2D`.
+        mixer: What is on the branch: `mixer(channels)`, any module from maps to maps of the same shape, such as
+            `partial(SS2D, state_dim=8)`.
         drop_path: Chance that the branch is left out for a sample, in training.
         eps: Of the layer norm.
 
@@ -37,24 +34,13 @@ class VSS(MapBlock):
         self,
         channels: int,
         *,
-        state_dim: int = 16,
-        expand: float = 2,
-        kernel_size: int = 3,
-        dt_rank: int | str = "auto",
-        directions: Sequence[str] = DIRECTIONS,
+        mixer: Callable[[int], nn.Module] = SS2D,
         drop_path: float = 0.0,
         eps: float = 1e-6,
     ) -> None:
         super().__init__(channels)
         self.norm = nn.LayerNorm(channels, eps=eps)
-        self.ss2d = SS2D(
-            channels,
-            state_dim=state_dim,
-            expand=expand,
-            kernel_size=kernel_size,
-            dt_rank=dt_rank,
-            directions=directions,
-        )
+        self.ss2d = mixer(channels)  # called so in saved weights, whatever it is
         self.drop_path = branch_dropout(drop_path)
 
     def forward(self, h: Tensor) -> Tensor:
@@ -64,5 +50,5 @@ class VSS(MapBlock):
         return self.mix(tokens, self.norm(tokens)).movedim(-1, 1)
 
     def mix(self, tokens: Tensor, normed: Tensor) -> Tensor:
-        """`tokens`, and what the scan says of `normed`; both `(B, H, W, channels)`."""
+        """`tokens`, and what the mixer says of `normed`; both `(B, H, W, channels)`."""
         return tokens + self.drop_path(self.ss2d(normed.movedim(-1, 1)).movedim(1, -1))

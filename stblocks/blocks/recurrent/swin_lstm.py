@@ -6,10 +6,10 @@ from typing import cast
 from torch import Tensor, nn
 
 from ..maps.swin import SwinBlock
-from .one_gate_lstm import LinearProjection, OneGateLSTM, each_block
+from .one_gate_lstm import LinearProjection, OneGate, each_block
 
 
-class SwinLSTM(OneGateLSTM):
+class SwinLSTM(OneGate):
     r"""One step of a SwinLSTM cell.
 
     Tang et al., ICCV 2023, https://arxiv.org/abs/2308.09891, with LP a linear projection of two maps after the layer
@@ -67,7 +67,8 @@ class SwinLSTM(OneGateLSTM):
         y = x
         for index, block in enumerate(cast("list[SwinBlock]", self.blocks)):
             if index % 2 == 0:
-                normed = self.projections[index // 2](y, x if index else h, block.norm1)
+                other = x if index else h
+                normed = self.projections[index // 2](block.norm1(y), block.norm1(other))
             else:
                 normed = block.norm1(y)
             y = block.mix(y, normed)

@@ -1,13 +1,14 @@
 """VMRNN: an LSTM that looks at the map with selective scans."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import cast
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..maps.ss2d import DIRECTIONS
+from ..maps.ss2d import DIRECTIONS, SS2D
 from ..maps.vss import VSS
-from .one_gate_lstm import LinearProjection, OneGateLSTM, each_block
+from .one_gate_lstm import OneGateLSTM, each_block
 
 
 class VMRNN(OneGateLSTM):
@@ -50,26 +51,16 @@ class VMRNN(OneGateLSTM):
         directions: Sequence[str] = DIRECTIONS,
         drop_path: float | Sequence[float] = 0.0,
     ) -> None:
-        super().__init__(channels)
-        self.projection = LinearProjection(channels)
-        self.blocks = nn.ModuleList(
-            VSS(
-                channels,
-                state_dim=state_dim,
-                expand=expand,
-                kernel_size=kernel_size,
-                dt_rank=dt_rank,
-                directions=directions,
-                drop_path=rate,
-                eps=1e-5,
-            )
-            for rate in each_block(drop_path, depth)
+        mixer = partial(
+            SS2D, state_dim=state_dim, expand=expand, kernel_size=kernel_size, dt_rank=dt_rank, directions=directions
         )
+        rates = each_block(drop_path, depth)
+        super().__init__(channels, *(partial(VSS, mixer=mixer, drop_path=rate, eps=1e-5) for rate in rates))
 
     def features(self, x: Tensor, h: Tensor) -> Tensor:
         """VSB(LP(x; h)), all `(B, H, W, channels)`."""
         first, *others = cast("list[VSS]", self.blocks)
-        x = first.mix(x, self.projection(x, h, first.norm))
+        x = first.mix(x, self.projection(first.norm(x), first.norm(h)))
         for block in others:
             x = block.mix(x, block.norm(x))
         return x
