@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from .borders.checks import did_you_mean
 from .core import ModelEntry, create_model, list_models, model_entry
 from .flops import count_multiply_adds
 
@@ -101,7 +102,7 @@ def train(name: str | None = None, *flags: str) -> None:
     if name is None:
         print("\n".join(names))
     elif name not in names:
-        raise SystemExit(f"stblocks train: recipe must be one of {', '.join(names)}, got {name!r}.")
+        raise SystemExit(f"stblocks train: There is no recipe {name!r}; {did_you_mean(name, names)}")
     else:
         from .train import run_recipe  # which needs the extra `train`
 

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 from dataclasses import dataclass
 from functools import partial
 
@@ -69,6 +70,18 @@ def test_a_frame_is_made_for_a_model():
     }
     assert isinstance(framed(1, (8, 8), channels=2, depth=3), RecurrentForecaster)  # by hand, too
     assert (frames[-1][0].channels, frames[-1][1]) == (2, 3)
+
+
+@pytest.mark.parametrize("name", ["gmg_l", "predrnn", "vmrnn_d", "simvp", "hybrid"])
+def test_docstrings_tell_of_the_options_of_the_frame(name):
+    build = model_entry(name).build
+    section = inspect.getdoc(build).partition("\nArgs:\n")[2].partition("\n\n")[0]
+    told = re.findall(r"^    (\w+): ", section, flags=re.M)
+    assert len(told) == len(set(told))
+    assert set(told) <= set(options(build))
+    assert {"in_channels", "image_size", "out_channels", "channels"} <= set(told)
+    if name == "gmg_l":
+        assert set(told) == set(options(build))
 
 
 @pytest.mark.usefixtures("forgotten")

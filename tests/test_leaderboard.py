@@ -108,7 +108,7 @@ def test_the_board_is_trained_and_gone_on_with(glyphs, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        (["--plug", "gmf"], "plugs must be among ce"),
+        (["--plug", "gmf"], "There is no plug"),
         (["--base", "predrnn", "--plug", "mgm", "motion_gru"], "do not fit base 'predrnn'"),
         (["--seeds", "0"], "seeds must be at least 1, got 0"),
         (["--path", "somewhere"], "path goes with data='radar'"),

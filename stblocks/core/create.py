@@ -2,15 +2,12 @@
 
 import inspect
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import wraps
 from typing import Any
 
-from ..borders.checks import did_you_mean
+from .options import Builder, check_known, with_options
 from .registry import Registry
-
-Builder = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,7 @@ def register_model(
     """
 
     def register(build: Builder) -> Builder:
-        whole = _with_options(build, frame, defaults)
+        whole = with_options(build, frame, defaults)
         MODELS.register(build.__name__)(ModelEntry(build.__name__, whole, paper, dataset, parameters, flops))
         return whole
 
@@ -97,7 +94,7 @@ def register_variant(
         ValueError: If the name is taken.
         TypeError: If there is no option that a default is given for.
     """
-    build = _with_options(base, None, defaults)
+    build = with_options(base, None, defaults)
     MODELS.register(name)(ModelEntry(name, build, paper, dataset, parameters, flops))
 
 
@@ -136,7 +133,7 @@ def create_model(name: str, in_channels: int = 1, image_size: tuple[int, int] = 
     if not isinstance(image_size, Iterable):
         raise ValueError(f"image_size must be (H, W), got {image_size!r}.")
     options = {"in_channels": in_channels, "image_size": list(image_size), **overrides}
-    _check_known(name, options, signature)
+    check_known(name, options, signature)
     bound = signature.bind(**options)
     bound.apply_defaults()
     for option, value in bound.arguments.items():
@@ -149,37 +146,3 @@ def create_model(name: str, in_channels: int = 1, image_size: tuple[int, int] = 
     model: Any = build(**bound.arguments)
     model.config = {"model": name, **json.loads(json.dumps(bound.arguments))}
     return model
-
-
-def _with_options(build: Builder, frame: Callable[..., Any] | None, defaults: Mapping[str, Any]) -> Builder:
-    """A builder whose first argument is made by `frame`, as a function of the options of both."""
-    own = inspect.signature(build)
-    options, of_frame = list(own.parameters.values()), []
-    if frame is not None:
-        options, of_frame = options[1:], list(inspect.signature(frame).parameters.values())
-    shared = {option.name for option in of_frame}
-    if twice := [option.name for option in options if option.name in shared]:
-        raise ValueError(f"{build.__name__} and its frame both have the option {twice[0]}; leave it to one of them.")
-    signature = own.replace(
-        parameters=[option.replace(default=defaults.get(option.name, option.default)) for option in of_frame + options]
-    )
-    _check_known(build.__name__, defaults, signature)
-
-    @wraps(build)
-    def whole(*arguments: Any, **options: Any) -> Any:
-        bound = signature.bind(*arguments, **options)
-        bound.apply_defaults()
-        if frame is None:
-            return build(*bound.args, **bound.kwargs)
-        made = frame(**{option: bound.arguments.pop(option) for option in shared})
-        return build(made, **bound.arguments)
-
-    whole.__signature__ = signature  # type: ignore[attr-defined]
-    return whole
-
-
-def _check_known(name: str, options: Iterable[str], signature: inspect.Signature) -> None:
-    """Raise a `TypeError` if a model has no option of a name."""
-    for option in options:
-        if option not in signature.parameters:
-            raise TypeError(f"{name} has no option {option!r}; {did_you_mean(option, signature.parameters)}")

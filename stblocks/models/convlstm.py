@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ..blocks import CE, SAM, SE, ConvLSTM
 from ..core import TIME, register_model
-from ..slots import M
+from ..core.slot import M
 from .base import Base, register_base
 from .patch_frame import PatchFrame
 

@@ -28,8 +28,8 @@ Part = Literal["train", "validation", "test"]
 class BoardSettings(PatchSettings, moving_mnist.MovingMNISTSettings):
     """A small setting."""
 
-    base: Annotated[tuple[str, ...], Help("Networks to plug into, see `stblocks.models.hybrid.BASES`.")] = ("predrnn",)
-    plug: Annotated[tuple[str, ...], Help("Blocks to plug in, see `stblocks.models.hybrid.PLUGS`.")] = ("gfm",)
+    base: Annotated[tuple[str, ...], Help("Networks to plug into, see `stblocks.models.BASES`.")] = ("predrnn",)
+    plug: Annotated[tuple[str, ...], Help("Blocks to plug in, see `stblocks.models.PLUGS`.")] = ("gfm",)
     grid: Annotated[bool, Help("Train every combination of the plugs, not only all of them together.")] = False
     scales: Annotated[tuple[int, ...], Option("Scales of SE.")] = (1, 2, 4)
     seeds: Annotated[int, Help("Train each model so many times, from `seed` on.")] = 1
