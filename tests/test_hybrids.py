@@ -5,7 +5,7 @@ from itertools import combinations
 import pytest
 import torch
 
-from stblocks import MGM, Block, MotionHighway, create_model, list_models
+from stblocks import MGM, TIME, ZIGZAG, Block, MotionHighway, create_model, list_models
 from stblocks.models import BASES, PLUGS, Plug, register_plug
 from stblocks.slots import D, H
 
@@ -69,6 +69,15 @@ def test_known_networks_are_hybrids(name, base, plugs):
     past = torch.rand(1, 2, 1, 8, 8)
     assert known.stack.routes == made.stack.routes
     assert torch.equal(known(past, 2), made(past, 2))
+
+
+@pytest.mark.parametrize("base", ["sa_convlstm", "convlstm"])
+def test_the_memory_of_attention_is_that_of_each_layer_or_of_all(base):
+    plugs = [] if base == "sa_convlstm" else ["sam"]
+    stack = create_model("hybrid", base=base, plugs=plugs, **SMALL).stack
+    assert stack.routes["m"] is (TIME if base == "sa_convlstm" else ZIGZAG)
+    kept = [sorted(layer) for layer in stack.init_state(torch.rand(1, 4, 4, 4))["layers"]]
+    assert kept == [["c", "h", "m"] if base == "sa_convlstm" else ["c", "h"]] * 3
 
 
 def test_two_owners_of_one_variable():

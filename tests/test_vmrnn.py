@@ -108,6 +108,13 @@ def test_ss2d_starts_as_released():
     assert 8e-3 < steps.log().mean().exp() < 1.25e-2  # evenly on a logarithmic scale
 
 
+def test_vss_takes_any_mixer():
+    block, (h,) = example(lambda: VSS(4, mixer=GSTA))
+    assert type(block.ss2d) is GSTA
+    normed = functional.layer_norm(h.movedim(1, -1), (4,), block.norm.weight, block.norm.bias, eps=1e-6)
+    torch.testing.assert_close(block(h), h + block.ss2d(normed.movedim(-1, 1)))
+
+
 def test_vss_adds_a_scan_of_the_normed_map():
     block, (h,) = example(lambda: VSS(4, mixer=partial(SS2D, state_dim=2)))
     normed = functional.layer_norm(h.movedim(1, -1), (4,), block.norm.weight, block.norm.bias, eps=1e-6)
