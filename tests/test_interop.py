@@ -168,8 +168,8 @@ def test_a_released_swin_model_is_saved_with_its_windows(tmp_path):
 SCANS = [{}, {"d_conv": 5, "expand": 1}, {"expand": 1.5, "dt_rank": 3, "d_state": 3}, {"d_conv": 1, "dt_rank": "auto"}]
 BLOCKS = {
     "vmrnn/ss2d": ({"d_model": 6}, SS2D),
-    "vmrnn/vssblock": ({"hidden_dim": 6}, VSS),
-    "vmrnn/vsb": ({"hidden_dim": 6}, VSS),
+    "vmrnn/vssblock": ({"hidden_dim": 6}, lambda channels, **options: VSS(channels, mixer=partial(SS2D, **options))),
+    "vmrnn/vsb": ({"hidden_dim": 6}, lambda channels, **options: VSS(channels, mixer=partial(SS2D, **options))),
     "vmrnn/cell": ({"hidden_dim": 6, "depth": 2}, lambda channels, **options: VMRNN(channels, depth=2, **options)),
 }
 

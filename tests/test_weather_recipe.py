@@ -100,5 +100,5 @@ def test_mistakes(tmp_path):
         recipe.main(["--out", str(tmp_path), "--data", str(tmp_path / "none.npz"), *TINY])
     with pytest.raises(ValueError, match="extras must be among"):
         recipe.main(["--out", str(tmp_path), *TINY, "--extras", "sun"])
-    with pytest.raises(ValueError, match="translator must be among"):
+    with pytest.raises(ValueError, match="There is no translator 'gstar'; did you mean gsta"):
         recipe.main(["--out", str(tmp_path), *TINY, "--translator", "gstar"])
