@@ -8,8 +8,8 @@ from golden import Case, close
 from torch import Tensor
 
 from stblocks import create_model
+from stblocks.score import Scores
 from stblocks.train.schedule import NoSampling, ReverseScheduledSampling, Sampling, ScheduledSampling
-from stblocks.train.scores import Scores
 
 #: Released name to our protocol. `psnr_uint8_wrap` is a bug and left out.
 WHOLE = {

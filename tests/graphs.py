@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from stblocks.train import training
-from stblocks.train.graph import Graphed
+from stblocks.runtime.graph import Graphed
+from stblocks.train import run
 
-scoring = import_module("stblocks.train.evaluate")  # a function has the module's name
+scoring = import_module("stblocks.score.evaluate")  # a function has the module's name
 
 
 class Again:
@@ -44,8 +44,8 @@ def by_graph(recorder=Again):
     Again.replays = 0
     stand_in = partial(Graphed, recorder=recorder)
     with (
-        patch.object(training, "obstacle", lambda *_: None),
-        patch.object(training, "Graphed", stand_in),
+        patch.object(run, "obstacle", lambda *_: None),
+        patch.object(run, "Graphed", stand_in),
         patch.object(scoring, "obstacle", lambda *_: None),
         patch.object(scoring, "Graphed", stand_in),
     ):

@@ -16,8 +16,9 @@ from torch.utils.data import Dataset
 
 from stblocks import create_model
 from stblocks.data import Sequence
-from stblocks.train import Objective, evaluate
-from stblocks.train.processes import process_state
+from stblocks.runtime.processes import process_state
+from stblocks.score import evaluate
+from stblocks.train import Objective
 from tests.tiny import Drifting, tiny, train
 
 

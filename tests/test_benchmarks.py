@@ -15,7 +15,7 @@ from benchmarks.vmrnn import by_loop, projections
 from stblocks import VSS
 from stblocks.blocks.maps import ss2d
 from stblocks.core import model_entry
-from stblocks.train.graph import Graphed
+from stblocks.runtime.graph import Graphed
 from tests.graphs import Again
 from tests.test_models import small_options
 

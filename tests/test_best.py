@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from stblocks.train import Table, TrainConfig, evaluate, load_checkpoint, trainer
-from stblocks.train.training import Training
-from tests.tiny import SMALL, Drifting, same_weights, tiny, train
+from stblocks.score import Table, evaluate
+from stblocks.train import Objective, TrainConfig, load_checkpoint
+from stblocks.train.run import Training
+from tests.tiny import FIT, SMALL, Drifting, same_weights, tiny, train
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def scores(monkeypatch):
         table = Table("model", {"mse@pixel": script.pop(0)}, [])
         return {"model": table, "persistence": table}
 
-    monkeypatch.setattr(trainer, "_validate", validate)
+    monkeypatch.setattr(FIT, "_validate", validate)
     return script
 
 
@@ -50,7 +51,7 @@ def test_patience_counts_scores_in_a_row_that_are_no_new_lowest(patience, steps,
 
 
 def test_the_average_of_weights_is_an_average_and_is_what_is_validated(tmp_path):
-    training = Training(tiny(), Drifting(), TrainConfig(**SMALL, ema_decay=0.75), trainer.Objective)
+    training = Training(tiny(), Drifting(), TrainConfig(**SMALL, ema_decay=0.75), Objective)
     batches, average = training.batches(), None
     for _ in range(3):
         training.train(next(batches))

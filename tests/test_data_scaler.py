@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stblocks.data import Scaler
 from stblocks.data.scaler import BLOCK
-from stblocks.train import Scores
+from stblocks.score import Scores
 from stblocks.viz import forecast_strip
 
 DBZ = Scaler(offset=-10.0, scale=95.0, unit="dBZ")

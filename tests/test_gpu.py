@@ -14,8 +14,9 @@ from torch import nn
 from stblocks import create_model, list_models
 from stblocks.blocks.layers import Dilated
 from stblocks.ops.map_norm import map_norm
-from stblocks.train import Objective, evaluate, graphed
-from stblocks.train.graph import Cuda, Graphed
+from stblocks.runtime.graph import Cuda, Graphed
+from stblocks.score import evaluate
+from stblocks.train import Objective, graphed
 from stblocks.train.losses import Losses
 from tests.test_models import small_options
 from tests.test_resume import Breaking, interrupt

@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from stblocks import create_model
-from stblocks.train import TrainConfig, evaluate, graphed
+from stblocks.runtime.graph import Cuda, Graphed, obstacle
+from stblocks.score import evaluate
+from stblocks.train import TrainConfig, graphed
 from stblocks.train.check import check_run
-from stblocks.train.graph import Cuda, Graphed, obstacle
 from tests.graphs import Again, by_graph
 from tests.test_resume import ALL, Breaking, interrupt
 from tests.tiny import Drifting, Tiny, same_weights, tiny, train

@@ -9,8 +9,9 @@ from PIL import Image
 
 from stblocks import create_model
 from stblocks.recipes.hybrids import main as hybrids
+from stblocks.score import Entry, Leaderboard, cost
 from stblocks.tasks.board import BoardSettings, choices
-from stblocks.train import Entry, Leaderboard, cost, run_recipe
+from stblocks.train import run_recipe
 from stblocks.viz import leaderboard_bars
 
 FLAGS = "--size 16 --patch_size 2 --channels 4 --num_layers 2 --sequences 4 --test_sequences 2 --batch_size 2"

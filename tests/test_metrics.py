@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stblocks.data import Scaler
-from stblocks.train.metrics import value_metrics
-from stblocks.train.scores import Scores, persistence
+from stblocks.score import Scores, persistence
+from stblocks.score.metrics import value_metrics
 
 DBZ = Scaler(offset=-10.0, scale=95.0, unit="dBZ")
 THRESHOLDS = (20, 37.5)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from stblocks.runtime.nan_guard import first_non_finite, is_finite
 from stblocks.train import load_checkpoint
-from stblocks.train.nan_guard import first_non_finite, is_finite
 from stblocks.train.order import DataOrder
 from tests.tiny import Drifting, Tiny, tiny, train
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from torch.utils.data import Dataset
 
 from stblocks.data import Sequence
-from stblocks.train import Objective, evaluate
+from stblocks.score import evaluate
+from stblocks.train import Objective
 from stblocks.train.losses import Losses
 from stblocks.train.order import DataOrder, Drawn, Share
 from tests.tiny import Drifting, tiny, train

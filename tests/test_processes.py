@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from stblocks.train import evaluate, load_checkpoint, processes
+from stblocks.runtime import processes
+from stblocks.score import evaluate
+from stblocks.train import load_checkpoint
 from tests import forks, jobs
 from tests.jobs import ALL, double
 from tests.tiny import tiny, train

@@ -11,10 +11,10 @@ from torch.utils._pytree import tree_flatten
 from torch.utils.data import Dataset
 
 from stblocks import create_model
-from stblocks.train import Objective, TrainConfig, fit, load_checkpoint, report, trainer
+from stblocks.train import Objective, TrainConfig, fit, load_checkpoint, report
 from stblocks.train.best import Best
 from stblocks.train.screen import Screen
-from tests.tiny import SMALL, Drifting, same_weights, tiny, train
+from tests.tiny import FIT, SMALL, Drifting, same_weights, tiny, train
 
 PLAIN = {"epochs": 3}
 #: All that draws random numbers or remembers something from step to step.
@@ -191,7 +191,7 @@ def test_sigterm_stops_what_is_no_step_at_once_and_cleanly(unbroken, tmp_path, m
     assert not any(tmp_path.iterdir())
     config = TrainConfig(**{**SMALL, **settings})
     with monkeypatch.context() as patch:
-        patch.setattr(trainer, "loss_curve", lambda *_: sigterm())  # while pictures are drawn
+        patch.setattr(FIT, "loss_curve", lambda *_: sigterm())  # while pictures are drawn
         with pytest.raises(KeyboardInterrupt, match="SIGTERM; resume=True goes on from step 6"):
             fit(tiny(), Drifting(), Drifting(5, seed=1), config, tmp_path)
     assert_same(tmp_path, train(tmp_path, resume=True, **settings), whole)

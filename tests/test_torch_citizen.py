@@ -21,7 +21,7 @@ from stblocks.blocks.plugs.gfm import MapAndVectorConv, MultiScaleConv
 from stblocks.blocks.plugs.motion_gru import DeformableConv2d
 from stblocks.core import model_entry
 from stblocks.core.pretrained import load_weights, weights
-from stblocks.train.nan_guard import first_non_finite
+from stblocks.runtime.nan_guard import first_non_finite
 from tests.test_models import small_options
 
 EVERY = pytest.mark.parametrize("name", list_models())

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from stblocks.data import Scaler
-from stblocks.train import Table
+from stblocks.score import Table
 from stblocks.viz import forecast_gif, forecast_strip, loss_curve, skill_by_lead_time
 
 GREY = (153, 153, 153)

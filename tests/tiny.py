@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -12,7 +13,10 @@ from torch.utils.data import Dataset
 
 from stblocks.core import Rollout
 from stblocks.data import Scaler, Sequence
-from stblocks.train import Objective, TrainConfig, TrainResult, fit, trainer
+from stblocks.train import Objective, TrainConfig, TrainResult, fit
+
+#: The module, whose name its function has in the package.
+FIT = import_module("stblocks.train.fit")
 
 
 class Tiny(nn.Module):
@@ -81,7 +85,7 @@ def train(
     **settings: Any,
 ) -> TrainResult:
     """A run with the `SMALL` settings and those given, and without its picture, which would take most of the time."""
-    with nullcontext() if draw else patch.object(trainer, "loss_curve"):
+    with nullcontext() if draw else patch.object(FIT, "loss_curve"):
         return fit(
             tiny() if model is None else model,
             Drifting() if data is None else data,

@@ -11,11 +11,11 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from stblocks import create_model
-
 from ..borders.files import write_atomically
+from ..core import create_model
 from ..data import CIKM2017, SequenceWindows, SyntheticRadar
-from ..train import Entry, Help, Leaderboard, Option, cost, evaluate, fit, read_flags, seed_everything
+from ..score import Entry, Leaderboard, cost, evaluate
+from ..train import Help, Option, fit, read_flags, seed_everything
 from ..train.checkpoint import newest
 from ..viz import leaderboard_bars
 from . import moving_mnist

@@ -1,11 +1,11 @@
-"""Training and scoring: any forecaster, any data set. Needs the extra `train`."""
+"""Training: any forecaster, any data set; and what `stblocks.score` has, for one import. Needs the extra `train`."""
 
+from ..runtime.graph import graphed
+from ..score import Entry, Leaderboard, Scores, Table, cost, evaluate, persistence
 from .checkpoint import load_checkpoint, save_checkpoint
 from .config import TrainConfig
-from .evaluate import evaluate
+from .fit import TrainResult, fit
 from .flags import Command, read_flags, run_recipe
-from .graph import graphed
-from .leaderboard import Entry, Leaderboard, cost
 from .objective import Objective
 from .report import report
 from .schedule import (
@@ -16,11 +16,8 @@ from .schedule import (
     learning_rate,
     sampling,
 )
-from .scores import Scores, persistence
 from .seeding import seed_everything
 from .settings import Check, Help, Option, Settings
-from .table import Table
-from .trainer import TrainResult, fit
 
 __all__ = [
     "Check",

@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..runtime.graph import obstacle
+from ..score.metrics import SSIM_WINDOW
 from .config import TrainConfig
-from .graph import obstacle
-from .metrics import SSIM_WINDOW
 
 
 def check_run(

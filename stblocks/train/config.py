@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from ..data import Scaler
-from .metrics import value_metrics
-from .scores import DEFAULT_METRICS
+from ..score.metrics import value_metrics
+from ..score.scores import DEFAULT_METRICS
 from .settings import NUMBERS, SHARE, Help, Settings, above, among, at_least, whole
 
 KNOWN = value_metrics(Scaler())

@@ -8,10 +8,10 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
+from ..runtime.processes import from_main
+from ..runtime.signals import StopSignal
 from .config import TrainConfig
-from .processes import from_main
 from .settings import described
-from .signals import StopSignal
 
 
 class Command(NamedTuple):

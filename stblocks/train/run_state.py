@@ -9,7 +9,7 @@ from torch import nn
 from .best import Best
 from .checkpoint import differences, load_checkpoint, require_newest, save_checkpoint
 from .config import TrainConfig
-from .training import Training
+from .run import Training
 
 CHECKPOINT = "checkpoint.pt"
 #: Settings that may differ when a run is resumed, since they change no number; a graph may, by rounding.

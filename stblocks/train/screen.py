@@ -2,7 +2,7 @@
 
 from tqdm import tqdm
 
-from .table import Table
+from ..score.table import Table
 
 
 def main_scores(table: Table) -> list[str]:

@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from ..score import Leaderboard, Table
 from .paint import new_figure, save
-
-if TYPE_CHECKING:  # training draws pictures
-    from ..train import Leaderboard, Table
 
 SMOOTHING = 50  #: steps that the training loss is averaged over, at most
 
@@ -43,7 +41,7 @@ def loss_curve(records: Sequence[Mapping[str, Any]], path: str | Path) -> None:
 
 
 def skill_by_lead_time(
-    tables: "Sequence[Table]", path: str | Path, metrics: Sequence[str] | None = None, minutes: float | None = None
+    tables: Sequence[Table], path: str | Path, metrics: Sequence[str] | None = None, minutes: float | None = None
 ) -> None:
     """Draw each metric by lead time, a line for each forecast.
 
@@ -76,7 +74,7 @@ def skill_by_lead_time(
     save(figure, path)
 
 
-def leaderboard_bars(board: "Leaderboard", path: str | Path) -> None:
+def leaderboard_bars(board: Leaderboard, path: str | Path) -> None:
     """Draw the scores of all models, a panel for each metric, a bar for each model, with the spread over seeds.
 
     Args:

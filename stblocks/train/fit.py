@@ -12,20 +12,20 @@ from torch.utils.data import Dataset
 
 from ..borders.files import remove_unfinished, write_atomically
 from ..data import Sequence
+from ..runtime.processes import from_main, naming_lost_processes, process_state
+from ..runtime.signals import StopSignal
+from ..score.evaluate import Tables, evaluate
 from ..viz import loss_curve
 from .best import Best
 from .check import check_run
 from .checkpoint import newest, require_newest
 from .config import TrainConfig
-from .evaluate import Tables, evaluate
 from .log import Log, Record
 from .objective import Objective
-from .processes import from_main, naming_lost_processes, process_state
+from .run import Training
 from .run_lock import run_lock
 from .run_state import CHECKPOINT, identity, restore_run, save_run
 from .screen import Screen
-from .signals import StopSignal
-from .training import Training
 
 #: The settings of a run, in its directory.
 CONFIG = "config.json"

@@ -15,18 +15,18 @@ from torch.utils.data import DataLoader, Dataset
 
 from ..core.pretrained import check_weights, load_weights, weights
 from ..data import Sequence
+from ..runtime.graph import Graphed, obstacle
+from ..runtime.nan_guard import first_non_finite
+from ..runtime.processes import process_state, refuse_divided_models
+from ..runtime.signals import leave_signals_to_the_parent
 from ..weights.layout import lay_channels_last
 from .checkpoint import State, require_like
 from .config import TrainConfig
-from .graph import Graphed, obstacle
 from .losses import Losses
-from .nan_guard import first_non_finite
 from .optimizer_state import check_optimizer, check_schedule
 from .order import DataOrder, Drawn, Share
-from .processes import process_state, refuse_divided_models
 from .schedule import learning_rate, sampling
 from .seeding import derive_seed, seed_everything
-from .signals import leave_signals_to_the_parent
 
 
 class Training:

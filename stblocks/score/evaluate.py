@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from ..data import Sequence as Sample
-from .graph import Graphed, obstacle
-from .nan_guard import first_non_finite
-from .processes import naming_lost_processes, process_state
+from ..runtime.graph import Graphed, obstacle
+from ..runtime.nan_guard import first_non_finite
+from ..runtime.processes import naming_lost_processes, process_state
+from ..runtime.signals import leave_signals_to_the_parent
 from .scores import DEFAULT_METRICS, Scores, persistence
-from .signals import leave_signals_to_the_parent
 from .table import Table
 
 Tables = dict[str, Table]
