@@ -14,7 +14,7 @@ from torch import Tensor
 
 from stblocks import create_model
 from stblocks.borders.reading import reading
-from stblocks.core.pretrained import Pretrained, read_weights, save_weights
+from stblocks.core.pretrained import Pretrained
 from stblocks.data import (
     CIKM2017,
     KTH,
@@ -29,6 +29,7 @@ from stblocks.data import (
 )
 from stblocks.data.zarr_files import check_zarr
 from stblocks.train.checkpoint import load_checkpoint, save_checkpoint
+from stblocks.weights.state import read_weights, save_weights
 from tests import test_data_kth as kth
 from tests import test_data_taxibj as taxi
 from tests import test_data_weatherbench as weather

@@ -15,9 +15,9 @@ from golden_simvp import ADAPTERS as SIMVP
 from golden_vmrnn import ADAPTERS as VMRNN
 
 from stblocks import list_models
-from stblocks.core.pretrained import weights
 from stblocks.interop import from_official
 from stblocks.interop.official import KINDS
+from stblocks.weights.state import weights
 
 ADAPTERS = RECURRENT | METRICS | SIMVP | VMRNN
 CLAIMED = {name.partition("__")[0] for name in ADAPTERS}

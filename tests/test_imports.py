@@ -7,16 +7,37 @@ from pathlib import Path
 
 import pytest
 
+from stblocks import score, train
+
 ROOT = Path(__file__).resolve().parents[1]
+
+#: Name below `stblocks`, in parts, to file; a package goes by the name of its folder.
+MODULES = {
+    tuple(part for part in path.relative_to(ROOT / "stblocks").with_suffix("").parts if part != "__init__"): path
+    for path in sorted((ROOT / "stblocks").rglob("*.py"))
+}
 
 #: Floor of each room, from the ground up: a module imports from floors below its own, or from its own room.
 FLOORS = {
     "borders": 0,
     "ops": 0,
-    "weights": 0,
-    "core": 1,
-    "blocks": 2,
-    "models": 3,
+    "runtime": 0,
+    "weights": 1,
+    "core": 2,
+    "data": 1,
+    "flops": 1,
+    "slots": 3,
+    "testing": 3,
+    "blocks": 3,
+    "models": 4,
+    "interop": 4,
+    "weight_maps": 4,
+    "score": 2,
+    "viz": 3,
+    "train": 4,
+    "tasks": 5,
+    "cli": 5,
+    "__init__": 6,
 }
 
 #: Rooms inside the blocks, in the same way.
@@ -38,14 +59,14 @@ def imports(path):
     """What a file imports from this package, as names below `stblocks`."""
     package = ("stblocks", *path.relative_to(ROOT / "stblocks").parts[:-1])
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = []
         if isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else ()
             base += tuple(node.module.split(".")) if node.module else ()
-            for alias in node.names:
-                yield (*base, alias.name)[1:] if base[:1] == ("stblocks",) else ()
+            names = [(*base, alias.name) for alias in node.names]
         elif isinstance(node, ast.Import):
-            for alias in node.names:
-                yield tuple(alias.name.split("."))[1:] if alias.name.split(".")[0] == "stblocks" else ()
+            names = [tuple(alias.name.split(".")) for alias in node.names]
+        yield from (name[1:] for name in names if name[0] == "stblocks")
 
 
 def upward(root, floors):
@@ -61,6 +82,29 @@ def upward(root, floors):
     return found
 
 
+def target(name):
+    """The module that an import of a name runs, which may be a package."""
+    while name not in MODULES:
+        name = name[:-1]
+    return name
+
+
+def find_circle(edges):
+    """A way along edges that comes back to where it was, or none."""
+    done = set()
+
+    def follow(node, way):
+        if node in way:
+            return [*way[way.index(node) :], node]
+        if node in done:
+            return []
+        found = next(filter(None, (follow(other, [*way, node]) for other in sorted(edges.get(node, ())))), [])
+        done.add(node)
+        return found
+
+    return next(filter(None, (follow(node, []) for node in sorted(edges))), [])
+
+
 @pytest.mark.parametrize(("room", "floors"), [("", FLOORS), ("blocks", FLOORS_OF_BLOCKS)])
 def test_no_room_imports_upward(room, floors):
     assert not upward(ROOT / "stblocks" / room, floors)
@@ -68,7 +112,28 @@ def test_no_room_imports_upward(room, floors):
 
 def test_no_room_is_missing():
     """A new folder has a floor, or the test above would not look at it."""
+    rooms = {path.relative_to(ROOT / "stblocks").parts[0].removesuffix(".py") for path in MODULES.values()}
+    assert rooms == set(FLOORS)
     assert {path.parent.name for path in (ROOT / "stblocks" / "blocks").glob("*/__init__.py")} <= set(FLOORS_OF_BLOCKS)
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    edges = {name: {target(other) for other in imports(path)} - {name} for name, path in MODULES.items()}
+    circle = find_circle(edges)
+    assert not circle, " -> ".join(".".join(name) or "stblocks" for name in circle)
+
+
+def test_a_circle_is_found():
+    assert find_circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+    assert find_circle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+def test_training_has_what_scoring_has():
+    """For one import; the library itself goes to the room where a thing is."""
+    assert all(getattr(train, name) is getattr(score, name) for name in score.__all__)
+    assert set(score.__all__) <= set(train.__all__)
+    homes = [("stblocks", "train", name) for name in score.__all__]
+    assert not [path for path in MODULES.values() for name in imports(path) if ("stblocks", *name) in homes]
 
 
 def test_nothing_slow_is_imported_before_it_is_used():

@@ -8,8 +8,8 @@ from einops import rearrange
 from golden_recurrent import teacher_mask
 
 from stblocks import SS2D, VMRNN, VSS, SwinLSTM, create_model
-from stblocks.core.pretrained import weights
 from stblocks.interop import KINDS, from_official
+from stblocks.weights.state import weights
 
 SETTINGS = {"in_shape": [3, 2, 8, 12], "patch_size": 2, "filter_size": 3, "layer_norm": 0}
 MODEL = {"num_layers": 3, "num_hidden": [4, 4, 4], "configs": SETTINGS}

@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 
 from stblocks import RecurrentForecaster, create_model
-from stblocks.core.pretrained import read_weights
 from stblocks.data import SyntheticRadar
 from stblocks.recipes import gmg_cikm
 from stblocks.tasks import radar
 from stblocks.train import read_flags, run_recipe
+from stblocks.weights.state import read_weights
 
 REPORT = "stblocks.tasks.recipe.report"
 FLAGS = "--size 16 --channels 4 --num_layers 1 --in_frames 2 --out_frames 3 --epochs 1 --batch_size 2 --thresholds 20"

@@ -20,8 +20,8 @@ from stblocks import Cell, create_model, lay_channels_last, list_models
 from stblocks.blocks.plugs.gfm import MapAndVectorConv, MultiScaleConv
 from stblocks.blocks.plugs.motion_gru import DeformableConv2d
 from stblocks.core import model_entry
-from stblocks.core.pretrained import load_weights, weights
 from stblocks.runtime.nan_guard import first_non_finite
+from stblocks.weights.state import load_weights, weights
 from tests.test_models import small_options
 
 EVERY = pytest.mark.parametrize("name", list_models())

@@ -1,29 +1,19 @@
 """Saving a model with its weights and how it was built, and loading it again."""
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save
-from torch import Tensor, nn
-from torch.nn.modules.module import (
-    register_module_module_registration_hook,
-    register_module_parameter_registration_hook,
-)
+from torch import nn
 
-from ..borders.files import write_atomically
 from ..borders.reading import reading
-from ..weights.migrate import migrated
+from ..weights.state import WEIGHTS, compare_shapes, read_heads, read_weights
 from .create import create_model
+from .limits import MODULES_PER_TENSOR, TooLarge, at_most, check_counts
 
-#: The files of a saved model.
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
-#: What weights are read as, and what to do if they cannot be.
-WHOLE = ("a safetensors file", "save or download it again")
+#: The file of a saved model that says how it was built.
+CONFIG = "config.json"
 
 
 class Pretrained(nn.Module):
@@ -53,13 +43,13 @@ class Pretrained(nn.Module):
         """
         from .hub import OnHub  # slow to import
 
-        return OnHub(self).save_pretrained(save_directory, **hub)
+        return OnHub(self, self.config).save_pretrained(save_directory, **hub)
 
     def push_to_hub(self, repo_id: str, **hub: Any) -> str:
         """Upload what `save_pretrained` writes; see `huggingface_hub.ModelHubMixin.push_to_hub`."""
         from .hub import OnHub  # slow to import
 
-        return OnHub(self).push_to_hub(repo_id, **hub)
+        return OnHub(self, self.config).push_to_hub(repo_id, **hub)
 
     @classmethod
     def from_pretrained(
@@ -140,53 +130,6 @@ def load_pretrained(config_path: Path, weights_path: Path) -> Pretrained:
     return model.eval()
 
 
-def check_counts(options: Mapping[str, Any], elements: int, source: str) -> None:
-    """Raise a `ValueError` if an integer is more than `COUNT` and than the number of a model's weights.
-
-    No model has so many layers, channels or frames. A loop over them would not end, before it makes its first module.
-    """
-    for option, value in options.items():
-        several = value if isinstance(value, list) else [value]
-        if any(type(each) is int and abs(each) > max(COUNT, elements) for each in several):
-            raise ValueError(
-                f"{source} has {option}={value!r:.80}: an integer must be at most {COUNT}, or the number of weights, "
-                f"which is {elements}; write a number that counts nothing as a float."
-            )
-
-
-#: Integers up to here are taken by any model.
-COUNT = 100_000
-#: How many modules and parameters may be made for each tensor that is saved. The models here make 5 at most.
-MODULES_PER_TENSOR = 20
-
-
-class TooLarge(Exception):
-    """More modules are being built than were allowed."""
-
-
-@contextmanager
-def at_most(number: int) -> Iterator[None]:
-    """Within the block, no more modules and parameters can become part of others.
-
-    Raises:
-        TooLarge: If more do.
-    """
-    left = number
-
-    def count(*_: object) -> None:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise TooLarge
-
-    hooks = register_module_module_registration_hook(count), register_module_parameter_registration_hook(count)
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
 def read_config(path: Path) -> dict[str, Any]:
     """Read a model's `config.json`.
 
@@ -198,96 +141,3 @@ def read_config(path: Path) -> dict[str, Any]:
     if not isinstance(config, dict) or not isinstance(config.get("model"), str):
         raise ValueError(f'{path} must be an object with a key "model" that names a registered model.')
     return config
-
-
-def read_heads(path: Path) -> dict[str, Tensor]:
-    """The names and shapes at the head of a safetensors file, as tensors on the meta device.
-
-    Raises:
-        ValueError: If the file is damaged.
-    """
-    with reading(path, *WHOLE), safe_open(path, "pt") as file:
-        shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
-    return {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
-
-
-def weights(model: nn.Module) -> dict[str, Tensor]:
-    """The state dict without second names of tensors that modules share."""
-    own = {name for name, _ in (*model.named_parameters(), *model.named_buffers())}
-    return {name: value for name, value in model.state_dict().items() if name in own}
-
-
-def save_weights(model: nn.Module, path: Path) -> None:
-    """Write a model's `weights` to a safetensors file, atomically."""
-    tensors = {name: value.detach().cpu().contiguous() for name, value in weights(model).items()}
-    write_atomically(path, lambda file: file.write(save(tensors)))
-
-
-def read_weights(model: nn.Module, path: Path) -> None:
-    """Give a model the weights of a safetensors file.
-
-    Raises:
-        ValueError: If the file is damaged, or the weights are those of another model.
-    """
-    with reading(path, *WHOLE):
-        given = load_file(path)
-    load_weights(model, given, str(path))
-
-
-def load_weights(model: nn.Module, given: Mapping[str, Tensor], source: str) -> None:
-    """Load what `weights` returned, strictly; see `check_weights`.
-
-    Raises:
-        ValueError: If they do not fit the model, or are not finite.
-    """
-    # second names of shared tensors are not there
-    model.load_state_dict(check_weights(model, given, source), strict=False)
-
-
-def check_weights(model: nn.Module, given: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
-    """Check that weights fit a model, with an error that says which tensors differ, and return them as it has them now.
-
-    Raises:
-        ValueError: If a tensor is missing, unknown, of another shape, of a dtype that the model's cannot hold without
-            loss, or not finite.
-    """
-    if not isinstance(given, Mapping) or not all(isinstance(value, Tensor) for value in given.values()):
-        raise ValueError(f"{source} must hold tensors by name, got {given!r:.80}.")
-    present = compare_shapes(model, given, source)
-    for name, own in weights(model).items():
-        if not _holds(own.dtype, present[name].dtype):
-            raise ValueError(
-                f"{source} holds {name} as {present[name].dtype}, which the model's {own.dtype} cannot hold without "
-                f"loss; convert the model or the weights first."
-            )
-        # A buffer of the model's own may be infinite, such as a mask of attention.
-        if not present[name].isfinite().all() and bool(own.isfinite().all()):
-            raise ValueError(f"{source} is damaged: {name} has NaN or infinite values; take another copy.")
-    return present
-
-
-def compare_shapes(model: nn.Module, given: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
-    """Raise a `ValueError` unless a model has tensors of these names and shapes; return them as it has them now."""
-    own = weights(model)
-    try:
-        present = migrated(model, given)
-    except RuntimeError as error:  # a tensor of an earlier version has a shape that none had
-        raise ValueError(f"{source} holds the weights of another model: {error}.") from error
-    problems = [f"{name} is missing" for name in own.keys() - present.keys()]
-    problems += [f"{name} is unknown" for name in present.keys() - own.keys()]
-    problems += [
-        f"{name} is {tuple(present[name].shape)}, not {tuple(own[name].shape)}"
-        for name in own.keys() & present.keys()
-        if own[name].shape != present[name].shape
-    ]
-    if problems:
-        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
-        raise ValueError(f"{source} holds the weights of another model: {'; '.join(sorted(problems)[:3])}{more}.")
-    return present
-
-
-def _holds(own: torch.dtype, given: torch.dtype) -> bool:
-    """Can a dtype hold all values of another one?"""
-    if own == given:
-        return True
-    return own.is_floating_point and given.is_floating_point and torch.finfo(given).bits < torch.finfo(own).bits

@@ -24,7 +24,7 @@ from ..blocks import (
 )
 from ..blocks.plugs.motion_gru import MotionUnit, Warp
 from ..core import Cell, X
-from ..core.pretrained import load_weights, weights
+from ..weights.state import load_weights, weights
 
 Rules = tuple[tuple[str, str], ...]
 

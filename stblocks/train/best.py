@@ -6,7 +6,7 @@ from pathlib import Path
 from torch import nn
 
 from ..borders.checks import is_number
-from ..core.pretrained import read_weights, save_weights
+from ..weights.state import read_weights, save_weights
 from .checkpoint import State
 
 Ranking = list[tuple[float, int]]

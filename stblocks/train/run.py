@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 
-from ..core.pretrained import check_weights, load_weights, weights
 from ..data import Sequence
 from ..runtime.graph import Graphed, obstacle
 from ..runtime.nan_guard import first_non_finite
 from ..runtime.processes import process_state, refuse_divided_models
 from ..runtime.signals import leave_signals_to_the_parent
 from ..weights.layout import lay_channels_last
+from ..weights.state import check_weights, load_weights, weights
 from .checkpoint import State, require_like
 from .config import TrainConfig
 from .losses import Losses
