@@ -8,7 +8,7 @@ from golden_recurrent import _check, _inputs
 from torch import Tensor, nn
 
 from stblocks.interop import from_official
-from stblocks.train.divergence import differential_divergence
+from stblocks.train import differential_divergence
 
 
 def block(*names: str, to: tuple[str, ...]) -> Callable[[Case], None]:

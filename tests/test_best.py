@@ -5,7 +5,7 @@ import torch
 
 from stblocks.score import Table, evaluate
 from stblocks.train import Objective, TrainConfig, load_checkpoint
-from stblocks.train.run import Training
+from stblocks.train.run import Run
 from tests.tiny import FIT, SMALL, Drifting, same_weights, tiny, train
 
 
@@ -51,13 +51,13 @@ def test_patience_counts_scores_in_a_row_that_are_no_new_lowest(patience, steps,
 
 
 def test_the_average_of_weights_is_an_average_and_is_what_is_validated(tmp_path):
-    training = Training(tiny(), Drifting(), TrainConfig(**SMALL, ema_decay=0.75), Objective)
-    batches, average = training.batches(), None
+    run = Run(tiny(), Drifting(), TrainConfig(**SMALL, ema_decay=0.75), Objective)
+    batches, average = run.batches(), None
     for _ in range(3):
-        training.train(next(batches))
-        gain = training.model.gain.detach().clone()
+        run.train(next(batches))
+        gain = run.model.gain.detach().clone()
         average = gain if average is None else 0.75 * average + 0.25 * gain
-    torch.testing.assert_close(training.forecaster.gain, average)
+    torch.testing.assert_close(run.forecaster.gain, average)
     result = train(tmp_path, ema_decay=0.75)
     validations = {record["step"]: record["model"] for record in result.records if "model" in record}
     ours = evaluate(result.model, Drifting(5, seed=1), batch_size=4)["model"]

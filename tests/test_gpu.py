@@ -17,7 +17,7 @@ from stblocks.ops.map_norm import map_norm
 from stblocks.runtime.graph import Cuda, Graphed
 from stblocks.score import evaluate
 from stblocks.train import Objective, graphed
-from stblocks.train.losses import Losses
+from stblocks.train.objective import Losses
 from tests.test_models import small_options
 from tests.test_resume import Breaking, interrupt
 from tests.tiny import Drifting, train

@@ -10,7 +10,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from benchmarks.dispatched import Dispatched, dispatched
 from stblocks import create_model, list_models
 from stblocks.train import Objective
-from stblocks.train.losses import Losses
+from stblocks.train.objective import Losses
 from tests.test_forecaster import model, video
 from tests.test_models import small_options
 

@@ -12,6 +12,7 @@ from stblocks import Forecaster, create_model, list_models, register_model, regi
 from stblocks.cli import SETTINGS, Setting, model_info
 from stblocks.core import model_entry, pretrained
 from stblocks.interop import from_official
+from stblocks.weights.state import load_weights, weights
 
 #: Parameters as published, those that never take part left out; `growth="head"` for GMG is the released growth.
 PUBLISHED = [
@@ -368,11 +369,11 @@ def test_no_count_in_a_config_builds_for_ever(name, option, tmp_path):
 
 def test_weights_must_be_finite_and_fit_without_loss(tmp_path):
     model = create_model("predrnn", **SMALL)
-    path, own = tmp_path / "weights", pretrained.weights(model)
+    path, own = tmp_path / "weights", weights(model)
     name = next(iter(own))
 
     def load(value):
-        pretrained.load_weights(model, {**own, name: value}, str(path))
+        load_weights(model, {**own, name: value}, str(path))
 
     for bad in (torch.nan, torch.inf):
         with pytest.raises(ValueError, match=f"weights is damaged: {name} has NaN or infinite values"):

@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 from stblocks.data import Sequence
 from stblocks.score import evaluate
 from stblocks.train import Objective
-from stblocks.train.losses import Losses
+from stblocks.train.objective import Losses
 from stblocks.train.order import DataOrder, Drawn, Share
 from tests.tiny import Drifting, tiny, train
 

@@ -6,7 +6,7 @@ from .checkpoint import load_checkpoint, save_checkpoint
 from .config import TrainConfig
 from .fit import TrainResult, fit
 from .flags import Command, read_flags, run_recipe
-from .objective import Objective
+from .objective import Objective, differential_divergence
 from .report import report
 from .schedule import (
     NoSampling,
@@ -37,6 +37,7 @@ __all__ = [
     "TrainConfig",
     "TrainResult",
     "cost",
+    "differential_divergence",
     "evaluate",
     "fit",
     "graphed",

@@ -22,7 +22,7 @@ from .checkpoint import newest, require_newest
 from .config import TrainConfig
 from .log import Log, Record
 from .objective import Objective
-from .run import Training
+from .run import Run
 from .run_lock import run_lock
 from .run_state import CHECKPOINT, identity, restore_run, save_run
 from .screen import Screen
@@ -107,30 +107,30 @@ def _fit(
     resume: bool,
     stop: StopSignal,
 ) -> TrainResult:
-    training = Training(model, train_data, config, objective)
+    run = Run(model, train_data, config, objective)
     best = Best(out / "best", config.keep_best, config.patience)
     own = identity(model, train_data, config)
-    main = training.accelerator.is_main_process
+    main = run.accelerator.is_main_process
 
     def advise() -> None:
-        stop.advice = f"; resume=True goes on from step {training.step}"
+        stop.advice = f"; resume=True goes on from step {run.step}"
 
     def save() -> None:
-        save_run(training, best, own, out)
+        save_run(run, best, own, out)
         advise()
 
     def awaits_validation() -> bool:
-        epoch, more = divmod(training.step, training.order.steps_per_epoch)
+        epoch, more = divmod(run.step, run.order.steps_per_epoch)
         due = not more and (epoch % config.validate_every == 0 or epoch == config.epochs)
-        return due and training.step != best.judged
+        return due and run.step != best.judged
 
     if resume:
-        restore_run(training, best, own, out)
+        restore_run(run, best, own, out)
         if not awaits_validation():
             best.require_files()
     elif newest(out / CHECKPOINT):
         raise ValueError(f"out_dir {out} holds a run already; pass resume=True to go on with it, or another directory.")
-    training.accelerator.wait_for_everyone()
+    run.accelerator.wait_for_everyone()
     if main:
         remove_unfinished(out)
         remove_unfinished(best.directory)
@@ -141,48 +141,48 @@ def _fit(
     else:
         save()
 
-    log, screen = Log(out, training.step, best.judged, main), Screen(training.total_steps, training.step, main)
+    log, screen = Log(out, run.step, best.judged, main), Screen(run.total_steps, run.step, main)
     with closing(log), closing(screen):
-        batches = training.batches()
+        batches = run.batches()
         while True:
             if awaits_validation():  # what is to be judged is in the checkpoint already
                 stop.heed()
-                epoch = training.step // training.order.steps_per_epoch
-                tables = _validate(training, validation_data)
-                if best.note(tables["model"].pooled[MONITOR], training.step) and main:
-                    best.save(training.forecaster, training.step)
+                epoch = run.step // run.order.steps_per_epoch
+                tables = _validate(run, validation_data)
+                if best.note(tables["model"].pooled[MONITOR], run.step) and main:
+                    best.save(run.forecaster, run.step)
                 if main:
                     best.require_files()
                 scores = {name: table.pooled for name, table in tables.items()}
-                log.write({"step": training.step, "epoch": epoch, **scores})
+                log.write({"step": run.step, "epoch": epoch, **scores})
                 screen.validation(epoch, log.mean_loss(epoch), tables)
                 save()
-            if training.step == training.total_steps or best.exhausted:
+            if run.step == run.total_steps or best.exhausted:
                 break
             with stop.held():
-                losses, stopping = training.train(next(batches), stop.received)
-                epoch, more = divmod(training.step, training.order.steps_per_epoch)
-                log.write({"step": training.step, "epoch": epoch + (more > 0), **losses})
+                losses, stopping = run.train(next(batches), stop.received)
+                epoch, more = divmod(run.step, run.order.steps_per_epoch)
+                log.write({"step": run.step, "epoch": epoch + (more > 0), **losses})
                 screen.step(losses["loss"])
-                if not more and training.blank >= training.order.steps_per_epoch:
+                if not more and run.blank >= run.order.steps_per_epoch:
                     raise ValueError(
                         f"train_data must have a future frame with a cell that is known, but in all of epoch {epoch} "
                         f"they are NaN, which means missing: there is nothing to learn a forecast from."
                     )
-                if stopping or not more or training.step % config.checkpoint_every == 0:
+                if stopping or not more or run.step % config.checkpoint_every == 0:
                     save()
             if stopping:
-                raise KeyboardInterrupt(f"stopped after step {training.step}{stop.advice}.")
+                raise KeyboardInterrupt(f"stopped after step {run.step}{stop.advice}.")
     if main:
         loss_curve(log.records, out / "loss.png")
-    return TrainResult(model, best.load(model), training.step, log.records)
+    return TrainResult(model, best.load(model), run.step, log.records)
 
 
-def _validate(training: Training, data: Dataset[Sequence]) -> Tables:
-    config, processes = training.config, training.accelerator.num_processes
+def _validate(run: Run, data: Dataset[Sequence]) -> Tables:
+    config, processes = run.config, run.accelerator.num_processes
     batch_size = config.batch_size // (config.accumulate * processes)
     tables = evaluate(
-        training.forecaster,
+        run.forecaster,
         data,
         thresholds=config.thresholds,
         metrics=tuple(dict.fromkeys((MONITOR, *config.metrics))),

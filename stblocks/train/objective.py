@@ -1,12 +1,11 @@
 """What training minimises."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from ..core import Rollout
-from .divergence import differential_divergence
 
 
 class Objective(nn.Module):
@@ -25,7 +24,7 @@ class Objective(nn.Module):
         aux: Weights of auxiliary losses by name, such as `{"decoupling": 0.05}`; 1 for one that is not named.
         divergence: Weight of the differential divergence, which TAU is trained with (0.1 there): how differently
             forecast and truth change from frame to frame, see
-            `stblocks.train.divergence.differential_divergence`. Missing cells are 0 in both.
+            `differential_divergence`. Missing cells are 0 in both.
 
     Raises:
         ValueError: If a weight is negative, or `l1` and `l2` are both 0; when called, if `aux` names a loss that the
@@ -79,3 +78,66 @@ class Objective(nn.Module):
 def _expected(rollout: Rollout) -> tuple[int, ...]:
     batch, length, *shape = rollout.frames.shape
     return (batch, rollout.first + length, *shape)
+
+
+def differential_divergence(frames: Tensor, truth: Tensor, temperature: float = 0.1, eps: float = 1e-12) -> Tensor:
+    r"""How differently forecast and truth change from frame to frame.
+
+    $$D = \mathrm{KL}(p(\Delta \hat Y) \,\|\, p(\Delta Y)) \qquad p(\Delta) = \mathrm{softmax}(\Delta / \tau)$$
+
+    the softmax over all channels and positions of a difference, the divergence averaged over them, over frames and over
+    samples. As in Tan et al., CVPR 2023, and as released.
+
+    Args:
+        frames: Forecast `(B, T, C, H, W)`.
+        truth: The same of the true frames.
+        temperature: $\tau$.
+        eps: Added to probabilities, whose logarithm is taken.
+
+    Returns:
+        A scalar; 0 for fewer than three frames.
+
+    Raises:
+        ValueError: If the shapes differ.
+    """
+    if frames.ndim != 5 or frames.shape != truth.shape:
+        raise ValueError(
+            f"frames and truth must be (B, T, C, H, W) of one shape, got {tuple(frames.shape)} and "
+            f"{tuple(truth.shape)}."
+        )
+    if frames.shape[1] <= 2:
+        return frames.new_zeros(())
+    ours, theirs = (torch.softmax(values.diff(dim=1).flatten(2) / temperature, dim=-1) for values in (frames, truth))
+    return (ours * torch.log(ours / (theirs + eps) + eps)).mean()
+
+
+class Losses(nn.Module):
+    """A forecaster and its objective; what is prepared for devices, so that gradients are synchronised on `forward`.
+
+    Args:
+        model: A forecaster.
+        objective: From a `Rollout` and the true frames to a dict of scalars, `"loss"` among them.
+    """
+
+    def __init__(self, model: nn.Module, objective: nn.Module) -> None:
+        super().__init__()
+        self.model, self.objective = model, objective
+
+    def forward(self, past: Tensor, future: Tensor, teacher_mask: Tensor | None = None) -> dict[str, Tensor]:
+        """The losses of a batch.
+
+        Args:
+            past: `(B, T, C, H, W)`.
+            future: `(B, horizon, C', H, W)`, the first channels of the frames, NaN where it is missing.
+            teacher_mask: `(B, T + horizon - 1)`, see `Forecaster.rollout`; a future frame with missing cells is not
+                fed all the same. On the CPU it is read, which waits for the device where frames have missing cells;
+                on the frames' device it never is.
+        """
+        truth = torch.cat([past[:, :, : future.shape[2]], future], dim=1)
+        # A method, not `forward`; what wraps this module to synchronise gradients has none to be called by mistake.
+        rollout: Callable[..., Rollout] = self.model.rollout  # type: ignore[assignment]
+        if teacher_mask is None:
+            return self.objective(rollout(past, future.shape[1]), truth)
+        missing = future[:, :-1].isnan().flatten(2).any(dim=2).to(teacher_mask.device)
+        mask = teacher_mask & ~nn.functional.pad(missing, (past.shape[1], 0))
+        return self.objective(rollout(past, future.shape[1], future, mask), truth)

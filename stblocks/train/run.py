@@ -22,14 +22,14 @@ from ..weights.layout import lay_channels_last
 from ..weights.state import check_weights, load_weights, weights
 from .checkpoint import State, require_like
 from .config import TrainConfig
-from .losses import Losses
+from .objective import Losses
 from .optimizer_state import check_optimizer, check_schedule
 from .order import DataOrder, Drawn, Share
 from .schedule import learning_rate, sampling
 from .seeding import derive_seed, seed_everything
 
 
-class Training:
+class Run:
     """A run between two steps; `state()` is its checkpoint.
 
     Random numbers are drawn from the seed and the step alone, so that no generator's state is part of it.

@@ -9,7 +9,7 @@ from torch import nn
 from .best import Best
 from .checkpoint import differences, load_checkpoint, require_newest, save_checkpoint
 from .config import TrainConfig
-from .run import Training
+from .run import Run
 
 CHECKPOINT = "checkpoint.pt"
 #: Settings that may differ when a run is resumed, since they change no number; a graph may, by rounding.
@@ -28,20 +28,20 @@ def identity(model: nn.Module, data: Any, config: TrainConfig) -> Identity:
     }
 
 
-def save_run(training: Training, best: Best, own: Identity, directory: Path) -> None:
+def save_run(run: Run, best: Best, own: Identity, directory: Path) -> None:
     """Write the checkpoint, by the main process; all wait for it.
 
     Raises:
         ValueError: If it cannot be written.
     """
-    if training.accelerator.is_main_process:
-        state = {"identity": own, "training": training.state(), "best": best.state()}
+    if run.accelerator.is_main_process:
+        state = {"identity": own, "training": run.state(), "best": best.state()}
         save_checkpoint(state, directory / CHECKPOINT)
         best.prune()  # after the ranking is saved, so that no checkpoint names a file that is gone
-    training.accelerator.wait_for_everyone()
+    run.accelerator.wait_for_everyone()
 
 
-def restore_run(training: Training, best: Best, own: Identity, directory: Path) -> None:
+def restore_run(run: Run, best: Best, own: Identity, directory: Path) -> None:
     """Go on from the newest checkpoint in a directory.
 
     Raises:
@@ -61,7 +61,7 @@ def restore_run(training: Training, best: Best, own: Identity, directory: Path) 
                 f"resume it with the same, or start a new run in another directory."
             )
     try:
-        training.restore(state["training"])
-        best.restore(state["best"], training.step)
+        run.restore(state["training"])
+        best.restore(state["best"], run.step)
     except ValueError as error:
         raise ValueError(f"{path} cannot be gone on with: {error}") from error
