@@ -18,12 +18,17 @@ from stblocks.core.pretrained import Pretrained
 from stblocks.data import (
     CIKM2017,
     KTH,
+    SEVIR,
     FrameFolders,
+    Human36M,
+    KittiCaltech,
     MovingMNIST,
+    RadarArchive,
     Scaler,
     SequenceWindows,
     Shanghai2020,
     TaxiBJ,
+    Typhoon,
     WeatherBench,
     moving_mnist_test,
 )
@@ -31,7 +36,9 @@ from stblocks.data.zarr_files import check_zarr
 from stblocks.train.checkpoint import load_checkpoint, save_checkpoint
 from stblocks.weights.state import read_weights, save_weights
 from tests import test_data_kth as kth
+from tests import test_data_storms as storms
 from tests import test_data_taxibj as taxi
+from tests import test_data_video as video
 from tests import test_data_weatherbench as weather
 from tests.test_data_folders import write
 from tests.test_data_glyphs import write_mnist
@@ -133,6 +140,21 @@ def read_weather(folder: Path, name: str = "", variables: object = "t2m") -> lis
     return some(WeatherBench(folder / name, variables=variables, years=years, in_frames=3, out_frames=2))
 
 
+def make_archive(folder: Path) -> None:
+    storms.archive(folder, range(0, 60, 5))
+    storms.catalogue(folder, "2019-06-01T00:05,2019-06-01T00:40,train,")
+
+
+def read_archive(folder: Path) -> list[Tensor]:
+    data = RadarArchive(folder / "rain.npz", folder / "events.csv", variable="rain", in_frames=2, out_frames=1)
+    return some(data)
+
+
+def make_caltech(folder: Path) -> None:
+    (folder / "set06").mkdir()
+    (folder / "set06" / "V000.seq").write_bytes(video.seq(video.grey(20, 7)))
+
+
 def model() -> torch.nn.Module:
     torch.manual_seed(0)
     return create_model("convlstm", in_channels=1, channels=4, num_layers=1, patch_size=2).eval()
@@ -193,6 +215,17 @@ CASES = {
     ),
     "KTH clips": Case(
         partial(make_clips, zipped=False), lambda f: some(KTH(f, in_frames=2, out_frames=2, size=None)), CODES
+    ),
+    "SEVIR": Case(lambda f: storms.sevir(f, [storms.row(0), storms.row(2)]), lambda f: some(SEVIR(f)), CODES),
+    "Typhoon": Case(
+        lambda f: np.save(f / "a.npy", storms.typhoons(4)), lambda f: some(Typhoon(f / "a.npy", size=None)), CODES
+    ),
+    "radar archive": Case(make_archive, read_archive),
+    "Caltech": Case(make_caltech, lambda f: some(KittiCaltech(f, "test", in_frames=1, size=(6, 10))), CODES),
+    "Human3.6M": Case(
+        lambda f: video.video(f / "S1" / "Posing.mp4", video.grey(16, 10, 32, 48)),
+        lambda f: some(Human36M(f, size=None)),
+        CODES,
     ),
     "weather .nc": Case(partial(make_weather, name="a.nc"), partial(read_weather, variables=BOTH)),
     "weather zarr 2": Case(

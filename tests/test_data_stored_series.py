@@ -10,7 +10,8 @@ import torch
 import zarr
 from torch.utils.data import DataLoader
 
-from stblocks.data import SequenceWindows, stored_series
+from stblocks.data import SequenceWindows
+from stblocks.data.hdf5_files import opened_hdf5
 
 rng = np.random.default_rng(0)
 
@@ -53,14 +54,14 @@ def test_hdf5_data_sets_are_reopened(tmp_path):
         for index in (0, 37):
             np.testing.assert_array_equal(again[index].past[:, 0], rain[index : index + 2])
         sent = pickle.dumps(data)
-    stored_series._file.cache_clear()
+    opened_hdf5.cache_clear()
     del again
     with h5py.File(tmp_path / "rain.h5", "a") as file:
         del file["a/rain"]
         file["a/rain"] = rain[:20]
     with pytest.raises(ValueError, match=r"'/a/rain' is float32 \(20, 8, 9\) now, no longer float32 \(40, 8, 9\)"):
         pickle.loads(sent)
-    stored_series._file.cache_clear()
+    opened_hdf5.cache_clear()
 
 
 def test_zarr_arrays_are_reopened_and_named_when_damaged(tmp_path):

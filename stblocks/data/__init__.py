@@ -2,15 +2,20 @@
 
 from .cikm import CIKM2017, CIKM_DBZ
 from .folders import FrameFolders
+from .human36m import Human36M
+from .kitti_caltech import KittiCaltech
 from .kth import KTH
 from .moving_mnist import MovingMNIST, moving_mnist_test
+from .radar_archive import RadarArchive
 from .scaler import Scaler
 from .sequence import Sequence
+from .sevir import SEVIR, vil_kg_m2
 from .shanghai import Shanghai2020
 from .synthetic import SyntheticRadar
 from .synthetic_traffic import SyntheticTraffic
 from .synthetic_weather import write_synthetic_weather
 from .taxibj import TaxiBJ
+from .typhoon import Typhoon
 from .weatherbench import WeatherBench
 from .windows import SequenceWindows
 
@@ -18,8 +23,12 @@ __all__ = [
     "CIKM2017",
     "CIKM_DBZ",
     "KTH",
+    "SEVIR",
     "FrameFolders",
+    "Human36M",
+    "KittiCaltech",
     "MovingMNIST",
+    "RadarArchive",
     "Scaler",
     "Sequence",
     "SequenceWindows",
@@ -27,7 +36,9 @@ __all__ = [
     "SyntheticRadar",
     "SyntheticTraffic",
     "TaxiBJ",
+    "Typhoon",
     "WeatherBench",
     "moving_mnist_test",
+    "vil_kg_m2",
     "write_synthetic_weather",
 ]

@@ -31,8 +31,10 @@ def read_glyphs(source: str | Path | np.ndarray | Tensor | None, split: Split) -
     elif isinstance(source, str | Path):
         path = Path(source)
         if not path.exists():
-            raise ValueError(f"There is no {path}; name an .npz file of glyphs or the root of torchvision's MNIST.")
-        glyphs = _from_mnist(path, split) if path.is_dir() else _from_npz(path, split)
+            raise ValueError(
+                f"There is no {path}; name an .npz file of glyphs or torchvision's root of MNIST or FashionMNIST."
+            )
+        glyphs = _from_torchvision(path, split) if path.is_dir() else _from_npz(path, split)
     else:
         glyphs = np.asarray(source)
     _check_glyphs(glyphs.dtype, glyphs.shape)
@@ -64,10 +66,14 @@ def drawn_digits(*, for_test: bool) -> np.ndarray:
     return np.stack(glyphs)
 
 
-def _from_mnist(root: Path, split: Split) -> np.ndarray:
-    way_out = f"fetch it with torchvision.datasets.MNIST({str(root)!r}, download=True)"
-    with reading(root, "torchvision's MNIST", way_out):
-        images = datasets.MNIST(root, train=split != "test").data
+def _from_torchvision(root: Path, split: Split) -> np.ndarray:
+    names = [name for name in ("MNIST", "FashionMNIST") if (root / name).is_dir()]
+    if len(names) > 1:
+        raise ValueError(f"{root} holds both MNIST and FashionMNIST; give each a folder of its own, and name one.")
+    name = names[0] if names else "MNIST"
+    way_out = f"fetch it with torchvision.datasets.{name}({str(root)!r}, download=True)"
+    with reading(root, f"torchvision's {name}", way_out):
+        images = getattr(datasets, name)(root, train=split != "test").data
     return _part(images, split).numpy()
 
 

@@ -1,6 +1,7 @@
 """HDF5 files: what a data set declares is known before it is read, and nothing outside the file is opened."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from pathlib import Path
 from types import ModuleType
@@ -53,6 +54,12 @@ def open_hdf5(path: Path) -> dict[str, StoredData]:
             if isinstance(file[name], h5py.Dataset) and file[name].shape is not None:
                 held[name] = _stored(path, name, file[name])
     return held
+
+
+@lru_cache(maxsize=8)
+def opened_hdf5(path: Path) -> Any:
+    """A file, kept open for those who read a part of it at a time; `open_hdf5` has looked through it before."""
+    return import_h5py().File(path, "r")
 
 
 def import_h5py() -> ModuleType:

@@ -9,7 +9,6 @@ from io import BytesIO
 from itertools import islice
 from math import prod
 from pathlib import Path
-from types import ModuleType
 from zipfile import ZipFile
 
 import numpy as np
@@ -18,6 +17,7 @@ from ..borders.reading import reading
 from .scaler import Scaler
 from .series import Coded
 from .split import Split, check_split
+from .video_files import import_av
 from .windows import SequenceWindows, check_at_least_one
 from .zip_files import open_member
 
@@ -169,7 +169,7 @@ def _parts(clip: Clip, ranges: dict[str, list[tuple[int, int]]] | None) -> list[
 
 def _shape(clip: Clip) -> tuple[int, int, int]:
     """`(T, H, W)`, as the file announces it."""
-    av = _av()
+    av = import_av()
     with _reading(clip), av.open(BytesIO(clip.read()), format="avi") as container:
         stream = container.streams.video[0]
         shape = stream.frames, stream.height, stream.width
@@ -187,7 +187,7 @@ def _decode(clip: Clip) -> np.ndarray:
     count, *size = _shape(clip)
     frames = np.empty((count, *size), np.uint8)
     decoded = 0
-    with _reading(clip), _av().open(BytesIO(clip.read()), format="avi") as container:
+    with _reading(clip), import_av().open(BytesIO(clip.read()), format="avi") as container:
         for frame in islice(container.decode(video=0), count):
             if [frame.height, frame.width] != size:
                 raise ValueError(f"a frame is {frame.height} x {frame.width}, not {size[0]} x {size[1]}")
@@ -199,11 +199,3 @@ def _decode(clip: Clip) -> np.ndarray:
 
 def _reading(clip: Clip) -> AbstractContextManager[None]:
     return reading(clip.file, f"clip {clip.name}")
-
-
-def _av() -> ModuleType:
-    try:
-        import av
-    except ImportError as error:
-        raise ImportError("Reading clips needs av: pip install 'stblocks[data]'.") from error
-    return av

@@ -38,7 +38,7 @@ class MovingMNIST(SequenceWindows):
         glyphs: What moves, uint8 images:
 
             * `None`: the digits 0 to 9 in variants, drawn from pillow's font, others for testing than for training;
-            * the root of torchvision's `MNIST`, downloaded before;
+            * the root of torchvision's `MNIST` or `FashionMNIST`, downloaded before;
             * an `.npz` file with `images`, `(N, H, W)`, and the indices `train_index` and `test_index` into them;
             * an array or tensor `(N, H, W)`. It serves any split, and so does an `.npz` file without indices.
 

@@ -1,5 +1,6 @@
 """Series of frames: what windows are cut from."""
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -39,6 +40,52 @@ class Coded:
 
     def __getitem__(self, frames: slice, /) -> np.ndarray:
         return decode(self.codes[frames], self.scaler)
+
+
+@dataclass(frozen=True)
+class CentreCrop:
+    """A series, cut to an aspect ratio around its centre.
+
+    Args:
+        series: `(T, C, H, W)`.
+        size: `(H, W)` of that aspect ratio.
+    """
+
+    series: Series
+    size: tuple[int, int]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """`(T, C, H, W)` after cutting."""
+        rows, columns = self._parts()
+        return (*self.series.shape[:2], rows.stop - rows.start, columns.stop - columns.start)
+
+    def __getitem__(self, frames: slice, /) -> np.ndarray:
+        return self.series[frames][..., *self._parts()]
+
+    def _parts(self) -> tuple[slice, slice]:
+        height, width = self.series.shape[2:]
+        kept = min(height, max(1, round(width * self.size[0] / self.size[1])))
+        across = min(width, max(1, round(height * self.size[1] / self.size[0])))
+        top, left = (height - kept) // 2, (width - across) // 2
+        return slice(top, top + kept), slice(left, left + across)
+
+
+@dataclass(frozen=True)
+class EveryNth:
+    """Every so many frames of a series."""
+
+    series: Series
+    step: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """`(T, C, H, W)`."""
+        return (-(-self.series.shape[0] // self.step), *self.series.shape[1:])
+
+    def __getitem__(self, frames: slice, /) -> np.ndarray:
+        first, last, step = frames.indices(self.shape[0])
+        return self.series[first * self.step : last * self.step : step * self.step]
 
 
 def decode(frames: np.ndarray, scaler: Scaler) -> np.ndarray:

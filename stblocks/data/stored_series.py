@@ -13,7 +13,7 @@ import numpy as np
 
 from ..borders.reading import reading
 from .hdf5_files import KIND as HDF5
-from .hdf5_files import import_h5py
+from .hdf5_files import opened_hdf5
 from .zarr_files import check_zarr
 
 
@@ -101,12 +101,7 @@ def _content(file: Path, size: int, modified: int) -> np.memmap:
 
 def _open_again(file: Path, name: str, shape: tuple[int, ...], dtype: np.dtype) -> InHDF5:
     with reading(file, HDF5, "close it where it is written before workers read it"):
-        data = _file(file)[name]
+        data = opened_hdf5(file)[name]
         if (data.shape, data.dtype) != (shape, dtype):
             raise ValueError(f"'{name}' is {data.dtype} {data.shape} now, no longer {dtype} {shape}")
         return InHDF5(data)
-
-
-@lru_cache(maxsize=8)
-def _file(file: Path) -> Any:
-    return import_h5py().File(file, "r")

@@ -1,0 +1,94 @@
+"""Human3.6M: people who walk, eat and talk, 4 frames to 4."""
+
+import re
+from pathlib import Path
+
+from .folders import frame_series
+from .scaler import Scaler
+from .series import Coded, EveryNth, Series
+from .split import Split, check_split
+from .video_files import open_video
+from .windows import SequenceWindows, check_at_least_one
+
+SUBJECTS = {"train": (1, 5, 6, 7, 8), "test": (9, 11)}
+SUBJECT = re.compile(r"^S(\d{1,2})(?![0-9A-Za-z])")
+
+
+class Human36M(SequenceWindows):
+    """Actors filmed 50 times a second at 1000 x 1000, RGB in [0, 1]: subjects 1, 5, 6, 7, 8 train, 9 and 11 test.
+
+    Ionescu et al., PAMI 2014; http://vision.imar.ro/human3.6m, after an application. The videos lie as they come,
+    `S1/Videos/Directions 1.54138969.mp4`, or as folders of images, `S1/Directions_1.54138969/000001.jpg` or
+    `S1_Directions_1_54138969/...`. The subject is told by a name that begins with `S` and a number. Reading needs
+    `pip install 'stblocks[data]'`.
+
+    Args:
+        root: Folder that holds the subjects.
+        split: The part to read.
+        actions: Beginnings of the names of videos, such as `("Walking",)`; `None` reads all. "Walking" also begins
+            `WalkingDog`: `"Walking "` or `"Walking."` do not.
+        in_frames: Frames a forecast starts from.
+        out_frames: Frames to forecast.
+        step: Frames of the video from one frame to the next; 5 makes 10 a second.
+        stride: Such frames from the start of a window to that of the next.
+        size: `(H, W)` to resize frames to, bilinear; `None` leaves them, if all are of one size.
+
+    Raises:
+        ValueError: If there are no videos for the split, one is broken, or all are shorter than a window.
+        ImportError: If av or pillow is not installed.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        split: Split = "train",
+        *,
+        actions: tuple[str, ...] | None = None,
+        in_frames: int = 4,
+        out_frames: int = 4,
+        step: int = 1,
+        stride: int = 1,
+        size: tuple[int, int] | None = (256, 256),
+    ) -> None:
+        check_split(split)
+        check_at_least_one(in_frames=in_frames, out_frames=out_frames, step=step)
+        if split == "validation":
+            raise ValueError(
+                "Human3.6M has no validation part: subjects 1, 5 to 8 are for training, 9 and 11 for testing."
+            )
+        root, scaler, frames = Path(root), Scaler(), in_frames + out_frames
+        if not root.is_dir():
+            raise ValueError(f"There is no folder {root}; name the one that holds S1, S5 and the other subjects.")
+        folders = [path for path in sorted(root.iterdir()) if path.is_dir() and _subject(path) in SUBJECTS[split]]
+        found = [one for folder in folders for one in _recordings(folder, actions, scaler)]
+        if not found:
+            wanted = ", ".join(f"S{number}" for number in SUBJECTS[split])
+            raise ValueError(
+                f"{root} has no videos or folders of images of {wanted}"
+                f"{f' whose names begin with {actions}' if actions else ''}; name the folder that has them."
+            )
+        long = [series for each in found if (series := EveryNth(each, step)).shape[0] >= frames]
+        if not long:
+            longest = max(EveryNth(each, step).shape[0] for each in found)
+            raise ValueError(f"All videos are shorter than {frames} frames, at most {longest}; take fewer frames.")
+        super().__init__(list(long), in_frames, out_frames, stride=stride, size=size, scaler=scaler)
+
+
+def _subject(folder: Path) -> int | None:
+    found = SUBJECT.match(folder.name)
+    return int(found[1]) if found else None
+
+
+def _recordings(folder: Path, actions: tuple[str, ...] | None, scaler: Scaler) -> list[Series]:
+    """Of one subject: its videos, or its folders of images."""
+    videos = [file for file in sorted(folder.rglob("*.mp4")) if actions is None or file.name.startswith(actions)]
+    if videos:
+        return [Coded(open_video(file), scaler) for file in videos]
+    named = [path for path in sorted({file.parent for file in folder.rglob("*.*") if file.is_file()})]
+    kept = [path for path in named if actions is None or _action(path).startswith(actions)]
+    return [series for path in kept for series in frame_series(path, scaler, at_least=1)]
+
+
+def _action(folder: Path) -> str:
+    """The name of a folder of images without its subject."""
+    return re.sub(r"^S\d{1,2}[_ ]?", "", folder.name)

@@ -1,0 +1,130 @@
+"""An archive of radar maps in zarr or NetCDF, and a catalogue of the events in it."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from ..borders.reading import reading
+from .scaler import Scaler
+from .split import Split, check_split
+from .times import holes
+from .weather_extras import Frames
+from .weather_files import Grid, open_grid
+from .windows import SequenceWindows, check_at_least_one
+
+COLUMNS = ("start", "end", "split")
+
+
+class RadarArchive(SequenceWindows):
+    """Windows of the events that a catalogue names, out of years of maps `(time, y, x)`; only those asked for are read.
+
+    The archive is a zarr store, a NetCDF file, a folder of NetCDF files, or an `.npz` file, as `WeatherBench` reads
+    them. The catalogue is a CSV file with the columns `start`, `end` (both belong to the event) and `split` (`train`,
+    `validation` or `test`), others are left alone:
+
+        start,end,split,remark
+        2019-06-01T08:00,2019-06-01T14:55,train,squall line
+
+    No window reaches from one event into another, nor over a hole: where the next map comes later than half as late
+    again as is usual in the archive.
+
+    Args:
+        path: The archive.
+        events: The catalogue.
+        split: The part to read.
+        variable: The name of the maps in the archive.
+        in_frames: Frames a forecast starts from.
+        out_frames: Frames to forecast.
+        stride: Frames from the start of a window to that of the next.
+        axes: Names of the axes, where they are not known by themselves, such as `{"lat": "north", "lon": "east"}`.
+        size: `(H, W)` to resize frames to, bilinear; `None` leaves them.
+        scaler: From physical to model units, such as `Scaler(-10, 70, "dBZ")`.
+        missing: As in `SequenceWindows`.
+
+    Raises:
+        ValueError: If a file or variable is not there, the catalogue is of another form, or no event has a window.
+        ImportError: If xarray is not installed, for archives other than `.npz`.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        events: str | Path,
+        split: Split = "train",
+        *,
+        variable: str,
+        in_frames: int,
+        out_frames: int,
+        stride: int = 1,
+        axes: dict[str, str] | None = None,
+        size: tuple[int, int] | None = None,
+        scaler: Scaler = Scaler(),  # noqa: B008  (frozen)
+        missing: Literal["error", "mask"] = "error",
+    ) -> None:
+        check_split(split)
+        check_at_least_one(in_frames=in_frames, out_frames=out_frames)
+        chosen = [event for event in read_events(Path(events)) if event.split == split]
+        if not chosen:
+            raise ValueError(f"{events} has no event for '{split}'; name another split, or add events.")
+        grid = open_grid(Path(path), variable, axes)
+        frames = in_frames + out_frames
+        runs = [run for event in chosen for run in _runs(grid, event)]
+        series = [Frames(grid, run) for run in runs if len(run) >= frames]
+        if not series:
+            raise ValueError(
+                f"No event for '{split}' in {events} has {frames} maps without a hole in {path}, at most "
+                f"{max(map(len, runs), default=0)}; the archive is from {grid.time[0]} to {grid.time[-1]}: name events "
+                f"in this time, or take fewer frames."
+            )
+        super().__init__(series, in_frames, out_frames, stride=stride, size=size, scaler=scaler, missing=missing)
+
+
+@dataclass(frozen=True)
+class Period:
+    """An event: its first and last moment, and what it is for."""
+
+    start: np.datetime64
+    end: np.datetime64
+    split: str
+
+
+def read_events(path: Path) -> list[Period]:
+    """The events of a catalogue.
+
+    Raises:
+        ValueError: If it is no CSV file with these columns, or an entry is no time or no split.
+    """
+    with reading(path, "a catalogue of events", "name a CSV file with the columns start, end and split"):
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+        if not rows or not set(COLUMNS) <= rows[0].keys():
+            raise ValueError(f"it must have the columns {', '.join(COLUMNS)}")
+    return [_period(row, path, line) for line, row in enumerate(rows, start=2)]
+
+
+def _period(row: dict[str, str], path: Path, line: int) -> Period:
+    try:
+        start, end = (np.datetime64(str(row[name]).strip().replace(" ", "T"), "s") for name in ("start", "end"))
+    except ValueError as error:
+        raise ValueError(
+            f"{path}, line {line}: start and end must be times such as 2019-06-01T08:00, got {row['start']!r:.40} and "
+            f"{row['end']!r:.40}."
+        ) from error
+    split = str(row["split"]).strip()
+    if not start <= end or split not in ("train", "validation", "test"):
+        raise ValueError(
+            f"{path}, line {line}: an event must start before it ends, and be for train, validation or test, got "
+            f"{start} to {end} for {split!r:.40}."
+        )
+    return Period(start, end, split)
+
+
+def _runs(grid: Grid, event: Period) -> list[np.ndarray]:
+    """The indices of an event's maps, in parts without a hole."""
+    first, last = np.searchsorted(grid.time, [event.start, event.end + np.timedelta64(1, "s")])
+    breaks = holes(grid.time)
+    inside = breaks[(breaks > first) & (breaks < last)]
+    return [run for run in np.split(np.arange(first, last), inside - first) if run.size]
