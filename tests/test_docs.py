@@ -23,7 +23,17 @@ RUNNABLE = [
     "README.md",
     *(
         f"docs/{page}.md"
-        for page in ("index", "add-a-block", "models", "data", "training", "metrics", "scan", "weight-maps")
+        for page in (
+            "index",
+            "add-a-block",
+            "models",
+            "data",
+            "training",
+            "deployment",
+            "metrics",
+            "scan",
+            "weight-maps",
+        )
     ),
 ]
 

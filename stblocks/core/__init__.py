@@ -6,6 +6,7 @@ from .cell import Cell
 from .create import ModelEntry, create_model, list_models, model_entry, register_model, register_variant
 from .direct import DirectForecaster
 from .forecaster import Forecaster, RecurrentForecaster, Rollout
+from .nowcaster import Nowcaster
 from .registry import Registry
 from .slot import (
     AUX,
@@ -55,6 +56,7 @@ __all__ = [
     "M",
     "ModelEntry",
     "N",
+    "Nowcaster",
     "O",
     "RecurrentForecaster",
     "RecurrentStack",

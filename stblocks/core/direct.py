@@ -1,13 +1,13 @@
 """DirectForecaster: all past frames to all future frames at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
 
 from ..borders.checks import check_positive
 from ..weights.layout import channels_last
-from .forecaster import Forecaster, Rollout
+from .forecaster import Forecaster, Memory, Rollout
 
 
 class DirectForecaster(Forecaster):
@@ -85,12 +85,28 @@ class DirectForecaster(Forecaster):
             raise ValueError("teacher_mask must be None: a direct model is never fed a true future frame.")
         frames = forecast = self.translate(past)
         while frames.shape[1] < horizon:
-            past = torch.cat([past, self._fed_back(forecast, past.shape[2], self.out_frames)], dim=1)[
-                :, -self.in_frames :
-            ]
+            past = self._moved_on(past, forecast)
             forecast = self.translate(past)
             frames = torch.cat([frames, forecast], dim=1)
         return Rollout(frames[:, :horizon], self.in_frames, {}, None)
+
+    def observe(self, frame: Tensor, memory: Memory | None = None) -> Memory:
+        """The last `in_frames` frames; see `Forecaster.observe`."""
+        return {"frames": super().observe(frame, memory)["frames"][:, -self.in_frames :]}
+
+    def forecasts(self, memory: Memory) -> Iterator[Tensor]:
+        """As many frames at a time as the model forecasts at once; see `Forecaster.forecasts`."""
+        past = memory["frames"]
+        self.check_past(past, 1)
+        while True:
+            forecast = self.translate(past)
+            yield from forecast.unbind(1)
+            past = self._moved_on(past, forecast)
+
+    def _moved_on(self, past: Tensor, forecast: Tensor) -> Tensor:
+        """The past frames once a forecast has come to be among them."""
+        fed = self._fed_back(forecast, past.shape[2], self.out_frames)
+        return torch.cat([past, fed], dim=1)[:, -self.in_frames :]
 
     def translate(self, past: Tensor) -> Tensor:
         """`(B, in_frames, C, H, W)` to `(B, out_frames, C, H, W)`."""

@@ -1,8 +1,8 @@
 """Forecasters: from past frames to future frames, at any horizon."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,10 @@ class Rollout(NamedTuple):
     state: Any  #: the state after the last step
 
 
+#: What a model keeps of the frames it was shown: tensors, in dicts, lists and tuples.
+Memory = dict[str, Any]
+
+
 class Forecaster(Pretrained):
     """Base of all models: `model(past, horizon)` forecasts frames, `model.rollout(...)` is for training.
 
@@ -39,12 +43,14 @@ class Forecaster(Pretrained):
 
     Attributes:
         teachable: Whether `rollout` can be fed true future frames by a `teacher_mask`.
+        remembers: The keys of what `observe` returns.
 
     Raises:
         ValueError: If `size_multiple` is not positive.
     """
 
     teachable = True
+    remembers: ClassVar[tuple[str, ...]] = ("frames",)
 
     def __init__(
         self,
@@ -84,6 +90,48 @@ class Forecaster(Pretrained):
         """All forecasts that training compares with the truth; see the subclass."""
         raise NotImplementedError
 
+    @torch.no_grad()
+    def steps(self, past: Tensor) -> Iterator[Tensor]:
+        """Forecasts without end, one at a time and without gradients: no horizon takes more memory than another.
+
+        Args:
+            past: Observed frames `(B, T, C, H, W)`, see `forward`.
+
+        Yields:
+            The next frame `(B, C, H, W)`: the first `horizon` of them are `forward(past, horizon)`.
+
+        Raises:
+            ValueError: As `forward` does, when the first frame is asked for.
+        """
+        self.check_past(past, 1)
+        memory: Memory | None = None
+        for frame in past.unbind(1):
+            memory = self.observe(frame, memory)
+        yield from self.forecasts(memory or {})
+
+    def observe(self, frame: Tensor, memory: Memory | None = None) -> Memory:
+        """Take in one more frame: what `forecasts` starts from, see `Nowcaster`.
+
+        A model that need not keep all frames overrides this and `forecasts`.
+
+        Args:
+            frame: `(B, C, H, W)`.
+            memory: What this returned for the frame before; it is left as it was. `None` before the first.
+
+        Raises:
+            ValueError: If the frame has another shape than it must.
+        """
+        self.check_frame(frame)
+        frames = frame.unsqueeze(1)
+        return {"frames": frames if memory is None else torch.cat([memory["frames"], frames], dim=1)}
+
+    def forecasts(self, memory: Memory) -> Iterator[Tensor]:
+        """Forecasts of the frames `(B, C, H, W)` after the last that was observed, without end."""
+        done, horizon = 0, 1
+        while True:
+            yield from self(memory["frames"], horizon)[:, done:].unbind(1)
+            done, horizon = horizon, 2 * horizon
+
     def fuse(self) -> Self:
         """A copy for inference, in which blocks that can be had with fewer layers are.
 
@@ -107,6 +155,14 @@ class Forecaster(Pretrained):
         if not past.is_floating_point():
             raise ValueError(f"past must hold floating-point values, got {past.dtype}; scale the frames first.")
         self.check_size("past", past)
+
+    def check_frame(self, frame: Tensor) -> None:
+        """Raise a `ValueError` that names what is wrong with a single frame, if anything is."""
+        if frame.ndim != 4 or 0 in frame.shape or self.in_channels not in (None, frame.shape[1]):
+            raise ValueError(
+                f"frame must be (B, {self.in_channels or 'C'}, H, W) with no axis of 0, got shape {tuple(frame.shape)}."
+            )
+        self.check_size("frame", frame)
 
     def check_size(self, name: str, frames: Tensor) -> None:
         """Raise a `ValueError` if frames are not of the size that the model is bound to, if it is."""
@@ -151,6 +207,8 @@ class RecurrentForecaster(Forecaster):
         ValueError: If `stack` is no `RecurrentStack`, or `size_multiple` is not positive.
     """
 
+    remembers = ("state", "forecast", "channels")
+
     def __init__(
         self,
         stem: nn.Module,
@@ -188,14 +246,22 @@ class RecurrentForecaster(Forecaster):
         Returns:
             The next frame `(B, out_channels, H, W)`, and the state to go on with.
         """
-        if frame.ndim != 4 or 0 in frame.shape or self.in_channels not in (None, frame.shape[1]):
-            raise ValueError(
-                f"frame must be (B, {self.in_channels or 'C'}, H, W) with no axis of 0, got shape {tuple(frame.shape)}."
-            )
-        self.check_size("frame", frame)
+        self.check_frame(frame)
         height, width = frame.shape[-2:]
         features, state = self.stack(self.stem(self._padded(frame)), state)
         return self.head(features)[..., :height, :width], state
+
+    def observe(self, frame: Tensor, memory: Memory | None = None) -> Memory:
+        """A step: the state after it, and the forecast it made; see `Forecaster.observe`."""
+        forecast, state = self.step(frame, None if memory is None else memory["state"])
+        return {"state": state, "forecast": forecast, "channels": frame.shape[1]}
+
+    def forecasts(self, memory: Memory) -> Iterator[Tensor]:
+        """Steps on from there, fed with forecasts; see `Forecaster.forecasts`."""
+        forecast, state = memory["forecast"], memory["state"]
+        while True:
+            yield forecast
+            forecast, state = self.step(self._fed_back(forecast, memory["channels"], 1), state)
 
     def rollout(
         self, past: Tensor, horizon: int, future: Tensor | None = None, teacher_mask: Tensor | None = None
