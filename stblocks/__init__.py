@@ -81,6 +81,7 @@ from .core import (
     register_model,
     register_variant,
 )
+from .tiles import predict_tiled
 
 __version__ = "0.1.0"
 
@@ -155,6 +156,7 @@ __all__ = [
     "create_model",
     "lay_channels_last",
     "list_models",
+    "predict_tiled",
     "register_model",
     "register_translator",
     "register_variant",

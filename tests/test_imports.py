@@ -30,6 +30,7 @@ FLOORS = {
     "slots": 3,
     "testing": 3,
     "blocks": 3,
+    "tiles": 3,
     "viz": 3,
     "models": 4,
     "interop": 4,

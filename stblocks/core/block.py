@@ -25,6 +25,8 @@ class Block(nn.Module):
         owns: Carried slots whose start `init_state` makes; a cell has one owner for each.
         adopts: Slots the block starts only if no other stage owns them.
         alike: Slots that have one width, whatever it is, in a block that takes any (they are then not in `widths`).
+        whole_map: Whether a value it writes depends on every position of its maps, as by attention, pooling or a scan
+            over all of them. A block may leave that to a module inside; torch's own layers need not be named.
 
     Raises:
         ValueError: If a width is not a positive integer. When called, every block checks the maps that it reads: see
@@ -36,6 +38,7 @@ class Block(nn.Module):
     owns: tuple[Slot, ...] = ()
     adopts: tuple[Slot, ...] = ()
     alike: tuple[Slot, ...] = ()
+    whole_map: bool = False
 
     def __init__(self, widths: Mapping[Slot, int]) -> None:
         super().__init__()

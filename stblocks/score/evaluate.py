@@ -1,7 +1,6 @@
 """Scoring a model beside persistence."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal
 
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from ..data import Sequence as Sample
+from ..runtime.evaluating import evaluating
 from ..runtime.graph import Graphed, obstacle
 from ..runtime.nan_guard import first_non_finite
 from ..runtime.processes import naming_lost_processes, process_state
@@ -83,17 +83,6 @@ def evaluate(
             scores["model"].update(frames, future)
             scores["persistence"].update(persistence(past, *future.shape[1:3]), future)
     return {name: add_processes(part, empty()).compute(name) for name, part in scores.items()}
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Within the block, a model is in `eval()`."""
-    training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(training)
 
 
 def add_processes(part: Scores, whole: Scores) -> Scores:

@@ -9,9 +9,10 @@ from torch.utils.data import Dataset
 
 from ..borders.files import write_atomically
 from ..data import Sequence as Sample
+from ..runtime.evaluating import evaluating
 from ..runtime.processes import process_state
 from ..runtime.signals import StopSignal
-from ..score.evaluate import Tables, evaluate, evaluating
+from ..score.evaluate import Tables, evaluate
 from ..score.scores import DEFAULT_METRICS
 from ..viz import forecast_gif, forecast_strip, skill_by_lead_time
 from .screen import main_scores

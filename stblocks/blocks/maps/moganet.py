@@ -54,6 +54,8 @@ class GatedAggregation(nn.Module):
     where GAP is the mean over the map, and DW the `MultiOrderConv`.
     """
 
+    whole_map = True
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.enter, self.leave = Pointwise(channels, channels), Pointwise(channels, channels)

@@ -55,6 +55,8 @@ class SS2D(MapBlock):
             there twice.
     """
 
+    whole_map = True
+
     def __init__(
         self,
         channels: int,

@@ -35,6 +35,8 @@ class ViTBlock(MapBlock):
             [0, 1).
     """
 
+    whole_map = True
+
     def __init__(
         self, channels: int, *, num_heads: int = 8, mlp_ratio: float = 4.0, drop: float = 0.0, drop_path: float = 0.0
     ) -> None:
@@ -81,6 +83,8 @@ class MLPMixerBlock(MapBlock):
         ValueError: If `channels` is below 2, `mlp_ratio` leaves no hidden channel, or a rate is not in [0, 1), or when
             called, if the map is not of `size`.
     """
+
+    whole_map = True
 
     def __init__(
         self,

@@ -67,6 +67,8 @@ class UniFormerBlock(MetaFormerBlock):
 class GlobalRelation(nn.Module):
     """timm's attention on maps."""
 
+    whole_map = True
+
     def __init__(self, channels: int, num_heads: int, drop: float) -> None:
         from timm.layers import Attention  # timm is slow to import
 

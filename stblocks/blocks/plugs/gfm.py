@@ -44,6 +44,7 @@ class GFM(Block):
 
     reads = (X, H)
     writes = (H,)
+    whole_map = True
 
     def __init__(self, in_channels: int, channels: int, *, focus: str = "spatial", norm: Norm | None = None) -> None:
         super().__init__({X: in_channels, H: channels})

@@ -62,6 +62,8 @@ class GrowthDecay(nn.Module):
         growth: `"product"`: $\alpha \, \alpha_d$ as printed. `"head"`: a third head for $\alpha_d$, as released.
     """
 
+    whole_map = True
+
     def __init__(self, channels: int, *, time_decay: str = "elapsed", growth: str = "product") -> None:
         super().__init__()
         self.by_batch = choose("time_decay", time_decay, ("elapsed", "batch")) == "batch"

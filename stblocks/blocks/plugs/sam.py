@@ -39,6 +39,7 @@ class SAM(Block):
     reads = (H, M)
     writes = (H, M)
     adopts = (M,)
+    whole_map = True
 
     def __init__(self, channels: int, *, attention_channels: int = 32, scale: float = 1.0) -> None:
         super().__init__({H: channels, M: channels})

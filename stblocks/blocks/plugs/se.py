@@ -88,6 +88,8 @@ class MultiScaleAttention(nn.Module):
         ValueError: If there is no scale, one is below 1, or one is larger than `H` or `W`.
     """
 
+    whole_map = True
+
     def __init__(self, channels: int, scales: Sequence[int]) -> None:
         super().__init__()
         if not isinstance(scales, Sequence) or not scales or min(scales) < 1:
