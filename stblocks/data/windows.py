@@ -4,16 +4,16 @@ import warnings
 from collections.abc import Callable
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 from torch.utils.data import Dataset
 
+from .crops import Crops
+from .cut import Cut, Made
 from .scaler import Scaler
-from .sequence import Sequence, check_numbers, to_tensor
+from .sequence import Sequence, to_tensor
 from .series import Series
-from .stored_series import stored_series
 
 
 class SequenceWindows(Dataset[Sequence]):
@@ -27,7 +27,14 @@ class SequenceWindows(Dataset[Sequence]):
         out_frames: Frames to forecast.
         stride: Frames from the start of a window to that of the next.
         length: Number of windows that the function makes; only for a function.
-        size: `(H, W)` to resize frames to, bilinear with half-pixel centres and no antialiasing; `None` leaves them.
+        crop: `(H, W)` of the part of each window that is read, the same in all its frames; `None` reads them whole.
+            Training takes another part in every epoch, see `draw`; `data[index]` is always the same one. Series are
+            then sliced along every axis, and may differ in H and W.
+        crop_where: Draw crops so that they hold a cell of at least this value, in physical units: one drawn from all
+            such cells of the last past frame's first channel, or from all cells if there are none. That frame is then
+            read whole. `None` draws them from anywhere.
+        size: `(H, W)` to resize frames, or crops of them, to, bilinear with half-pixel centres and no antialiasing;
+            `None` leaves them.
         scaler: From physical to model units.
         out_channels: Channels to forecast: `future` has the first so many of `past`; `None` stands for all.
         missing: `"error"` refuses windows with NaN, at once if the series is in memory, else when they are read.
@@ -51,6 +58,8 @@ class SequenceWindows(Dataset[Sequence]):
         *,
         stride: int = 1,
         length: int | None = None,
+        crop: tuple[int, int] | None = None,
+        crop_where: float | None = None,
         size: tuple[int, int] | None = None,
         scaler: Scaler = Scaler(),  # noqa: B008  (frozen)
         out_channels: int | None = None,
@@ -63,7 +72,8 @@ class SequenceWindows(Dataset[Sequence]):
             raise ValueError(f"missing must be 'error' or 'mask', got {missing!r}.")
         self.in_frames, self.out_frames = in_frames, out_frames
         self.size, self.scaler, self.missing = size, scaler, missing
-        self._windows: _Made | _Cut
+        self._crops = Crops.given(crop, crop_where, in_frames)
+        self._windows: Made | Cut
         if callable(frames):
             if length is None or stride != 1:
                 raise ValueError(
@@ -71,15 +81,17 @@ class SequenceWindows(Dataset[Sequence]):
                     f"got length={length}, stride={stride}."
                 )
             check_at_least_one(length=length)
-            self._windows = _Made(frames, length)
+            self._windows = Made(frames, length)
         else:
             if length is not None:
                 raise ValueError(f"length is for a function of frames, got length={length}; cut the series instead.")
             series = list(frames) if isinstance(frames, list | tuple) else [frames]
-            self._windows = _Cut(series, in_frames + out_frames, stride, any_size=size is not None)
+            self._windows = Cut(series, in_frames + out_frames, stride, any_size=bool(crop or size))
+        if self._crops is not None:
+            self._crops.check(self._windows)
         _warn_of_channels_last(self._windows.frame_shape)
-        self.frame_shape = self._windows.frame_shape if size is None else (self._windows.frame_shape[0], *size)
-        channels = self.frame_shape[0]
+        channels, *whole = self._windows.frame_shape
+        self.frame_shape = (channels, *(size or crop or whole))
         self.out_channels = channels if out_channels is None else out_channels
         if not 1 <= self.out_channels <= channels:
             raise ValueError(
@@ -88,7 +100,7 @@ class SequenceWindows(Dataset[Sequence]):
             )
         if missing == "error" and self._windows.has_known_gaps():
             for index in range(len(self)):
-                self[index]  # the window with the gap says so
+                self._scaled(index, self._windows[index].read())  # the window with the gap says so
         if callable(frames):
             self[0]  # a function that makes something else is found out now
 
@@ -96,21 +108,36 @@ class SequenceWindows(Dataset[Sequence]):
         return len(self._windows)
 
     def __getitem__(self, index: int) -> Sequence:
+        return self.draw(index, seed=index % len(self))
+
+    def draw(self, index: int, seed: int) -> Sequence:
+        """The window `index`, of which `seed` draws the crop: the same for the same seed. Without crops, `self[index]`.
+
+        Raises:
+            IndexError: If there is no such window.
+        """
         if not -len(self) <= index < len(self):
             raise IndexError(f"index must be below {len(self)}, the number of windows, got {index}.")
         index %= len(self)
-        frames = self.scaler.to_model(to_tensor(self._windows[index])).to(torch.float32)
-        self._check_values(frames, index)
+        window = self._windows[index]
+        place = () if self._crops is None else self._crops.place(window, seed)
+        frames = self._scaled(index, window.read(*place))
         if self.size is not None and frames.ndim == 4 and frames.shape[2:] != self.size:
             frames = interpolate(frames, size=self.size, mode="bilinear", align_corners=False)
         shape = (self.in_frames + self.out_frames, *self.frame_shape)
         if frames.shape != shape:
             raise ValueError(
-                f"{self._windows.name(index)} must be (in_frames + out_frames, C, H, W) = {shape} as the data set is, "
+                f"{window.name} must be (in_frames + out_frames, C, H, W) = {shape} as the data set is, "
                 f"got {tuple(frames.shape)}; make all windows of one shape."
             )
         past, future = frames.split([self.in_frames, self.out_frames])
         return Sequence(past.nan_to_num(nan=0.0), future[:, : self.out_channels])
+
+    def _scaled(self, index: int, values: Any) -> Tensor:
+        """Frames of a window in model units, checked."""
+        frames = self.scaler.to_model(to_tensor(values)).to(torch.float32)
+        self._check_values(frames, index)
+        return frames
 
     def _check_values(self, frames: Tensor, index: int) -> None:
         broken = frames.isinf() if self.missing == "mask" else ~frames.isfinite()
@@ -121,87 +148,8 @@ class SequenceWindows(Dataset[Sequence]):
                 else "fill them, or pass missing='mask' to leave NaN out of the loss and the scores"
             )
             raise ValueError(
-                f"{self._windows.name(index)} has {int(broken.sum())} values that are NaN or infinite; {way_out}."
+                f"{self._windows[index].name} has {int(broken.sum())} values that are NaN or infinite; {way_out}."
             )
-
-
-class _Cut:
-    """Windows cut out of series."""
-
-    def __init__(self, series: list[Series], frames: int, stride: int, *, any_size: bool) -> None:
-        if not series:
-            raise ValueError("frames must hold at least one series, got an empty list.")
-        self.series, self.frames, self.stride = [stored_series(one) for one in series], frames, stride
-        shapes = [tuple(getattr(one, "shape", None) or ()) for one in series]
-        self.frame_shape = _frame_shape(shapes[0])
-        compared = 1 if any_size else 3
-        counts = []
-        for number, shape in enumerate(shapes):
-            if len(shape) not in (3, 4) or 0 in shape:
-                raise ValueError(
-                    f"Series {number} must be (T, C, H, W) or (T, H, W), got {type(series[number]).__name__} of shape "
-                    f"{shape}; give an array of frames stacked along time, or a list of such arrays."
-                )
-            if (dtype := getattr(series[number], "dtype", None)) is not None:
-                check_numbers(dtype)
-            if _frame_shape(shape)[:compared] != self.frame_shape[:compared]:
-                raise ValueError(
-                    f"Series {number} has frames of shape (C, H, W) = {_frame_shape(shape)}, series 0 has "
-                    f"{self.frame_shape}; pass size=(H, W) to resize them all, or make one data set for each shape."
-                )
-            if shape[0] < frames:
-                raise ValueError(
-                    f"Series {number} has {shape[0]} frames, fewer than in_frames + out_frames = {frames}; "
-                    f"leave it out, or take fewer frames."
-                )
-            counts.append((shape[0] - frames) // stride + 1)
-        self.ends = np.cumsum(counts)
-
-    def __len__(self) -> int:
-        return int(self.ends[-1])
-
-    def __getitem__(self, index: int) -> Any:
-        number, first = self._place(index)
-        return self.series[number][first : first + self.frames]
-
-    def name(self, index: int) -> str:
-        number, first = self._place(index)
-        return f"Window {index} (series {number}, frames {first} to {first + self.frames - 1})"
-
-    def has_known_gaps(self) -> bool:
-        return any(_has_gaps(series) for series in self.series)
-
-    def _place(self, index: int) -> tuple[int, int]:
-        """The number of a window's series, and its first frame there."""
-        number = int(np.searchsorted(self.ends, index, side="right"))
-        before = int(self.ends[number - 1]) if number else 0
-        return number, (index - before) * self.stride
-
-
-class _Made:
-    """Windows made by a function."""
-
-    def __init__(self, make: Callable[[int], Any], length: int) -> None:
-        self.make, self.length = make, length
-        shape = np.shape(make(0))
-        if len(shape) not in (3, 4):
-            raise ValueError(
-                f"{self.name(0)} must be (in_frames + out_frames, C, H, W) or (in_frames + out_frames, H, W), "
-                f"got shape {shape}; let the function stack its frames along time."
-            )
-        self.frame_shape = _frame_shape(shape)
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __getitem__(self, index: int) -> Any:
-        return self.make(index)
-
-    def name(self, index: int) -> str:
-        return f"Window {index}"
-
-    def has_known_gaps(self) -> bool:
-        return False
 
 
 def check_size(size: tuple[int, int]) -> None:
@@ -218,11 +166,6 @@ def check_at_least_one(**counts: int) -> None:
             raise ValueError(f"{name} must be at least 1, got {count}.")
 
 
-def _frame_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """`(C, H, W)`."""
-    return (1, *shape[1:]) if len(shape) == 3 else tuple(shape[1:])
-
-
 def _warn_of_channels_last(frame_shape: tuple[int, ...]) -> None:
     """Images of 64 x 64 in colour are `(3, 64, 64)` here; `(64, 64, 3)` would be 64 channels of 64 x 3 pixels."""
     channels, height, width = frame_shape
@@ -232,16 +175,3 @@ def _warn_of_channels_last(frame_shape: tuple[int, ...]) -> None:
             f"the channels: np.moveaxis(frames, -1, -3).",
             stacklevel=3,
         )
-
-
-def _has_gaps(series: Series) -> bool:
-    """Does it hold NaN or infinities? Looks only at what is in memory."""
-    if isinstance(series, np.memmap):
-        return False
-    if np.ma.is_masked(series):
-        return True
-    if isinstance(series, np.ndarray) and series.dtype.kind == "f":
-        return not np.isfinite([series.min(), series.max()]).all()  # both are NaN if anything is
-    if isinstance(series, Tensor) and series.is_floating_point():
-        return not torch.stack(series.aminmax()).isfinite().all()
-    return False

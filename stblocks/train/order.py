@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ..data import Sequence
+from ..data.crops import draw as draw_sample
 from .seeding import derive_seed
 
 #: One draw of a sequence: the epoch, and its index in the data set.
@@ -69,7 +70,7 @@ class Share:
 
 
 class Drawn(Dataset[Sequence]):
-    """A data set indexed by draws, augmented on request.
+    """A data set indexed by draws, cropped at random if the data set does that, augmented on request.
 
     Args:
         data: The data set.
@@ -82,7 +83,7 @@ class Drawn(Dataset[Sequence]):
         self.data, self.augment, self.seed = data, augment, seed
 
     def __getitem__(self, draw: Draw) -> Sequence:
-        sample = Sequence(*self.data[draw[1]])
+        sample = draw_sample(self.data, draw[1], derive_seed(self.seed, "crop", *draw))
         if not self.augment:
             return sample
         generator = torch.Generator().manual_seed(derive_seed(self.seed, "augment", *draw))
