@@ -1,176 +1,37 @@
-"""Composable spatiotemporal blocks for PyTorch."""
+"""Composable spatiotemporal blocks for PyTorch.
 
+What stands at the top, `stblocks.GFM` and the like, is listed in `public.py` and imported when the first of it is asked
+for: torch takes seconds, and `stblocks --help` needs none of it.
+"""
+
+import importlib
 import warnings
+from typing import TYPE_CHECKING, Any
 
-from . import models as _models  # noqa: F401  (registers the models)
-from . import slots
-from .blocks import (
-    CE,
-    GFM,
-    GSTA,
-    MGM,
-    MIM,
-    MIMN,
-    SAM,
-    SE,
-    SS2D,
-    TAU,
-    VMRNN,
-    VSS,
-    CausalLSTM,
-    ConvLSTM,
-    ConvMixerBlock,
-    ConvNeXtBlock,
-    ConvUnit,
-    Decoder,
-    DecoupledSTConvLSTM,
-    Encoder,
-    Gated,
-    GradientHighway,
-    HighwayEntry,
-    HorNetBlock,
-    Inception,
-    InceptionUNet,
-    LinearShortcut,
-    MapBlock,
-    MetaFormerBlock,
-    MLPMixerBlock,
-    MogaBlock,
-    MotionGRU,
-    MotionHighway,
-    OneGateLSTM,
-    PatchEmbed,
-    PatchExpanding,
-    PatchInflate,
-    PatchMerging,
-    PoolFormerBlock,
-    RecurrentTranslator,
-    SimpleGFM,
-    STConvLSTM,
-    SwinBlock,
-    SwinLSTM,
-    Translator,
-    UniFormerBlock,
-    VANBlock,
-    ViTBlock,
-    register_translator,
-)
-from .core import (
-    AUX,
-    DECOUPLING,
-    DEPTH,
-    DIFF,
-    LOCAL,
-    PREVIOUS,
-    STARTED,
-    TIME,
-    ZIGZAG,
-    Block,
-    Cell,
-    DirectForecaster,
-    Forecaster,
-    Nowcaster,
-    RecurrentForecaster,
-    RecurrentStack,
-    Rollout,
-    Route,
-    Slot,
-    create_model,
-    lay_channels_last,
-    list_models,
-    register_model,
-    register_variant,
-)
-from .tiles import predict_tiled
+if TYPE_CHECKING:
+    from .public import *  # noqa: F403  (it has an `__all__`)
+    from .public import __all__ as __all__
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "AUX",
-    "CE",
-    "DECOUPLING",
-    "DEPTH",
-    "DIFF",
-    "GFM",
-    "GSTA",
-    "LOCAL",
-    "MGM",
-    "MIM",
-    "MIMN",
-    "PREVIOUS",
-    "SAM",
-    "SE",
-    "SS2D",
-    "STARTED",
-    "TAU",
-    "TIME",
-    "VMRNN",
-    "VSS",
-    "ZIGZAG",
-    "Block",
-    "CausalLSTM",
-    "Cell",
-    "ConvLSTM",
-    "ConvMixerBlock",
-    "ConvNeXtBlock",
-    "ConvUnit",
-    "Decoder",
-    "DecoupledSTConvLSTM",
-    "DirectForecaster",
-    "Encoder",
-    "Forecaster",
-    "Gated",
-    "GradientHighway",
-    "HighwayEntry",
-    "HorNetBlock",
-    "Inception",
-    "InceptionUNet",
-    "LinearShortcut",
-    "MLPMixerBlock",
-    "MapBlock",
-    "MetaFormerBlock",
-    "MogaBlock",
-    "MotionGRU",
-    "MotionHighway",
-    "Nowcaster",
-    "OneGateLSTM",
-    "PatchEmbed",
-    "PatchExpanding",
-    "PatchInflate",
-    "PatchMerging",
-    "PoolFormerBlock",
-    "RecurrentForecaster",
-    "RecurrentStack",
-    "RecurrentTranslator",
-    "Rollout",
-    "Route",
-    "STConvLSTM",
-    "SimpleGFM",
-    "Slot",
-    "SwinBlock",
-    "SwinLSTM",
-    "Translator",
-    "UniFormerBlock",
-    "VANBlock",
-    "ViTBlock",
-    "create_model",
-    "lay_channels_last",
-    "list_models",
-    "predict_tiled",
-    "register_model",
-    "register_translator",
-    "register_variant",
-    "slots",
-]
 
-
-def __getattr__(name: str) -> Slot:
-    """Slots of one letter, which earlier versions had here; `F` is what many call `torch.nn.functional`."""
-    if name in slots.__all__ and len(name) == 1:
-        warnings.warn(
-            f"stblocks.{name} is now stblocks.slots.{name}; write from stblocks.slots import {name}.",
-            DeprecationWarning,
-            stacklevel=2,
-        )
-        return getattr(slots, name)
+def __getattr__(name: str) -> Any:
+    """Public names; and slots of one letter, which earlier versions had: many mean `torch.nn.functional` by `F`."""
+    if not name.startswith("__") or name == "__all__":
+        public = importlib.import_module(".public", __name__)
+        if name in public.__all__ or name == "__all__":
+            return getattr(public, name)
+        if name in public.slots.__all__ and len(name) == 1:
+            warnings.warn(
+                f"stblocks.{name} is now stblocks.slots.{name}; write from stblocks.slots import {name}.",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+            return getattr(public.slots, name)
+        if name in globals():  # a module that has just been imported, such as stblocks.core
+            return globals()[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *importlib.import_module(".public", __name__).__all__})

@@ -8,13 +8,18 @@ from pathlib import Path
 import pytest
 import torch
 
+import stblocks
 from stblocks import create_model, list_models
-from stblocks.cli import SETTINGS, main
+from stblocks.cli import main
+from stblocks.cli.command import COMMANDS
+from stblocks.cli.describe import SETTINGS
 from stblocks.core import model_entry
 from stblocks.flops import count_multiply_adds
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "cli.md"
 SMALL = ["--channels", "8", "--num_layers", "2", "--kernel_size", "3"]
+ONE = ["--image_size", "8", "8", "--in_frames", "1", "--horizon", "1"]
 DIRECT = ["--channels", "4", "--translator_channels", "8", "--num_layers", "2"]
 
 
@@ -120,16 +125,28 @@ def test_list(capsys):
         ("info predrnn --horizon x", "argument --horizon: invalid integer value: 'x'"),
         ("info mim --image_size 8", "expected 2 arguments"),
         ("list xyz*", "pattern must match a model, got 'xyz*'; there are cms_lstm,"),
-        ("list gmg* --all", "list takes a pattern and no more, got --all"),
-        ("lists", "invalid choice: 'lists'"),
-        ("", "required: command"),
+        ("list gmg* --all", "stblocks list: there is no argument --all; see stblocks list --help."),
+        ("lists", "stblocks: there is no command 'lists'; did you mean list?"),
+        ("", "stblocks: there must be a command: "),
+        ("info GMG-L", "stblocks info: There is no model 'GMG-L'; did you mean gmg_l?"),
+        ("info predrnn --batchh", "--batchh must have a value"),
+        ("info", "the following arguments are required: name"),
+        ("info nosuch --help", "stblocks info: There is no model 'nosuch'"),
+        ("train gmg", "stblocks train: there is no recipe 'gmg'; did you mean gmg_cikm"),
+        (
+            "train gmg_cikm --epochs 0",
+            "stblocks train: ValueError: This run cannot start: epochs must be an integer >= 1",
+        ),
     ],
 )
 def test_mistakes_are_named(arguments, message, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(arguments.split())
     assert stopped.value.code == 2
-    assert message in capsys.readouterr().err
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert printed.err.count("\n") == 1
+    assert not printed.out
 
 
 def test_the_setting_of_every_published_figure_is_known():
@@ -150,9 +167,82 @@ def test_train_lists_recipes_and_runs_one(capsys, monkeypatch):
     seen = []
     monkeypatch.setattr("stblocks.recipes.gmg_cikm.main", seen.append)
     main(["train", "gmg_cikm", "--epochs", "2"])
-    assert seen == [("--epochs", "2")]
-    with pytest.raises(SystemExit, match=r"There is no recipe 'gmg'; did you mean gmg_cikm"):
-        main(["train", "gmg"])
+    assert seen == [["--epochs", "2"]]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example_and_needs_no_torch(command):
+    code = f"import sys; sys.argv[1:] = [{command!r}, '--help']\nfrom stblocks.cli import main\ntry: main()\n"
+    code += "finally: assert 'torch' not in sys.modules and 'numpy' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert f"\nstblocks {command}" in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_module_and_a_version():
+    start = [sys.executable, "-m", "stblocks"]
+    done = subprocess.run([*start, "--version"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == f"stblocks {stblocks.__version__}\n"
+    done = subprocess.run([*start, "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert all(f"\n  {command} " in done.stdout for command in COMMANDS)
+
+
+def test_a_reader_may_leave_early():
+    started = subprocess.Popen(
+        [sys.executable, "-m", "stblocks", "train"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    started.stdout.close()
+    assert started.stderr.read() == b""
+    started.stderr.close()
+    assert started.wait() == 1
+
+
+def test_help_of_a_model_lists_its_options(capsys):
+    text = run(capsys, "info", "swinlstm_d", "--help")
+    for option in create_model("swinlstm_d", channels=8).config:
+        assert option == "model" or f"\n  --{option} " in text
+    assert "  --num_heads [4, 8]\n        Heads in each cell" in text
+    assert "See `EmbedFrame`" not in text
+    assert "See `Frame`" not in text
+    assert "Channels of a frame of the video." in text
+
+
+def test_the_diagram_says_what_blocks_read_and_write(capsys):
+    text = run(capsys, "info", "gmg_s", *SMALL, "--num_layers", "3", *ONE)
+    rows = text[text.index("layer 1") :].splitlines()
+    columns = text[: text.index("layer 1")].splitlines()[-1]
+    places = {name: columns.index(name) for name in columns.split()}
+    with torch.device("meta"):
+        stack = create_model("gmg_s", channels=8, num_layers=3, kernel_size=3).stack
+    shown = [row for row in rows[: rows.index("")] if not row.startswith("layer")]
+    stages = [stage for layer in stack.layers for stage in layer.stages]
+    assert len(shown) == len(stages)
+    for row, stage in zip(shown, stages, strict=True):
+        marks = {name: row[place : place + 2].strip() for name, place in places.items()}
+        reads, writes = ({slot.name for slot in slots} for slots in (stage.reads, stage.writes))
+        assert row.split()[0] == type(stage).__name__
+        assert {name for name, mark in marks.items() if "r" in mark} == reads
+        assert {name for name, mark in marks.items() if "w" in mark} == writes
+    told = {name: line for line in rows[rows.index("") :] for name in line.split("  to ")[0].replace(",", "").split()}
+    assert "next step" in told["h"]
+    assert "from the top one to the bottom one" in told["m"]
+    assert "made afresh" in told["z"]
+
+
+def test_layers_that_are_alike_are_shown_once(capsys):
+    assert "layers 1 to 5  Cell\n" in run(capsys, "info", "convlstm", "--num_layers", "5", *ONE)
+    text = run(capsys, "info", "sa_convlstm", *ONE)
+    assert "  m     to the same layer at the next step" in text or "h, c, m" in text  # a stack overrules the route
+    assert "10 frames -> Encoder -> Translator of 8 GSTA -> Decoder -> 10 frames" in run(
+        capsys, "info", "simvpv2_s", "--image_size", "8", "8"
+    )
+
+
+def test_a_saved_model_is_described_by_its_own_options(capsys, tmp_path):
+    create_model("convlstm", 2, (8, 12), channels=4, num_layers=1, kernel_size=3).save_pretrained(tmp_path)
+    text = run(capsys, "info", str(tmp_path), "--in_frames", "3")
+    assert shown(text)["input"] == "1 x 3 x 2 x 8 x 12"
+    assert {"channels=4", "num_layers=1"} <= set(shown(text)["options"].split())
 
 
 @pytest.mark.slow

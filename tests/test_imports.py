@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import stblocks
 from stblocks import score, train
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,6 +39,8 @@ FLOORS = {
     "train": 4,
     "tasks": 5,
     "cli": 5,
+    "public": 5,
+    "__main__": 6,
     "__init__": 6,
 }
 
@@ -138,6 +141,22 @@ def test_training_has_what_scoring_has():
 
 
 def test_nothing_slow_is_imported_before_it_is_used():
-    code = f"import sys, stblocks; print(*[name for name in {SLOW} if name in sys.modules])"
+    code = f"import sys, stblocks; stblocks.GFM; print(*[name for name in {SLOW} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_the_package_is_imported_without_torch():
+    code = "import sys, stblocks.cli, stblocks.borders.checks; print('torch' in sys.modules, 'numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
+
+
+def test_what_stands_at_the_top_is_there_however_it_is_reached():
+    """Models too, though whoever imports the protocol alone imports none."""
+    code = "from stblocks.core import list_models, register_model\nassert 'gmg_l' in list_models()\n"
+    code += "import stblocks\nassert {'GFM', '__version__'} <= {*dir(stblocks)}\n"
+    code += "from stblocks import *\nassert GFM is stblocks.blocks.GFM"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    with pytest.raises(AttributeError, match="module 'stblocks' has no attribute 'GFMM'"):
+        getattr(stblocks, "GFM" + "M")

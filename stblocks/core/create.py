@@ -31,7 +31,7 @@ class ModelEntry:
     flops: float | None = None
 
 
-MODELS = Registry[ModelEntry]("model", "stblocks.models")
+MODELS = Registry[ModelEntry]("model", "stblocks.models", home="stblocks.models")
 
 
 def register_model(

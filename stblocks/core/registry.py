@@ -2,6 +2,7 @@
 
 import fnmatch
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Generic, TypeVar
 
@@ -19,6 +20,7 @@ class Registry(Mapping[str, Thing], Generic[Thing]):
     Args:
         kind: What the things are, for messages: `"model"`.
         group: Of the entry points: `"stblocks.models"`.
+        home: The module that registers what there is without other packages, if it is not imported anyway.
 
     Example:
         >>> PLUGS = Registry[Plug]("plug", "stblocks.plugs")
@@ -27,8 +29,8 @@ class Registry(Mapping[str, Thing], Generic[Thing]):
         ValueError: There is no plug 'GFM'; did you mean gfm?
     """
 
-    def __init__(self, kind: str, group: str) -> None:
-        self.kind, self.group = kind, group
+    def __init__(self, kind: str, group: str, home: str | None = None) -> None:
+        self.kind, self.group, self.home = kind, group, home
         self._entries: dict[str, Thing] = {}
         self._loaded = False
 
@@ -42,6 +44,7 @@ class Registry(Mapping[str, Thing], Generic[Thing]):
             raise ValueError(f"The name of a {self.kind} must be a string, got {name!r}; write it in brackets.")
 
         def enter(thing: Thing) -> Thing:
+            self._load_home()
             if name in self._entries:
                 raise ValueError(f"There is a {self.kind} {name!r} already; give yours another name.")
             self._entries[name] = thing
@@ -64,6 +67,7 @@ class Registry(Mapping[str, Thing], Generic[Thing]):
         return sorted(fnmatch.filter(self, pattern))
 
     def __getitem__(self, name: str) -> Thing:
+        self._load_home()
         if name not in self._entries:
             self._load()
         return self._entries[name]
@@ -76,7 +80,12 @@ class Registry(Mapping[str, Thing], Generic[Thing]):
         self._load()
         return len(self._entries)
 
+    def _load_home(self) -> None:
+        if self.home is not None:
+            import_module(self.home)
+
     def _load(self) -> None:
+        self._load_home()
         if not self._loaded:
             for entry in entry_points(group=self.group):
                 entry.load()

@@ -1,0 +1,5 @@
+"""`python -m stblocks` is the command `stblocks`."""
+
+from .cli import main
+
+main()
