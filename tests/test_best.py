@@ -44,6 +44,26 @@ def test_the_lowest_scores_are_kept_and_nan_is_none_of_them(scores, tmp_path):
     assert kept(tmp_path) == [f"step-0000000{step}.safetensors" for step in (4, 6, 8)]
 
 
+@pytest.mark.parametrize(
+    ("monitor", "step"), [("mse@pixel", 6), ("psnr@frame_mean", 4), ("csi@0.5", 2), ("far@0.5", 4)]
+)
+def test_the_monitor_says_what_is_best(monitor, step, monkeypatch, tmp_path):
+    names = ("mse@pixel", "psnr@frame_mean", "csi@0.5", "far@0.5")
+    script = [(3.0, 1.0, 0.6, 0.5), (2.0, 9.0, 0.5, 0.4), (1.0, 5.0, 0.4, 0.6)]
+
+    def validate(*_):
+        table = Table("model", dict(zip(names, script.pop(0), strict=True)), [])
+        return {"model": table, "persistence": table}
+
+    monkeypatch.setattr(FIT, "_validate", validate)
+    assert train(tmp_path, epochs=3, thresholds=(0.5,), monitor=monitor).best_step == step
+
+
+def test_a_score_that_is_not_among_the_metrics_can_be_monitored(tmp_path):
+    result = train(tmp_path, epochs=1, monitor="ssim@uniform7", metrics=("mae@pixel",))
+    assert {"mse@pixel", "mae@pixel", "ssim@uniform7"} == result.records[-1]["model"].keys()
+
+
 @pytest.mark.parametrize(("patience", "steps"), [(1, 6), (2, 14), (None, 14)])
 def test_patience_counts_scores_in_a_row_that_are_no_new_lowest(patience, steps, scores, tmp_path):
     scores[:] = 3.0, 2.0, 2.5, 1.0, 1.0, 0.5, 2.0

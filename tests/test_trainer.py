@@ -1,6 +1,7 @@
 """Every setting has an effect, every problem is named before the first batch, and records are whole."""
 
 import json
+import re
 from dataclasses import fields
 
 import pytest
@@ -29,6 +30,9 @@ CHANGES = {
     "ema_decay": (0.5, "weights"),
     "precision": ("bf16", "weights"),
     "augment": (True, "weights"),
+    "jitter": (0.2, "weights"),
+    "spectral": (1.0, "weights"),
+    "pinball": (1.0, "weights"),
     "seed": (1, "weights"),
     "thresholds": ((0.5,), "records"),
     "metrics": (("rmse@pixel",), "records"),
@@ -36,7 +40,17 @@ CHANGES = {
     "keep_best": (2, "files"),
 }
 #: Settings with a test of their own, below.
-ALONE = {"num_workers", "checkpoint_every", "patience", "graph", "channels_last"}
+ALONE = {"num_workers", "checkpoint_every", "patience", "graph", "channels_last", "monitor"}
+#: Another value of a setting that needs others, and those.
+TOGETHER = {
+    "heavier": ((3.0,), {"loss_thresholds": (0.5,)}),
+    "csi": (1.0, {"loss_thresholds": (0.5,)}),
+    "fss": (1.0, {"loss_thresholds": (0.5,)}),
+    "loss_thresholds": ((0.6,), {"loss_thresholds": (0.5,), "csi": 1.0}),
+    "softness": (0.1, {"loss_thresholds": (0.5,), "csi": 1.0}),
+    "fss_window": (3, {"loss_thresholds": (0.5,), "fss": 1.0}),
+    "quantile": (0.9, {"pinball": 1.0}),
+}
 
 
 def traces(out, **settings):
@@ -56,7 +70,7 @@ def usual(tmp_path_factory):
 
 def test_every_setting_is_tried_and_has_a_rule():
     names = {field.name for field in fields(TrainConfig)}
-    assert CHANGES.keys() | ALONE == names
+    assert CHANGES.keys() | ALONE | TOGETHER.keys() == names
     assert all(said.check and said.help for said in described(TrainConfig).values())
 
 
@@ -64,6 +78,36 @@ def test_every_setting_is_tried_and_has_a_rule():
 def test_a_setting_changes_the_run(name, usual, tmp_path):
     value, what = CHANGES[name]
     assert traces(tmp_path, **{name: value})[what] != usual[what]
+
+
+@pytest.mark.parametrize("name", TOGETHER)
+def test_a_setting_that_needs_others_changes_the_run(name, usual, tmp_path):
+    value, others = TOGETHER[name]
+    without = usual if name in ("heavier", "csi", "fss") else traces(tmp_path / "without", **others)
+    assert traces(tmp_path / "with", **{**others, name: value})["weights"] != without["weights"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"csi": 1.0}, "csi needs loss_thresholds, where it cuts"),
+        ({"heavier": (1.0,)}, "heavier needs loss_thresholds, where it cuts"),
+        ({"heavier": (1.0,), "loss_thresholds": (1.0, 2.0)}, r"heavier must be a number >= 0 for each .* got \(1.0,\)"),
+        ({"heavier": (-1.0,), "loss_thresholds": (1.0,)}, r"heavier must be a number >= 0 for each .* got \(-1.0,\)"),
+        ({"loss_thresholds": (1.0,)}, "loss_thresholds changes nothing without heavier or csi or fss; give that"),
+        ({"softness": 1.0}, "softness changes nothing without csi or fss; give that, or leave softness out"),
+        ({"quantile": 0.5}, "quantile changes nothing without pinball"),
+        ({"fss_window": 3}, "fss_window changes nothing without fss"),
+        ({"fss_window": 4}, "fss_window must be an odd number >= 1, got 4"),
+        ({"quantile": 1.0}, r"quantile must be in \(0, 1\), got 1.0"),
+        ({"l1": 0.0, "l2": 0.0, "spectral": 1.0}, "l1 and l2 must not both be 0"),
+        ({"monitor": "csi@20"}, "monitor must be one of .*ssim@uniform7_range2, got 'csi@20'"),
+        ({"monitor": "bias@20", "thresholds": (20.0,)}, "monitor must be one of .*csi@20, .*, got 'bias@20'"),
+    ],
+)
+def test_settings_that_need_others_say_so(settings, problem):
+    (found,) = TrainConfig(**settings).problems()
+    assert re.match(problem, found)
 
 
 def test_the_same_settings_give_the_same_run(usual, tmp_path):

@@ -18,6 +18,7 @@ from .schedule import (
 )
 from .seeding import seed_everything
 from .settings import Check, Help, Option, Settings
+from .terms import Pinball, SoftCSI, SoftFSS, SpectralAmplitude, Term, ThresholdWeights
 
 __all__ = [
     "Check",
@@ -28,12 +29,18 @@ __all__ = [
     "NoSampling",
     "Objective",
     "Option",
+    "Pinball",
     "ReverseScheduledSampling",
     "Sampling",
     "ScheduledSampling",
     "Scores",
     "Settings",
+    "SoftCSI",
+    "SoftFSS",
+    "SpectralAmplitude",
     "Table",
+    "Term",
+    "ThresholdWeights",
     "TrainConfig",
     "TrainResult",
     "cost",

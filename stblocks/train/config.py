@@ -6,13 +6,19 @@ from typing import Annotated, Literal
 from ..data import Scaler
 from ..score.metrics import value_metrics
 from ..score.scores import DEFAULT_METRICS
-from .settings import NUMBERS, SHARE, Help, Settings, above, among, at_least, whole
+from .loss_settings import LossSettings
+from .settings import NUMBERS, SHARE, Check, Help, above, among, at_least, whole
 
 KNOWN = value_metrics(Scaler())
+#: Scores of events that can say which weights are best; the frequency bias, which is best at 1, cannot.
+EVENTS = ("csi", "pod", "far", "hss")
+#: What names of scores begin with of which more is better.
+HIGHER = ("csi", "pod", "hss", "psnr", "snr", "ssim")
+MONITOR = Check("the name of a score", lambda value: type(value) is str)
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig(Settings):
+class TrainConfig(LossSettings):
     """The settings of a training run. `fit` checks them, all together, before the first batch.
 
     A recipe adds its own by subclassing, see `Settings`; they are saved beside the checkpoint all the same.
@@ -42,8 +48,6 @@ class TrainConfig(Settings):
             "or reverse scheduled sampling."
         ),
     ] = "none"
-    l1: Annotated[float, at_least(0), Help("Weight of the mean absolute error in the loss.")] = 1.0
-    l2: Annotated[float, at_least(0), Help("Weight of the mean squared error in the loss.")] = 1.0
     grad_clip: Annotated[float | None, above(0), Help("Largest norm of the gradient; `None` leaves it as it is.")] = 1.0
     ema_decay: Annotated[
         float | None,
@@ -63,6 +67,11 @@ class TrainConfig(Settings):
     ] = "auto"
     channels_last: Annotated[bool, Help("Lay the weights out for speed, see `lay_channels_last`.")] = True
     augment: Annotated[bool, Help("Flip and transpose whole sequences at random.")] = False
+    jitter: Annotated[
+        float,
+        at_least(0),
+        Help("Add to all echoes of a sequence one random number of this standard deviation, in the scaler's units."),
+    ] = 0.0
     seed: Annotated[
         int, whole(0), Help("Of the order and the augmentation of the data, of sampling and of dropout.")
     ] = 0
@@ -80,13 +89,26 @@ class TrainConfig(Settings):
         int, whole(1), Help("Epochs between validations; there is one after the last epoch too.")
     ] = 1
     patience: Annotated[
-        int | None, whole(1), Help("Stop after so many validations in a row without a lower MSE; `None` never does.")
+        int | None, whole(1), Help("Stop after so many validations in a row without a better one; `None` never does.")
     ] = None
-    keep_best: Annotated[int, whole(1), Help("How many sets of weights are kept, those of lowest validation MSE.")] = 1
+    keep_best: Annotated[int, whole(1), Help("How many sets of weights are kept, those of the best scores.")] = 1
+    monitor: Annotated[
+        str,
+        MONITOR,
+        Help("The validation score that says which weights are best: of `metrics`, or such as csi@30 of `thresholds`."),
+    ] = "mse@pixel"
 
     def problems(self) -> list[str]:
         """What is wrong with the settings, a phrase each."""
         found = super().problems()
-        if not found and self.l1 == self.l2 == 0:
-            found.append("l1 and l2 must not both be 0: nothing would compare forecast and truth")
+        if found:
+            return found
+        known = [*KNOWN, *(f"{event}@{threshold:g}" for event in EVENTS for threshold in self.thresholds)]
+        if self.monitor not in known:
+            found.append(f"monitor must be one of {', '.join(known)}, got {self.monitor!r}")
         return found
+
+    @property
+    def monitor_sign(self) -> int:
+        """1 where a lower score is better, -1 where a higher one is."""
+        return -1 if self.monitor.startswith(HIGHER) else 1

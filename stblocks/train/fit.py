@@ -19,7 +19,7 @@ from ..viz import loss_curve
 from .best import Best
 from .check import check_run
 from .checkpoint import newest, require_newest
-from .config import TrainConfig
+from .config import KNOWN, TrainConfig
 from .log import Log, Record
 from .objective import Objective
 from .run import Run
@@ -29,8 +29,8 @@ from .screen import Screen
 
 #: The settings of a run, in its directory.
 CONFIG = "config.json"
-#: The validation score that decides which weights are best.
-MONITOR = "mse@pixel"
+#: The validation score that pictures and rows begin with, and that is known wherever any is.
+MAIN = "mse@pixel"
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class TrainResult:
     """What came of a run.
 
     Args:
-        model: The model, with the weights of the lowest validation MSE.
+        model: The model, with the weights of the best validation score, the lowest MSE unless `monitor` names another.
         best_step: The step those weights are from.
         step: The last step.
         records: What `metrics.jsonl` holds; empty in all processes but the main one.
@@ -71,13 +71,14 @@ def fit(
     such as `ACCELERATE_USE_CPU=1`.
 
     Args:
-        model: A forecaster. It is trained in place, and in the end has the weights of the lowest validation MSE.
+        model: A forecaster. It is trained in place, and in the end has the weights of the best validation score.
         train_data: Sequences to train on.
         validation_data: Sequences to validate on.
         config: Settings.
         out_dir: The run's directory, made if need be; see the page on training for what is in it.
-        objective: Called as `objective(l1=config.l1, l2=config.l2)`, makes the module that turns a `Rollout` and the
-            true frames into a dict of losses, `"loss"` among them; `partial(Objective, aux={"decoupling": 0.1})`, say.
+        objective: Called as `objective(l1=config.l1, l2=config.l2)`, with what else the settings ask for by
+            `terms` and `cell_weights`, makes the module that turns a `Rollout` and the true frames into a dict of
+            losses, `"loss"` among them; `partial(Objective, aux={"decoupling": 0.1})`, say.
         resume: Go on with the run in `out_dir`.
 
     Raises:
@@ -149,7 +150,8 @@ def _fit(
                 stop.heed()
                 epoch = run.step // run.order.steps_per_epoch
                 tables = _validate(run, validation_data)
-                if best.note(tables["model"].pooled[MONITOR], run.step) and main:
+                score = config.monitor_sign * tables["model"].pooled[config.monitor]
+                if best.note(score, run.step) and main:
                     best.save(run.forecaster, run.step)
                 if main:
                     best.require_files()
@@ -185,12 +187,12 @@ def _validate(run: Run, data: Dataset[Sequence]) -> Tables:
         run.forecaster,
         data,
         thresholds=config.thresholds,
-        metrics=tuple(dict.fromkeys((MONITOR, *config.metrics))),
+        metrics=tuple(name for name in dict.fromkeys((MAIN, config.monitor, *config.metrics)) if name in KNOWN),
         batch_size=batch_size,
         num_workers=config.num_workers,
         graph=config.graph and "auto",  # whether it pays is another question here
     )
-    if math.isnan(tables["model"].pooled[MONITOR]):
+    if math.isnan(tables["model"].pooled[MAIN]):
         raise ValueError(
             "validation_data must have a future frame with a cell that is known, but all are NaN, which means missing: "
             "no score can tell which weights are best."

@@ -6,13 +6,16 @@ import torch
 from torch import Tensor, nn
 
 from ..core import Rollout
+from .terms import Term, ThresholdWeights
+
+Terms = Mapping[str, tuple[float, Term]]
 
 
 class Objective(nn.Module):
-    r"""Weighted L1 and L2 of a rollout against the true frames, plus its auxiliary losses and TAU's divergence.
+    r"""Weighted L1 and L2 of a rollout against the true frames, plus its auxiliary losses and other terms.
 
-    $$L = \lambda_1 \frac{1}{N} \sum |\hat x - x| + \lambda_2 \frac{1}{N} \sum (\hat x - x)^2 + \sum_a \lambda_a L_a
-    + \lambda_D D$$
+    $$L = \lambda_1 \frac{1}{N} \sum w |\hat x - x| + \lambda_2 \frac{1}{N} \sum w (\hat x - x)^2
+    + \sum_a \lambda_a L_a + \sum_k \lambda_k L_k + \lambda_D D$$
 
     Sums and the count $N$ go over the cells whose truth is known: NaN marks a missing cell, whose forecast has no
     effect on the loss and gets no gradient. Where every cell is missing, both errors are 0. All frames that the rollout
@@ -25,21 +28,36 @@ class Objective(nn.Module):
         divergence: Weight of the differential divergence, which TAU is trained with (0.1 there): how differently
             forecast and truth change from frame to frame, see
             `differential_divergence`. Missing cells are 0 in both.
+        terms: Further terms by name, each with its weight: `{"csi": (0.005, SoftCSI((20, 30), scaler=scaler))}`.
+        cell_weights: $w$, what each cell weighs in L1 and L2; 1 unless given. $N$ stays the count of cells.
 
     Raises:
-        ValueError: If a weight is negative, or `l1` and `l2` are both 0; when called, if `aux` names a loss that the
-            rollout does not have, or the frames do not fit the rollout.
+        ValueError: If a weight is negative, `l1` and `l2` are both 0 and there is no other term, or a term has the name
+            of another loss; when called, if `aux` names a loss that the rollout does not have, or the frames do not fit
+            the rollout.
     """
 
     def __init__(
-        self, l1: float = 1.0, l2: float = 1.0, aux: Mapping[str, float] | None = None, divergence: float = 0.0
+        self,
+        l1: float = 1.0,
+        l2: float = 1.0,
+        aux: Mapping[str, float] | None = None,
+        divergence: float = 0.0,
+        terms: Terms | None = None,
+        cell_weights: ThresholdWeights | None = None,
     ) -> None:
         super().__init__()
         self.l1, self.l2, self.aux, self.divergence = l1, l2, dict(aux or {}), divergence
-        for name, weight in {"l1": l1, "l2": l2, "divergence": divergence, **self.aux}.items():
+        self.terms = nn.ModuleDict({name: term for name, (_, term) in (terms or {}).items()})
+        self.cell_weights = cell_weights
+        own = {"l1": l1, "l2": l2, "divergence": divergence, **self.aux}
+        self.weights = own | {name: weight for name, (weight, _) in (terms or {}).items()}
+        if taken := {"loss", *own} & {*self.terms}:
+            raise ValueError(f"terms must have names of their own, got {sorted(taken)}, which are other losses.")
+        for name, weight in self.weights.items():
             if not weight >= 0:
                 raise ValueError(f"{name} must be a weight of at least 0, got {weight}.")
-        if l1 == l2 == 0:
+        if l1 == l2 == 0 and not self.terms:
             raise ValueError("l1 and l2 must not both be 0: nothing would compare forecast and truth.")
 
     def forward(self, rollout: Rollout, frames: Tensor) -> dict[str, Tensor]:
@@ -50,7 +68,8 @@ class Objective(nn.Module):
             frames: The true frames `cat([past, future], dim=1)`, `(B, T + horizon, C, H, W)`, NaN where missing.
 
         Returns:
-            Scalars `"loss"`, `"l1"`, `"l2"`, each auxiliary loss under its name, and `"divergence"` if it has a weight.
+            Scalars `"loss"`, `"l1"`, `"l2"`, each auxiliary loss and each term under its name, and `"divergence"` if it
+            has a weight.
         """
         target = frames[:, rollout.first :]
         if target.shape != rollout.frames.shape:
@@ -63,16 +82,21 @@ class Objective(nn.Module):
                 f"aux must name auxiliary losses of the model, which are {sorted(rollout.aux)}, got {sorted(unknown)}."
             )
         missing = target.isnan()
-        error = (rollout.frames - target).masked_fill(missing, 0)
+        # Half precision would round small divergences away, and sums.
+        forecast = rollout.frames.to(target.dtype).masked_fill(missing, 0)
+        truth = target.masked_fill(missing, 0)
+        error = forecast - truth
+        weight = 1.0 if self.cell_weights is None else self.cell_weights(truth)
         count = (~missing).sum().clamp_min(1)
-        losses = {"l1": error.abs().sum() / count, "l2": error.square().sum() / count}
+        losses = {"l1": (weight * error.abs()).sum() / count, "l2": (weight * error.square()).sum() / count}
         losses |= {name: value.mean() for name, value in rollout.aux.items()}
+        losses |= {name: term(forecast, truth, ~missing) for name, term in self.terms.items()}
         if self.divergence:
-            forecast = rollout.frames.to(target.dtype)  # half precision would round small divergences away
-            forecast, truth = forecast.masked_fill(missing, 0), target.masked_fill(missing, 0)
             losses["divergence"] = differential_divergence(forecast, truth)
-        weights = {"l1": self.l1, "l2": self.l2, "divergence": self.divergence, **self.aux}
-        return {"loss": torch.stack([weights.get(name, 1.0) * value for name, value in losses.items()]).sum(), **losses}
+        return {
+            "loss": torch.stack([self.weights.get(name, 1.0) * value for name, value in losses.items()]).sum(),
+            **losses,
+        }
 
 
 def _expected(rollout: Rollout) -> tuple[int, ...]:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 import torch
-from torch import Tensor
 from torch.utils.data import Dataset
 
-from ..data import Sequence
+from ..data import Scaler, Sequence
+from ..data.augment import jittered, turned
 from ..data.crops import draw as draw_sample
 from .seeding import derive_seed
 
@@ -74,24 +74,22 @@ class Drawn(Dataset[Sequence]):
 
     Args:
         data: The data set.
-        augment: Flip each sequence at random in H and in W, and swap H and W if they are equal: the 8 symmetries of
-            the square. Past and future are turned together, and a draw is always turned the same way.
+        augment: Turn each sequence at random, see `turned`. A draw is always turned the same way.
         seed: The run's.
+        jitter: Add a random number to the echoes of each sequence, of this standard deviation, see `jittered`.
     """
 
-    def __init__(self, data: Dataset[Sequence], augment: bool, seed: int) -> None:
-        self.data, self.augment, self.seed = data, augment, seed
+    def __init__(self, data: Dataset[Sequence], augment: bool, seed: int, jitter: float = 0.0) -> None:
+        self.data, self.augment, self.seed, self.jitter = data, augment, seed, jitter
+        self.scaler: Scaler = getattr(data, "scaler", None) or Scaler()
 
     def __getitem__(self, draw: Draw) -> Sequence:
         sample = draw_sample(self.data, draw[1], derive_seed(self.seed, "crop", *draw))
-        if not self.augment:
-            return sample
-        generator = torch.Generator().manual_seed(derive_seed(self.seed, "augment", *draw))
-        rows, columns, swap = torch.randint(2, (3,), generator=generator).bool().tolist()
-        flipped = [axis for axis, flip in ((-2, rows), (-1, columns)) if flip]
+        if self.augment:
+            sample = turned(sample, self._generator("augment", draw))
+        if self.jitter:
+            sample = jittered(sample, self.jitter, self.scaler, self._generator("jitter", draw))
+        return sample
 
-        def turn(frames: Tensor) -> Tensor:
-            frames = frames.flip(flipped)
-            return frames.transpose(-2, -1).contiguous() if swap and frames.shape[-2] == frames.shape[-1] else frames
-
-        return Sequence(turn(sample.past), turn(sample.future))
+    def _generator(self, stream: str, draw: Draw) -> torch.Generator:
+        return torch.Generator().manual_seed(derive_seed(self.seed, stream, *draw))

@@ -38,7 +38,7 @@ class Run:
         model: A forecaster; it is moved to the device of the process.
         data: What to train on.
         config: Settings, checked.
-        objective: Makes the objective from the weights `l1` and `l2`.
+        objective: Makes the objective from the options that the settings give it.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Run:
         self.total_steps = config.epochs * self.order.steps_per_epoch
         if config.channels_last:
             lay_channels_last(model)
-        self.objective = objective(l1=config.l1, l2=config.l2)
+        self.objective = objective(**config.objective_options(getattr(data, "scaler", None)))
         losses = Losses(model, self.objective)
         optimizer = torch.optim.AdamW(losses.parameters(), lr=config.lr, weight_decay=config.weight_decay)
         self.schedule = learning_rate(config.schedule, optimizer, self.total_steps, warmup=config.warmup)
@@ -123,7 +123,7 @@ class Run:
         share = self._share()
         parts = iter(
             DataLoader(
-                Drawn(self.data, config.augment, config.seed),
+                Drawn(self.data, config.augment, config.seed, config.jitter),
                 batch_sampler=share,
                 num_workers=config.num_workers,
                 worker_init_fn=leave_signals_to_the_parent,
