@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-oldest test-newest check docs clean
+.PHONY: demo test test-oldest test-newest check docs docs-test clean
 
 demo: .venv/ready  ## train a small GMG on embedded rain and forecast it
 	$(BIN)/python recipes/gmg_cikm.py
@@ -26,6 +26,10 @@ check: .venv/ready  ## lint, types, docs
 
 docs: .venv/ready  ## browse the docs at http://127.0.0.1:8000
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
+
+docs-test: .venv/ready  ## every page of the built site in a headless Chromium, which CONTRIBUTING.md says how to install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	$(BIN)/python -m pytest -m site tests/test_site.py $(ARGS)
 
 .venv/ready: pyproject.toml .venv/made
 	$(BIN)/python -m pip install --quiet -e '.[dev]'
