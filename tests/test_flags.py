@@ -1,5 +1,7 @@
 """Every setting of a recipe is a flag, and a mistake on the command line is a message."""
 
+import pickle
+from copy import deepcopy
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -114,8 +116,9 @@ def test_out_and_resume_are_no_settings(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("--learning_rate 1", "unrecognized arguments: --learning_rate 1"),
-        ("--epoch 3", "unrecognized arguments: --epoch 3"),  # no abbreviations: a new field would break them
+        ("--learning_rate 1", "there is no argument --learning_rate 1; see "),
+        ("--epoch 3", "there is no argument --epoch 3; did you mean --epochs?"),  # no abbreviations: a field may come
+        ("--batch-sise 3", "there is no argument --batch_sise 3; did you mean --batch_size?"),
         ("--epochs three", "argument --epochs: invalid int value: 'three'"),
         ("--epochs none", "argument --epochs: invalid int value: 'none'"),
         ("--grad_clip x", "argument --grad_clip: invalid float value: 'x'"),
@@ -128,7 +131,21 @@ def test_a_flag_that_cannot_be_read_ends_with_its_name(text, message, capsys):
     with pytest.raises(SystemExit) as stop:
         read(text)
     assert stop.value.code == 2
-    assert message in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert printed.count("\n") == 1
+
+
+def test_flags_may_be_hyphenated():
+    assert read("--batch-size 3 --grad-clip=none").settings == replace(Settings(), batch_size=3, grad_clip=None)
+
+
+def test_an_unknown_setting_names_those_near_it():
+    with pytest.raises(TypeError, match=r"^TrainConfig has no setting 'epoch'; did you mean epochs"):
+        TrainConfig(epoch=1)
+    with pytest.raises(TypeError, match=r"^Settings has no setting 'kinds'; did you mean kind"):
+        replace(Settings(), kinds=1)
+    assert pickle.loads(pickle.dumps(Settings(epochs=3))) == deepcopy(Settings(epochs=3)) == Settings(epochs=3)
 
 
 def test_help_says_what_every_field_is_and_what_it_is_by_default(capsys):

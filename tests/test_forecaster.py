@@ -2,11 +2,13 @@
 
 from copy import deepcopy
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from stblocks import GSTA, Cell, ConvLSTM, RecurrentForecaster, RecurrentStack, Translator, create_model
 
@@ -148,6 +150,17 @@ MASK = torch.tensor([[True, True, True, True, False]] * 2)
         (lambda net: net(video()[:0], 1), r"past must hold a sequence at least, and pixels, got shape \(0, "),
         (lambda net: net(video(channels=3), 1), r"past must be \(B, T, 1, H, W\)"),
         (lambda net: net(video().int(), 1), "past must hold floating-point values"),
+        (lambda net: net(video().numpy(), 1), r"past must be a tensor, got ndarray; write torch\.from_numpy"),
+        (
+            lambda net: net(video().double(), 1),
+            r"past must be torch.float32 as the weights are, got torch.float64; wri",
+        ),
+        (lambda net: net.step(video()[:, 0].half()), r"frame must be torch.float32 as the weights are, got torch.floa"),
+        (lambda net: net(video().to("meta"), 1), r"past must be where the model is, on cpu, got meta; write past\.to"),
+        (
+            lambda net: net(video().where(video() > 0.1, torch.nan), 1),
+            "past must be known everywhere, got NaN.*missing=",
+        ),
         (
             lambda net: net.rollout(video(), 2, teacher_mask=MASK[:, :4]),
             r"shape \(B, T \+ horizon - 1\) = \(2, 5\), got",
@@ -166,10 +179,31 @@ def test_wrong_calls_name_the_argument(call, message):
         call(model())
 
 
+def test_a_horizon_may_be_an_integer_of_numpy():
+    net, past = model("convlstm"), video()
+    assert torch.equal(net(past, np.int64(3)), net(past, 3))
+    with pytest.raises(ValueError, match=r"horizon must be an integer >= 1, got np\.float64\(3\.0\)|got 3\.0"):
+        net(past, np.float64(3))
+    with pytest.raises(ValueError, match="horizon must be an integer >= 1, got True"):
+        net(past, True)
+
+
+def test_values_are_not_looked_at_where_there_are_none():
+    """Under vmap, in fake tensors and under autocast the checks stand aside."""
+    net, past = model("convlstm"), video()
+    assert torch.vmap(lambda frames: net(frames[None], 2)[0])(past).shape == (2, 2, 1, 6, 7)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        assert net(torch.empty(past.shape), 2).shape == (2, 2, 1, 6, 7)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert net(past.bfloat16(), 2).shape == (2, 2, 1, 6, 7)
+
+
 def test_a_size_bound_model_names_image_size():
     net = model("predrnn", norm="layer", image_size=(6, 7))
     assert net(video(), 2).shape == (2, 2, 1, 6, 7)
-    with pytest.raises(ValueError, match=r"image_size=\(6, 7\).*got \(8, 8\)"):
+    with pytest.raises(
+        ValueError, match=r"=\(6, 7\).*got \(8, 8\); build one with image_size=\(8, 8\).*info predrnn -"
+    ):
         net(video(size=(8, 8)), 1)
     with pytest.raises(ValueError, match=r"frame must have frames of image_size=\(6, 7\).*got \(8, 8\)"):
         net.step(video(size=(8, 8))[:, 0])

@@ -7,8 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stblocks import create_model
 from stblocks.data import Scaler
-from stblocks.score import Scores, persistence
+from stblocks.score import Scores, evaluate, persistence
 from stblocks.score.metrics import value_metrics
 
 DBZ = Scaler(offset=-10.0, scale=95.0, unit="dBZ")
@@ -291,3 +292,10 @@ def test_errors_say_what_to_do(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ValueError, match=r"path must be a file that can be written.*name another directory"):
         table.to_csv(tmp_path / "file" / "scores.csv")
+
+
+def test_a_data_set_holds_samples():
+    with pytest.raises(
+        ValueError, match=r"data must be a data set of samples \(past, future\), got Tensor with samples"
+    ):
+        evaluate(create_model("convlstm", channels=2, num_layers=1), torch.rand(4, 5, 1, 8, 8))

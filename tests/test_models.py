@@ -2,15 +2,17 @@
 
 import inspect
 import json
+import socket
 import sys
 from argparse import Namespace
+from unittest.mock import patch
 
 import pytest
 import torch
 
 from stblocks import Forecaster, create_model, list_models, register_model, register_variant
-from stblocks.cli import SETTINGS, Setting, model_info
-from stblocks.core import model_entry, pretrained
+from stblocks.cli.describe import SETTINGS, Setting, model_info
+from stblocks.core import hub, model_entry, pretrained
 from stblocks.interop import from_official
 from stblocks.weights.state import load_weights, weights
 
@@ -263,12 +265,36 @@ def test_saving_and_loading(name, tmp_path):
     assert torch.equal(other(past, 2), model(past, 2))
 
 
+@pytest.mark.parametrize("proxy", ["", "http://proxy.invalid:3128"])
+def test_a_hub_that_is_out_of_reach_is_not_waited_for(proxy, monkeypatch):
+    asked = []
+
+    def refuse(place, timeout):
+        asked.append((*place, timeout))
+        raise OSError("Name or service not known")
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    monkeypatch.setattr(hub, "getproxies", lambda: {"https": proxy})
+    monkeypatch.setattr(hub.constants, "HF_HUB_OFFLINE", False)
+    with pytest.raises(
+        ValueError, match=r"no directory owner/model, and the hub did .*cannot be reached, and it is not"
+    ):
+        Forecaster.from_pretrained("owner/model")
+    assert asked == [("proxy.invalid", 3128, 3) if proxy else ("huggingface.co", 443, 3)]
+
+
 def test_what_is_no_model_and_no_option(tmp_path):
     create_model("predrnn", **SMALL).save_pretrained(tmp_path)
     with pytest.raises(TypeError, match="chanels"):
         Forecaster.from_pretrained(tmp_path, chanels=3)
     with pytest.raises(ValueError, match=r"There is no directory .*no/such/place"):
         Forecaster.from_pretrained(tmp_path / "no/such/place", local_files_only=True)
+    for name in ("no_such_directory", "runs/x/best", "../elsewhere", "/no/such"):  # no name on the hub either
+        with (
+            patch.object(socket, "create_connection", side_effect=AssertionError),
+            pytest.raises(ValueError, match=f"There is no directory {name}, and a name on the hub is owner/model"),
+        ):
+            Forecaster.from_pretrained(name)
     for size in (64, [64]):
         with pytest.raises(ValueError, match=r"image_size must be \(H, W\), got"):
             create_model("predrnn", image_size=size)

@@ -173,3 +173,11 @@ def test_what_cannot_be_drawn_is_said(draw, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         draw(tmp_path / "file")
     assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_a_picture_has_the_ending_of_its_kind(tmp_path):
+    with pytest.raises(ValueError, match=r"path must end in \.gif, got .*out\.mp4"):
+        forecast_gif(*sample(), tmp_path / "out.mp4")
+    with pytest.raises(ValueError, match=r"path must end in \.png, got .*out\.jpg"):
+        forecast_strip(*sample(), tmp_path / "out.jpg")
+    assert list(tmp_path.iterdir()) == []

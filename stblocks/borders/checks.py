@@ -2,12 +2,13 @@
 
 import difflib
 from collections.abc import Iterable, Sequence
+from numbers import Integral
 
 
 def check_positive(**numbers: object) -> None:
     """Raise a `ValueError` unless all are integers of at least 1."""
     for name, value in numbers.items():
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        if not isinstance(value, Integral) or isinstance(value, bool) or int(value) < 1:  # np.int64(3) is one
             raise ValueError(f"{name} must be an integer >= 1, got {value!r}.")
 
 

@@ -1,6 +1,7 @@
 """Arguments of commands: one parser for all, whose errors are one line and name what was likely meant."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -28,7 +29,12 @@ class Parser(argparse.ArgumentParser):
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
         """Options, and what is left over."""
-        return super().parse_known_args(None if args is None else list(map(with_underscores, args)), namespace)
+        flags = {with_underscores(flag): flag for flag in self._flags()}
+        given = []
+        for argument in sys.argv[1:] if args is None else args:
+            name, equals, value = with_underscores(argument).partition("=")
+            given.append(f"{flags.get(name, name)}{equals}{value}")
+        return super().parse_known_args(given, namespace)
 
     def parse_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
@@ -36,11 +42,13 @@ class Parser(argparse.ArgumentParser):
         """Options; anything left over is an error that names the flags near it."""
         options, rest = self.parse_known_args(args, namespace)
         if rest:
-            flags = [flag for action in self._actions for flag in action.option_strings]
-            hint = did_you_mean(rest[0], flags) if rest[0].startswith("-") else ""
+            hint = did_you_mean(rest[0], self._flags()) if rest[0].startswith("-") else ""
             way_out = hint if hint.endswith("?") else f"see {self.prog} --help."
             self.error(f"there is no argument {' '.join(rest)}; {way_out}")
         return options
+
+    def _flags(self) -> list[str]:
+        return [flag for action in self._actions for flag in action.option_strings]
 
 
 def with_underscores(argument: str) -> str:

@@ -1,14 +1,21 @@
 """The border to the Hugging Face hub, imported by those who save a model or load one from there."""
 
+import re
+import socket
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
-from huggingface_hub import ModelHubMixin, hf_hub_download
+from huggingface_hub import ModelHubMixin, constants, hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from torch import nn
 
 from ..weights.state import WEIGHTS, save_weights, weights
 from .limits import check_counts
+
+NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
+SECONDS = 3  # to wait for a connection
 
 
 class OnHub(ModelHubMixin, library_name="stblocks"):
@@ -39,12 +46,34 @@ def download(repo_id: str, name: str, **options: Any) -> Path:
     """A file of a model on the hub, from the cache if it is there.
 
     Raises:
-        ValueError: If the hub does not give it.
+        ValueError: If it can be no model of the hub, the hub does not give it, or it cannot be reached and the model is
+            not in the cache.
     """
+    if not NAME.fullmatch(repo_id):
+        raise ValueError(
+            f"There is no directory {repo_id}, and a name on the hub is owner/model; name the directory that "
+            f"save_pretrained wrote."
+        )
+    if not (reachable := constants.HF_HUB_OFFLINE or options.get("local_files_only") or _reachable()):
+        options["local_files_only"] = True
     try:
         return Path(hf_hub_download(repo_id=repo_id, filename=name, **options))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
+        reason = error if reachable else f"{constants.ENDPOINT} cannot be reached, and it is not in the cache"
         raise ValueError(
-            f"There is no directory {repo_id}, and the hub did not give a model of that name ({error}); name the "
+            f"There is no directory {repo_id}, and the hub did not give a model of that name ({reason}); name the "
             f"directory that save_pretrained wrote."
         ) from error
+
+
+def _reachable() -> bool:
+    """Whether the hub, or the proxy before it, takes a connection in good time; its client would try for 24 s."""
+    place = urlsplit(constants.ENDPOINT)
+    proxy = "" if proxy_bypass(place.hostname or "") else getproxies().get(place.scheme, "")
+    if proxy:
+        place = urlsplit(proxy if "//" in proxy else f"//{proxy}")
+    try:
+        with socket.create_connection((place.hostname, place.port or (80 if proxy else 443)), timeout=SECONDS):
+            return True
+    except OSError:
+        return False

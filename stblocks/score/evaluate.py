@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from accelerate.utils import reduce
@@ -59,6 +59,7 @@ def evaluate(
     """
     process = process_state()
     length: int = len(data)  # type: ignore[arg-type]
+    check_samples(data)
     if length < process.num_processes:
         raise ValueError(f"data must hold a sequence for each of {process.num_processes} process(es), got {length}.")
     share = Subset(data, range(process.process_index, length, process.num_processes))
@@ -83,6 +84,16 @@ def evaluate(
             scores["model"].update(frames, future)
             scores["persistence"].update(persistence(past, *future.shape[1:3]), future)
     return {name: add_processes(part, empty()).compute(name) for name, part in scores.items()}
+
+
+def check_samples(data: Any) -> None:
+    """Raise a `ValueError` unless the first sample is a past and a future."""
+    sample = data[0] if len(data) else None
+    if len(data) and not (isinstance(sample, tuple | list) and len(sample) == 2):
+        raise ValueError(
+            f"data must be a data set of samples (past, future), got {type(data).__name__} with samples of "
+            f"{type(sample).__name__}; cut frames with SequenceWindows(frames, in_frames, out_frames)."
+        )
 
 
 def add_processes(part: Scores, whole: Scores) -> Scores:

@@ -1,24 +1,27 @@
 """Training: any forecaster, any data set; and what `stblocks.score` has, for one import. Needs the extra `train`."""
 
-from ..runtime.graph import graphed
-from ..score import Entry, Leaderboard, Scores, Table, cost, evaluate, persistence
-from .checkpoint import load_checkpoint, save_checkpoint
-from .config import TrainConfig
-from .fit import TrainResult, fit
-from .flags import Command, read_flags, run_recipe
-from .objective import Objective, differential_divergence
-from .report import report
-from .schedule import (
-    NoSampling,
-    ReverseScheduledSampling,
-    Sampling,
-    ScheduledSampling,
-    learning_rate,
-    sampling,
-)
-from .seeding import seed_everything
-from .settings import Check, Help, Option, Settings
-from .terms import Pinball, SoftCSI, SoftFSS, SpectralAmplitude, Term, ThresholdWeights
+from ..borders.extras import needing
+
+with needing("train", "stblocks.train"):
+    from ..runtime.graph import graphed
+    from ..score import Entry, Leaderboard, Scores, Table, cost, evaluate, persistence
+    from .checkpoint import load_checkpoint, save_checkpoint
+    from .config import TrainConfig
+    from .fit import TrainResult, fit
+    from .flags import Command, read_flags, run_recipe
+    from .objective import Objective, differential_divergence
+    from .report import report
+    from .schedule import (
+        NoSampling,
+        ReverseScheduledSampling,
+        Sampling,
+        ScheduledSampling,
+        learning_rate,
+        sampling,
+    )
+    from .seeding import seed_everything
+    from .settings import Check, Help, Option, Settings
+    from .terms import Pinball, SoftCSI, SoftFSS, SpectralAmplitude, Term, ThresholdWeights
 
 __all__ = [
     "Check",

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
+from ..borders.command_line import Parser
 from ..runtime.processes import from_main
 from ..runtime.signals import StopSignal
 from .config import TrainConfig
@@ -44,12 +45,7 @@ def read_flags(
     Raises:
         SystemExit: If a flag is unknown or its value cannot be read.
     """
-    parser = argparse.ArgumentParser(
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        argument_default=argparse.SUPPRESS,
-        allow_abbrev=False,
-    )
+    parser = Parser(description=description, argument_default=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, default=None, help=f"the run's directory (a new one, runs/{name}-<number>)")
     parser.add_argument("--resume", action="store_true", default=False, help="go on with the run in --out (the newest)")
     starts = parser.add_mutually_exclusive_group() if presets else parser  # argparse cannot print an empty group

@@ -5,7 +5,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
 from inspect import get_annotations
 from types import NoneType
-from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, Self, get_args, get_origin, get_type_hints
+
+from ..borders.checks import did_you_mean
 
 
 class Help(str):
@@ -39,7 +41,7 @@ class Settings:
     inherited field, and a field declared anew with a bare type keeps its check and its help.
 
     Raises:
-        TypeError: If a class gives a value to a setting that there is not, or is no dataclass.
+        TypeError: If a class or a call gives a value to a setting that there is not, or a class is no dataclass.
     """
 
     def __init_subclass__(cls) -> None:
@@ -54,6 +56,13 @@ class Settings:
                 raise TypeError(f"{cls.__name__}.{name} must be a setting, one of {', '.join(inherited)}.")
         # A dataclass takes the defaults of annotated names alone, and of those the class attributes.
         cls.__annotations__ = {name: hint for name, hint in inherited.items() if hasattr(cls, name)} | own
+
+    def __new__(cls, *_: Any, **given: Any) -> Self:
+        """Refuse unknown names with those near them, which `__init__` would not say."""
+        known = {field.name for field in fields(cls)} if hasattr(cls, "__dataclass_fields__") else set(given)
+        if unknown := [name for name in given if name not in known]:
+            raise TypeError(f"{cls.__name__} has no setting {unknown[0]!r}; {did_you_mean(unknown[0], sorted(known))}")
+        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         if "__dataclass_fields__" not in vars(type(self)):

@@ -1,8 +1,11 @@
 """Pictures of runs, forecasts and weight maps. Needs the extra `train`."""
 
-from .curves import leaderboard_bars, loss_curve, skill_by_lead_time
-from .forecasts import forecast_gif, forecast_strip
-from .maps import weight_maps
+from ..borders.extras import needing
+
+with needing("train", "stblocks.viz"):
+    from .curves import leaderboard_bars, loss_curve, skill_by_lead_time
+    from .forecasts import forecast_gif, forecast_strip
+    from .maps import weight_maps
 
 __all__ = [
     "forecast_gif",

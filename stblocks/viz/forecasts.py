@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..borders.files import write_atomically
 from ..data import Scaler
-from .paint import colour_map, colour_scale, new_figure, physical, save
+from .paint import check_ending, colour_map, colour_scale, new_figure, physical, save
 
 
 def forecast_strip(
@@ -28,7 +28,7 @@ def forecast_strip(
         past: `(T, C, H, W)` in model units.
         future: `(horizon, C', H, W)` with the first channels of `past`, NaN where missing.
         prediction: As `future`.
-        path: A PNG file.
+        path: A PNG file, `.png`.
         scaler: To the physical units of the colour bars; `None` shows model units.
         channel: Which one to show.
         cmap: A colour map of matplotlib.
@@ -82,7 +82,7 @@ def forecast_gif(
         past: `(T, C, H, W)` in model units.
         future: `(horizon, C', H, W)` with the first channels of `past`, NaN where missing.
         prediction: As `future`.
-        path: A GIF file.
+        path: A GIF file, `.gif`.
         scaler: To physical units, between which colours are spread; `None` takes model units.
         channel: Which one to show.
         cmap: A colour map of matplotlib.
@@ -92,6 +92,7 @@ def forecast_gif(
     Raises:
         ValueError: If shapes do not fit each other, or the file cannot be written.
     """
+    check_ending(path, ".gif")
     seen, truth, forecast, _ = physical(past, future, prediction, scaler, channel)
     span, colours = colour_scale(seen, truth), colour_map(cmap)
     zoom = max(1, side // max(truth.shape[1:]))

@@ -15,6 +15,12 @@ from ..data import Scaler
 MISSING = "0.6"  #: grey of missing cells
 
 
+def check_ending(path: str | Path, ending: str) -> None:
+    """Raise a `ValueError` if a picture would get the name of something else."""
+    if Path(path).suffix.lower() != ending:
+        raise ValueError(f"path must end in {ending}, got {path}.")
+
+
 def physical(
     past: Tensor, future: Tensor, prediction: Tensor, scaler: Scaler | None, channel: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, Scaler]:
@@ -51,5 +57,10 @@ def new_figure(rows: int, columns: int, *, width: float, height: float) -> tuple
 
 
 def save(figure: Figure, path: str | Path) -> None:
-    """Write a figure as PNG."""
+    """Write a figure as PNG.
+
+    Raises:
+        ValueError: If the path ends otherwise, or the file cannot be written.
+    """
+    check_ending(path, ".png")
     write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=110))
