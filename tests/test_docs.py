@@ -70,7 +70,7 @@ def test_messages_are_as_the_pages_say():
     assert shown
     for statement, error, message in shown:
         with pytest.raises(getattr(builtins, error)) as raised:
-            eval(statement, vars(stblocks))
+            eval(statement, {name: getattr(stblocks, name) for name in stblocks.__all__})
         assert set(message.split()) <= set(str(raised.value).split())  # it lists blocks that tests define, too
 
 
