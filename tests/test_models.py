@@ -344,6 +344,12 @@ def spoilt(tmp_path, **options):
         ({"channels": "four"}, r"config.json describes no model that can be built: channels must be an integer"),
         ({"norm": {"a": []}}, r"config.json describes no model that can be built"),
         ({"model": "predrn"}, r"config.json describes no model that can be built: There is no model 'predrn'; did you"),
+        (
+            {"data_spec": 3},
+            r"config.json must have a data_spec that is an object of at most 100000 characters, or none",
+        ),
+        ({"data_spec": {"unit": "K" * 10**6}}, r"config.json must have a data_spec that is an object of at most 10000"),
+        ({"data_spec": {"offset": float("nan")}}, r"config.json must have a data_spec of finite JSON values"),
         ({"model": ["predrnn"]}, 'must be an object with a key "model" that names a registered model'),
     ],
 )

@@ -23,7 +23,7 @@ class OnHub(ModelHubMixin, library_name="stblocks"):
 
     Args:
         model: A model.
-        config: How `create_model` built it.
+        config: What its `config.json` is to hold; `None` for a model that cannot be built from it.
 
     Raises:
         ValueError: If it was built by hand, or its config counts what no model can have.

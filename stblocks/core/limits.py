@@ -1,5 +1,6 @@
-"""Limits to what a config file can ask to be built."""
+"""Limits to what a config file can ask to be built, and to keep."""
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,8 @@ from torch.nn.modules.module import (
 COUNT = 100_000
 #: How many modules and parameters may be made for each tensor that is saved. The models here make 5 at most.
 MODULES_PER_TENSOR = 20
+#: Characters of a `data_spec`: names and numbers of some 1,000 channels.
+SPEC_LENGTH = 100_000
 
 
 def check_counts(options: Mapping[str, Any], elements: int, source: str) -> None:
@@ -27,6 +30,22 @@ def check_counts(options: Mapping[str, Any], elements: int, source: str) -> None
                 f"{source} has {option}={value!r:.80}: an integer must be at most {COUNT}, or the number of weights, "
                 f"which is {elements}; write a number that counts nothing as a float."
             )
+
+
+def check_data_spec(spec: Any, source: str) -> None:
+    """Raise a `ValueError` unless what a model knows of its data is a JSON object of a sensible size, or `None`."""
+    try:
+        text = json.dumps(spec, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(
+            f"{source} must have a data_spec of finite JSON values ({error}); "
+            f"give it that of a data set: DataSpec.of(dataset).to_dict()."
+        ) from error
+    if not (spec is None or isinstance(spec, dict)) or len(text) > SPEC_LENGTH:
+        raise ValueError(
+            f"{source} must have a data_spec that is an object of at most {SPEC_LENGTH} characters, or none, "
+            f"got {text:.80} of {len(text)}; give it that of a data set: DataSpec.of(dataset).to_dict()."
+        )
 
 
 class TooLarge(Exception):

@@ -7,26 +7,31 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..borders.files import write_atomically
 from ..borders.reading import reading
 from ..weights.state import WEIGHTS, compare_shapes, read_heads, read_weights
 from .create import create_model
-from .limits import MODULES_PER_TENSOR, TooLarge, at_most, check_counts
+from .limits import MODULES_PER_TENSOR, TooLarge, at_most, check_counts, check_data_spec
 
 #: The file of a saved model that says how it was built.
 CONFIG = "config.json"
+#: Its key, and the attribute of a model, for what the model knows of its data.
+DATA_SPEC = "data_spec"
 
 
 class Pretrained(nn.Module):
     """`save_pretrained(directory)` and `from_pretrained(directory or hub name)`, in safetensors and JSON.
 
     `config` is what `create_model` was given, under the key `"model"` the name; a model built by hand has none and
-    keeps its weights with `state_dict()` instead.
+    keeps its weights with `state_dict()` instead. `data_spec` is kept beside it, in the same file.
     """
 
     def __init__(self) -> None:
         super().__init__()
         #: The arguments of `create_model` that build this model, as JSON values.
         self.config: dict[str, Any] | None = None
+        #: What the model knows of its data, as JSON values: `fit` sets it, `stblocks.data.DataSpec` reads it.
+        self.data_spec: dict[str, Any] | None = None
 
     def save_pretrained(self, save_directory: str | Path, **hub: Any) -> str | None:
         """Write `model.safetensors`, `config.json` and a model card.
@@ -39,17 +44,17 @@ class Pretrained(nn.Module):
             Where the hub has it, if it was pushed.
 
         Raises:
-            ValueError: If the model was not built by `create_model`.
+            ValueError: If the model was not built by `create_model`, or its `data_spec` is no JSON object.
         """
         from .hub import OnHub  # slow to import
 
-        return OnHub(self, self.config).save_pretrained(save_directory, **hub)
+        return OnHub(self, described(self)).save_pretrained(save_directory, **hub)
 
     def push_to_hub(self, repo_id: str, **hub: Any) -> str:
         """Upload what `save_pretrained` writes; see `huggingface_hub.ModelHubMixin.push_to_hub`."""
         from .hub import OnHub  # slow to import
 
-        return OnHub(self, self.config).push_to_hub(repo_id, **hub)
+        return OnHub(self, described(self)).push_to_hub(repo_id, **hub)
 
     @classmethod
     def from_pretrained(
@@ -77,10 +82,9 @@ class Pretrained(nn.Module):
                 model.
         """
         path = Path(pretrained_model_name_or_path)
-        if path.is_dir():
-            missing = [name for name in (CONFIG, WEIGHTS) if not (path / name).is_file()]
-            if missing:
-                raise ValueError(f"{path} must hold {CONFIG} and {WEIGHTS}; {missing[0]} is missing.")
+        if path.exists():
+            if missing := _missing(path):
+                raise ValueError(f"{path} must be a folder with {CONFIG} and {WEIGHTS}, but {missing}; {_near(path)}.")
             return load_pretrained(path / CONFIG, path / WEIGHTS)
         from .hub import download  # slow to import
 
@@ -109,6 +113,8 @@ def load_pretrained(config_path: Path, weights_path: Path) -> Pretrained:
         ValueError: If a file is damaged, the config describes no model, or the weights are those of another model.
     """
     config, heads = read_config(config_path), read_heads(weights_path)
+    data_spec = config.pop(DATA_SPEC, None)
+    check_data_spec(data_spec, str(config_path))
     name, options = config.pop("model"), config
     check_counts(options, sum(head.numel() for head in heads.values()), str(config_path))
     try:
@@ -127,7 +133,46 @@ def load_pretrained(config_path: Path, weights_path: Path) -> Pretrained:
     compare_shapes(outline, heads, str(weights_path))
     model = create_model(name, **options)
     read_weights(model, weights_path)
+    model.data_spec = data_spec
     return model.eval()
+
+
+def described(model: nn.Module) -> dict[str, Any] | None:
+    """What `config.json` holds of a model; `None` if it was made by hand.
+
+    Raises:
+        ValueError: If its `data_spec` is no JSON object of a sensible size.
+    """
+    config, spec = getattr(model, "config", None), getattr(model, DATA_SPEC, None)
+    if config is None:
+        return None
+    check_data_spec(spec, "the model")
+    return dict(config) if spec is None else {**config, DATA_SPEC: spec}
+
+
+def save_config(model: nn.Module, directory: Path) -> bool:
+    """Write the `config.json` of a model, atomically, if it was built by `create_model`. Was it?"""
+    if (config := described(model)) is None:
+        return False
+    text = json.dumps(config, indent=2, sort_keys=True)
+    write_atomically(directory / CONFIG, lambda file: file.write(text.encode()))
+    return True
+
+
+def _missing(path: Path) -> str | None:
+    """What a place lacks to be a saved model."""
+    if not path.is_dir():
+        return "is a file"
+    return next((f"{name} is missing" for name in (CONFIG, WEIGHTS) if not (path / name).is_file()), None)
+
+
+def _near(path: Path) -> str:
+    """The end of a message about a place that holds no model: the folders beside and below it that do."""
+    root = path if path.is_dir() else path.parent
+    with reading(root, "a folder"):
+        folders = [root, *(each for each in sorted(root.iterdir()) if each.is_dir())]
+    near = [str(each) for each in folders if each != path and _missing(each) is None]
+    return f"name {' or '.join(near)}" if near else "save_pretrained writes both"
 
 
 def read_config(path: Path) -> dict[str, Any]:

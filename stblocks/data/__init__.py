@@ -11,6 +11,7 @@ from .scaler import Scaler
 from .sequence import Sequence
 from .sevir import SEVIR, vil_kg_m2
 from .shanghai import Shanghai2020
+from .spec import DataSpec
 from .synthetic import SyntheticRadar
 from .synthetic_traffic import SyntheticTraffic
 from .synthetic_weather import write_synthetic_weather
@@ -24,6 +25,7 @@ __all__ = [
     "CIKM_DBZ",
     "KTH",
     "SEVIR",
+    "DataSpec",
     "FrameFolders",
     "Human36M",
     "KittiCaltech",

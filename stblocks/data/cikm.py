@@ -13,6 +13,7 @@ from .split import Split, check_split, find_part, hold_out
 from .windows import SequenceWindows
 
 FRAMES = 15
+SECONDS = 360.0  # from frame to frame
 ALTITUDES = (0.5, 1.5, 2.5, 3.5)  # km
 CIKM_DBZ = Scaler(offset=-10.0, scale=95.0, unit="dBZ")  # pixel p of 0 to 255 is p / 255 to models
 
@@ -73,7 +74,16 @@ class CIKM2017(SequenceWindows):
             train, validation = hold_out(len(samples), validation_fraction, left, width)
             samples = [samples[i] for i in (train if split == "train" else validation)]
         # With this stride there is one window in each sample, from its first frame on.
-        super().__init__(samples, in_frames, out_frames, stride=FRAMES, size=size, scaler=CIKM_DBZ)
+        super().__init__(
+            samples,
+            in_frames,
+            out_frames,
+            stride=FRAMES,
+            size=size,
+            scaler=CIKM_DBZ,
+            variables=("reflectivity",),
+            seconds=SECONDS,
+        )
 
 
 def _read_part(path: Path, part: Split, altitude: float | None) -> tuple[list[Series], np.ndarray | None]:

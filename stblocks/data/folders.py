@@ -14,7 +14,7 @@ from ..borders.reading import check_declared, reading
 from .numpy_files import open_npy
 from .scaler import Scaler
 from .series import decode
-from .times import holes, stamps
+from .times import holes, stamps, usual_step
 from .windows import SequenceWindows
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
@@ -41,6 +41,8 @@ class FrameFolders(SequenceWindows):
         size: `(H, W)` to resize frames to, bilinear; `None` leaves them.
         scaler: From physical to model units.
         missing: As in `SequenceWindows`.
+        variables: As in `SequenceWindows`.
+        seconds: From one frame to the next; `None` is what the times in the names say, if they say one and the same.
 
     Raises:
         ValueError: If there are no frames, a folder has too few, or a file cannot be read or differs in shape.
@@ -56,9 +58,21 @@ class FrameFolders(SequenceWindows):
         size: tuple[int, int] | None = None,
         scaler: Scaler = Scaler(),  # noqa: B008  (frozen)
         missing: Literal["error", "mask"] = "error",
+        variables: Iterable[str] | None = None,
+        seconds: float | None = None,
     ) -> None:
         series = frame_series(Path(root), scaler, at_least=in_frames + out_frames, by_time=True)
-        super().__init__(series, in_frames, out_frames, stride=stride, size=size, scaler=scaler, missing=missing)
+        super().__init__(
+            series,
+            in_frames,
+            out_frames,
+            stride=stride,
+            size=size,
+            scaler=scaler,
+            missing=missing,
+            variables=variables,
+            seconds=usual_step([file.name for file in one.files] for one in series) if seconds is None else seconds,
+        )
 
 
 @dataclass(frozen=True)

@@ -76,9 +76,8 @@ class KTH(SequenceWindows):
             longest = max((part.shape[0] for part in parts), default=0)
             raise ValueError(f"All clips are shorter than {frames} frames, at most {longest}; take fewer frames.")
         scaler = Scaler()
-        super().__init__(
-            [Coded(part, scaler) for part in long], in_frames, out_frames, stride=stride, size=size, scaler=scaler
-        )
+        series = [Coded(part, scaler) for part in long]
+        super().__init__(series, in_frames, out_frames, stride=stride, size=size, scaler=scaler, seconds=1 / 25)
 
 
 @dataclass(frozen=True)

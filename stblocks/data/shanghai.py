@@ -41,4 +41,4 @@ class Shanghai2020(SequenceWindows):
                     f"{one.files[0].parent} must hold the {FRAMES} frames of one sample, got {one.shape[0]}; "
                     f"read longer series with FrameFolders."
                 )
-        super().__init__(series, FRAMES // 2, FRAMES // 2, size=size, scaler=scaler)
+        super().__init__(series, FRAMES // 2, FRAMES // 2, size=size, scaler=scaler, variables=("reflectivity",))

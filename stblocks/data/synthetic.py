@@ -52,7 +52,7 @@ class SyntheticRadar(SequenceWindows):
         if seed < 0 or noise < 0:
             raise ValueError(f"seed and noise must not be negative, got seed={seed}, noise={noise}.")
         rain = partial(make_rain, seed=seed, frames=in_frames + out_frames, size=size, cells=cells, noise=noise)
-        super().__init__(rain, in_frames, out_frames, length=length, scaler=CIKM_DBZ)
+        super().__init__(rain, in_frames, out_frames, length=length, scaler=CIKM_DBZ, variables=("reflectivity",))
 
 
 def make_rain(index: int, *, seed: int, frames: int, size: tuple[int, int], cells: int, noise: float) -> np.ndarray:

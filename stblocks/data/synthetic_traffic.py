@@ -5,9 +5,9 @@ from functools import partial
 import numpy as np
 
 from .scaler import Scaler
+from .taxibj import SECONDS, SLOTS, VARIABLES
 from .windows import SequenceWindows, check_at_least_one, check_size
 
-SLOTS = 48  # of 30 min, in a day
 AFTER = 4  # slots from the peak of arrivals at an event to that of departures
 FLOW = Scaler(scale=1000.0, unit="vehicles / 30 min")
 
@@ -58,7 +58,7 @@ class SyntheticTraffic(SequenceWindows):
             raise ValueError(f"seed, city and noise must not be negative, got {seed}, {city} and {noise}.")
         homes, work = make_city(city, size, spots)
         make = partial(make_flows, seed=seed, frames=in_frames + out_frames, homes=homes, work=work, noise=noise)
-        super().__init__(make, in_frames, out_frames, length=length, scaler=FLOW)
+        super().__init__(make, in_frames, out_frames, length=length, scaler=FLOW, variables=VARIABLES, seconds=SECONDS)
 
 
 def make_city(city: int, size: tuple[int, int], spots: int) -> tuple[np.ndarray, np.ndarray]:

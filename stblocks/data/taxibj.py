@@ -12,8 +12,10 @@ from .scaler import Scaler
 from .split import Split, check_split, hold_out
 from .windows import SequenceWindows
 
-FRAME = (2, 32, 32)  # inflow and outflow
+FRAME = (2, 32, 32)
+VARIABLES = ("inflow", "outflow")
 SLOTS = 48  # of 30 min, in a day
+SECONDS = 1800.0  # of a slot
 TEST_DAYS = 28
 DATE = re.compile(r"\d{4}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])\d\d", re.ASCII)
 MOST = 10**5  # crowd flow: some 34,000 taxis took part, and the largest flow of the four files is 1292
@@ -77,7 +79,15 @@ class TaxiBJ(SequenceWindows):
                     f"in {path}, got {frames}; take fewer, or the HDF5 files."
                 )
             make = partial(_sample, past=past, future=future, chosen=chosen, frames=frames, scaler=scaler)
-            super().__init__(make, in_frames, out_frames, length=len(chosen), scaler=scaler)
+            super().__init__(
+                make,
+                in_frames,
+                out_frames,
+                length=len(chosen),
+                scaler=scaler,
+                variables=VARIABLES,
+                seconds=SECONDS,
+            )
         else:
             days, flows = _read_days(path)
             before = len(days) - TEST_DAYS
@@ -94,7 +104,7 @@ class TaxiBJ(SequenceWindows):
                     f"{path} has no {in_frames + out_frames} frames for '{split}' without a gap, at most "
                     f"{SLOTS * max(map(len, runs))}; take fewer frames, or add files."
                 )
-            super().__init__(series, in_frames, out_frames, scaler=scaler)
+            super().__init__(series, in_frames, out_frames, scaler=scaler, variables=VARIABLES, seconds=SECONDS)
 
 
 def _choose(split: Split, count: int, fraction: float) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Stamps of time: on a regular step, up to small errors and an offset, and where they leave a hole."""
 
 import re
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -60,6 +61,15 @@ def stamps(names: list[str]) -> np.ndarray | None:
         return None
     same = len({len(part) for part in parts}) == 1 and len(np.unique(times)) == len(times)
     return times if same else None
+
+
+def usual_step(series: Iterable[list[str]]) -> float | None:
+    """Seconds from one to the next of the times in names, in most places of each series; `None` unless all agree."""
+    found = set()
+    for names in series:
+        time = stamps(names)
+        found.add(None if time is None or len(time) < 2 else float(np.median(np.diff(np.sort(time)).astype(np.int64))))
+    return found.pop() if len(found) == 1 else None
 
 
 def holes(time: np.ndarray) -> np.ndarray:

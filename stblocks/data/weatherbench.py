@@ -58,7 +58,8 @@ class WeatherBench(SequenceWindows):
             * `"climatology_ahead"`: the same at the hour `in_frames` frames later, so the usual course of the frames to
               forecast (1 for each).
         size: `(H, W)` to resize frames to, bilinear; `None` leaves them.
-        scaler: Of the variables, from another split; `None` fits one.
+        scaler: Of the variables, from another split, or from a trained model (`DataSpec`): frames for training are then
+            looked at for climatologies alone, and need not be there for anything else. `None` fits one.
         missing: As in `SequenceWindows`.
 
     Raises:
@@ -93,10 +94,13 @@ class WeatherBench(SequenceWindows):
         check_ascending(time, f"{path}, rounded to the step,")
         grid = replace(grid, time=time)
         splits = _splits(Path(path), grid, years, validation_fraction)
-        train = Frames(grid, _of_split(splits, "train", grid, path, regular))
+        train = Frames(grid, _regular(splits, "train", regular))
+        if scaler is None or any(name.startswith("climatology") for name in extras):
+            _require(train.frames, "train", grid, path, "; scaler and climatology come from these")
         ahead = np.timedelta64(step * in_frames, "h")
         added = tuple(make_extra(name, train, ahead) for name in extras)
-        runs = _runs(grid.time, _of_split(splits, split, grid, path, regular), step)
+        _require(chosen := _regular(splits, split, regular), split, grid, path)
+        runs = _runs(grid.time, chosen, step)
         series = [Frames(grid, run, added) for run in runs if len(run) >= in_frames + out_frames]
         if not series:
             apart = min(np.diff(grid.time.astype(int)).tolist(), default=0) / 3600
@@ -114,7 +118,22 @@ class WeatherBench(SequenceWindows):
             scaler=_extend(Scaler.standard(train, grid.units) if scaler is None else scaler, grid, added),
             out_channels=len(grid.channels),
             missing=missing,
+            variables=_names(variables),
+            seconds=3600 * step,
         )
+
+
+def _names(variables: Variables) -> list[str]:
+    """A name for each variable and level, such as `t2m` and `z500`."""
+    if isinstance(variables, str):
+        return [variables]
+    if not isinstance(variables, Mapping):
+        return list(variables)
+    return [
+        each
+        for name, levels in variables.items()
+        for each in ([name] if levels is None else [f"{name}{level:g}" for level in levels])
+    ]
 
 
 def _splits(
@@ -142,18 +161,22 @@ def _splits(
     return splits
 
 
-def _of_split(
-    splits: Mapping[str, np.ndarray], name: str, grid: Grid, path: str | Path, regular: np.ndarray
-) -> np.ndarray:
+def _regular(splits: Mapping[str, np.ndarray], name: str, regular: np.ndarray) -> np.ndarray:
+    """The frames of a split that are on the step."""
     frames = splits.get(name, np.empty(0, int))
-    frames = np.sort(frames[regular[frames]])
+    return np.sort(frames[regular[frames]])
+
+
+def _require(frames: np.ndarray, name: str, grid: Grid, path: str | Path, why: str = "") -> None:
     if not frames.size:
         first, last = grid.time[[0, -1]].astype("M8[m]") if grid.days_a_year is None else grid.years[[0, -1]]
-        raise ValueError(
-            f"{path} has no frames for '{name}': its time is {first} to {last} UTC; give years= with "
-            f"'train' and '{name}', or validation_fraction= if it has a train_index."
-        )
-    return frames
+        years = (int(grid.years[0]), int(grid.years[-1]))
+        way_out = f"years={{'{name}': {years}}}, say"
+        if name == "train":
+            way_out += ", or scaler= of the data set or model that was trained and no climatology among extras"
+        elif grid.splits:
+            way_out += ", or validation_fraction= if it has a train_index"
+        raise ValueError(f"{path} has no frames for '{name}'{why}: its time is {first} to {last} UTC; give {way_out}.")
 
 
 def _runs(time: np.ndarray, frames: np.ndarray, step: int) -> list[np.ndarray]:

@@ -1,7 +1,7 @@
 """Windows of frames as samples: the data set for anyone's arrays, and the base of all the others."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 import torch
@@ -14,6 +14,7 @@ from .cut import Cut, Made
 from .scaler import Scaler
 from .sequence import Sequence, to_tensor
 from .series import Series
+from .spec import DataSpec
 
 
 class SequenceWindows(Dataset[Sequence]):
@@ -40,6 +41,8 @@ class SequenceWindows(Dataset[Sequence]):
         missing: `"error"` refuses windows with NaN, at once if the series is in memory, else when they are read.
             `"mask"` takes NaN for missing cells: in `past` they become 0 (the scaler's offset, in physical units), in
             `future` they stay NaN. Masked entries of masked arrays count as NaN.
+        variables: Names of the channels to forecast, which go with the trained model (`DataSpec`).
+        seconds: From one frame to the next, for the same.
 
     Attributes:
         frame_shape: `(C, H, W)` of the frames seen.
@@ -64,6 +67,8 @@ class SequenceWindows(Dataset[Sequence]):
         scaler: Scaler = Scaler(),  # noqa: B008  (frozen)
         out_channels: int | None = None,
         missing: Literal["error", "mask"] = "error",
+        variables: Iterable[str] | None = None,
+        seconds: float | None = None,
     ) -> None:
         check_at_least_one(in_frames=in_frames, out_frames=out_frames, stride=stride)
         if size is not None:
@@ -72,6 +77,8 @@ class SequenceWindows(Dataset[Sequence]):
             raise ValueError(f"missing must be 'error' or 'mask', got {missing!r}.")
         self.in_frames, self.out_frames = in_frames, out_frames
         self.size, self.scaler, self.missing = size, scaler, missing
+        self.variables = None if variables is None else tuple(variables)
+        self.seconds = seconds
         self._crops = Crops.given(crop, crop_where, in_frames)
         self._windows: Made | Cut
         if callable(frames):
@@ -98,6 +105,11 @@ class SequenceWindows(Dataset[Sequence]):
                 f"out_channels must be from 1 to {channels}, the channels of the frames, got {out_channels}; "
                 f"None forecasts all."
             )
+        if self.variables is not None and len(self.variables) != self.out_channels:
+            raise ValueError(
+                f"variables must name the {self.out_channels} channels to forecast, got {self.variables!r:.80}."
+            )
+        DataSpec(variables=self.variables, step=seconds)  # checks them
         if missing == "error" and self._windows.has_known_gaps():
             for index in range(len(self)):
                 self._scaled(index, self._windows[index].read())  # the window with the gap says so

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from ..data import Sequence as Sample
+from ..data.spec import scaler_of
 from ..runtime.evaluating import evaluating
 from ..runtime.graph import Graphed, obstacle
 from ..runtime.nan_guard import first_non_finite
@@ -63,7 +64,7 @@ def evaluate(
     if length < process.num_processes:
         raise ValueError(f"data must hold a sequence for each of {process.num_processes} process(es), got {length}.")
     share = Subset(data, range(process.process_index, length, process.num_processes))
-    empty = partial(Scores, thresholds, getattr(data, "scaler", None), metrics)
+    empty = partial(Scores, thresholds, scaler_of(data), metrics)
     scores = {"model": empty(), "persistence": empty()}
     device = next((parameter.device for parameter in model.parameters()), process.device)
     reason = obstacle(device)

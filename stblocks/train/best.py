@@ -6,14 +6,16 @@ from pathlib import Path
 from torch import nn
 
 from ..borders.checks import is_number
-from ..weights.state import read_weights, save_weights
+from ..borders.files import write_atomically
+from ..core.pretrained import save_config
+from ..weights.state import WEIGHTS, read_weights, save_weights
 from .checkpoint import State
 
 Ranking = list[tuple[float, int]]
 
 
 class Best:
-    """Keeps the weights with the lowest scores as files.
+    """Keeps the weights with the lowest scores as files, the lowest as a saved model, for `from_pretrained`.
 
     Args:
         directory: Where.
@@ -45,8 +47,10 @@ class Best:
         return entry in self.ranking
 
     def save(self, model: nn.Module, step: int) -> None:
-        """Write the weights of a step."""
+        """Write the weights of a step; if they are the lowest, of a model that can be saved, as that as well."""
         save_weights(model, self.path(step))
+        if step == self.ranking[0][1] and save_config(model, self.directory):
+            write_atomically(self.directory / WEIGHTS, lambda file: file.write(self.path(step).read_bytes()))
 
     def prune(self) -> None:
         """Delete what is no longer ranked. Save the ranking first, so that no checkpoint names a file that is gone.

@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from ..borders.files import remove_unfinished, write_atomically
-from ..data import Sequence
+from ..data import DataSpec, Sequence
 from ..runtime.processes import from_main, naming_lost_processes, process_state
 from ..runtime.signals import StopSignal
 from ..score.evaluate import Tables, evaluate
@@ -71,7 +71,8 @@ def fit(
     such as `ACCELERATE_USE_CPU=1`.
 
     Args:
-        model: A forecaster. It is trained in place, and in the end has the weights of the best validation score.
+        model: A forecaster. It is trained in place, and in the end has the weights of the best validation score, and
+            knows its data: `model.data_spec` is that of `train_data`.
         train_data: Sequences to train on.
         validation_data: Sequences to validate on.
         config: Settings.
@@ -108,6 +109,7 @@ def _fit(
     resume: bool,
     stop: StopSignal,
 ) -> TrainResult:
+    model.data_spec = DataSpec.of(train_data).to_dict()  # type: ignore[assignment]
     run = Run(model, train_data, config, objective)
     best = Best(out / "best", config.keep_best, config.patience)
     own = identity(model, train_data, config)

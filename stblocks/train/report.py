@@ -8,7 +8,9 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from ..borders.files import write_atomically
+from ..data import DataSpec
 from ..data import Sequence as Sample
+from ..data.spec import scaler_of
 from ..runtime.evaluating import evaluating
 from ..runtime.processes import process_state
 from ..runtime.signals import StopSignal
@@ -35,7 +37,7 @@ def report(
     lead time), `forecast.png` and `forecast.gif` (one forecast), and the folder `model` for `from_pretrained`.
 
     Args:
-        model: A forecaster made by `create_model`.
+        model: A forecaster made by `create_model`. One that does not know its data gets the `data_spec` of these.
         data: Sequences that it was not trained on.
         out_dir: The directory.
         thresholds: See `evaluate`.
@@ -70,9 +72,11 @@ def _write(model: nn.Module, data: Dataset[Sample], tables: Tables, out: Path, s
     skill_by_lead_time([ours, persistence], out / "skill.png")
     past, future = data[sample]
     forecast = _forecast(model, past, len(future))
-    scaler = getattr(data, "scaler", None)
+    scaler = scaler_of(data)
     forecast_strip(past, future, forecast, out / "forecast.png", scaler)
     forecast_gif(past, future, forecast, out / "forecast.gif", scaler)
+    if getattr(model, "data_spec", None) is None:
+        model.data_spec = DataSpec.of(data).to_dict()  # type: ignore[assignment]
     model.save_pretrained(out / "model")  # type: ignore[operator]
 
 
