@@ -97,13 +97,9 @@ def test_a_new_year_is_scored_with_the_scaler_of_the_model_alone(layout, tmp_pat
     data = WeatherBench(path, "test", years=years, scaler=fitted, extras=("hour",), in_frames=2, out_frames=2)
     assert data.scaler.channel(0) == fitted.channel(0)
     wanted = {"years": years, "in_frames": 2, "out_frames": 2}
-    with pytest.raises(
-        ValueError, match=r"no frames for 'train'; scaler and climatology .* or scaler= of the data set"
-    ):
+    with pytest.raises(ValueError, match=r"no frames for 'train': .* or scaler= of the data set"):
         WeatherBench(path, "test", **wanted)
-    with pytest.raises(
-        ValueError, match=r"no frames for 'train'; scaler and climatology .*no climatology among extras"
-    ):
+    with pytest.raises(ValueError, match=r"no frames for 'train': .*no climatology among extras"):
         WeatherBench(path, "test", scaler=fitted, extras=("climatology",), **wanted)
     with pytest.raises(ValueError, match=r"no frames for 'validation': .*give years={'validation': \(20..,"):
         WeatherBench(path, "validation", scaler=fitted, **wanted)

@@ -218,7 +218,7 @@ NPZ_ERRORS = [
     (
         {"time": hours(2019), "train_index": None, "test_index": None},
         {},
-        r"has no frames for 'train'; scaler and climatology .*; give years={'train': \(2019, 2019\)}",
+        r"has no frames for 'train': .*; give years={'train': \(2019, 2019\)}, say, or scaler=",
     ),
 ]
 

@@ -114,7 +114,7 @@ def test_a_run_goes_on_with_the_random_numbers_it_would_have_drawn(tmp_path):
     whole = train(tmp_path / "whole", model=small("simvpv2_s", **options), **settings)
     broken = partial(train, tmp_path / "broken", model=small("simvpv2_s", **options), **settings)
     with pytest.raises(KeyboardInterrupt):
-        broken(data=Breaking(Drifting(), 6, interrupt))
+        broken(data=Breaking(Drifting(), 4, interrupt))
     close(broken(resume=True).model.state_dict(), whole.model.state_dict())
 
 

@@ -91,14 +91,14 @@ def test_models_train_by_graphs(name, tmp_path, monkeypatch):
 def test_a_run_may_go_on_with_graphs_or_without(tmp_path, monkeypatch):
     whole = train(tmp_path / "whole", **ALL)
     with pytest.raises(KeyboardInterrupt), by_graph():
-        train(tmp_path / "broken", data=Breaking(Drifting(), 6, interrupt), **ALL)
+        train(tmp_path / "broken", data=Breaking(Drifting(), 4, interrupt), **ALL)
     assert Again.replays == 2
     assert same_weights(train(tmp_path / "broken", resume=True, graph=False, **ALL).model, whole.model)
 
 
 def test_an_overflow_is_named_as_without_a_graph(tmp_path):
     model, message = tiny(), "Step 2 has loss nan.*first to be not finite: model.blur"
-    data = Breaking(Drifting(), 6, lambda: model.blur.weight.data.fill_(torch.nan))
+    data = Breaking(Drifting(), 4, lambda: model.blur.weight.data.fill_(torch.nan))
     with pytest.raises(FloatingPointError, match=message), by_graph():
         train(tmp_path, model=model, data=data)
 

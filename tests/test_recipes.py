@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from stblocks import RecurrentForecaster, create_model
-from stblocks.data import SyntheticRadar
+from stblocks.data import DataSpec, SyntheticRadar
 from stblocks.recipes import gmg_cikm
 from stblocks.tasks import radar
 from stblocks.train import read_flags, run_recipe
@@ -99,8 +99,9 @@ def check_model(out):
     best = create_model(
         settings.model, in_channels=1, image_size=(16, 16), channels=4, num_layers=1, patch_size=4, kernel_size=3
     ).eval()
-    (weights,) = (out / "best").iterdir()
+    (weights,) = (out / "best").glob("step-*.safetensors")
     read_weights(best, weights)
+    assert DataSpec.of_model(loaded) == DataSpec.of(SyntheticRadar(1, 2, 3, size=(16, 16)))
     past = SyntheticRadar(1, 2, 3, size=(16, 16), seed=2)[0].past[None]
     with torch.no_grad():
         assert torch.equal(loaded(past, 3), best(past, 3))

@@ -32,6 +32,11 @@ ALL = {
 }
 
 
+#: Sequences that are read before the first batch: for the checks, for what the model knows of its data, and for the
+#: identity of the run; and of the validation data, for the checks.
+SET_UP, SET_UP_VALIDATION = 3, 1
+
+
 class Killed(BaseException):
     """The process is gone: nothing that handles errors sees it."""
 
@@ -41,10 +46,10 @@ def kill():
 
 
 class Breaking(Dataset):
-    """Does something when a sequence is read for the n-th time."""
+    """Does something at the n-th sequence that is read after a run was set up, which reads some too."""
 
-    def __init__(self, data, draw, action):
-        self.data, self.left, self.action = data, draw, action
+    def __init__(self, data, draw, action, set_up=SET_UP):
+        self.data, self.left, self.action = data, draw + set_up, action
 
     def __len__(self):
         return len(self.data)
@@ -91,7 +96,7 @@ def unbroken(request, tmp_path_factory):
 @pytest.mark.parametrize("step", range(1, 6))
 def test_after_ctrl_c_at_any_step(step, unbroken, tmp_path):
     settings, whole = unbroken
-    draw = 4 * step - 2  # in the middle of a batch; the check of the settings has read one sequence, too
+    draw = 4 * step - 4  # where the batch begins
     with pytest.raises(KeyboardInterrupt, match=f"stopped after step {step}; resume=True goes on"):
         train(tmp_path, data=Breaking(Drifting(), draw, interrupt), checkpoint_every=99, **settings)
     assert load_checkpoint(tmp_path / "checkpoint.pt")["training"]["step"] == step
@@ -99,7 +104,7 @@ def test_after_ctrl_c_at_any_step(step, unbroken, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("draw", "every", "kept"), [(3, 1, 0), (7, 1, 1), (11, 1, 2), (15, 3, 3), (15, 9, 2), (24, 4, 4)]
+    ("draw", "every", "kept"), [(1, 1, 0), (5, 1, 1), (9, 1, 2), (13, 3, 3), (13, 9, 2), (22, 4, 4)]
 )
 def test_after_the_process_was_killed(draw, every, kept, unbroken, tmp_path):
     settings, whole = unbroken
@@ -116,19 +121,20 @@ def fail():
 @pytest.mark.parametrize(
     ("action", "error", "message", "draw", "step"),
     [
-        (kill, Killed, None, 2, 2),
-        (kill, Killed, None, 12, 6),
-        (fail, OSError, "the disk is gone", 8, 4),
-        (interrupt, KeyboardInterrupt, "stopped by SIGINT; resume=True goes on from step 4", 8, 4),
+        (kill, Killed, None, 1, 2),
+        (kill, Killed, None, 11, 6),
+        (fail, OSError, "the disk is gone", 7, 4),
+        (interrupt, KeyboardInterrupt, "stopped by SIGINT; resume=True goes on from step 4", 7, 4),
     ],
 )
 def test_a_failed_validation_costs_no_step(action, error, message, draw, step, unbroken, tmp_path):
     settings, whole = unbroken
+    broken = Breaking(Drifting(5, seed=1), draw, action, SET_UP_VALIDATION)
     with pytest.raises(error, match=message):
-        train(tmp_path, validation=Breaking(Drifting(5, seed=1), draw, action), checkpoint_every=99, **settings)
+        train(tmp_path, validation=broken, checkpoint_every=99, **settings)
     assert load_checkpoint(tmp_path / "checkpoint.pt")["training"]["step"] == step
-    first = Breaking(Drifting(), 9, kill)  # the validation comes before the next step
-    validated = Breaking(Drifting(5, seed=1), 1, kill)
+    first = Breaking(Drifting(), 7, kill)  # the validation comes before the next step
+    validated = Breaking(Drifting(5, seed=1), 0, kill, SET_UP_VALIDATION)
     with pytest.raises(Killed):
         train(tmp_path, data=first, validation=validated, resume=True, **settings)
     assert first.left > 6, "it trained before it validated"
@@ -154,7 +160,7 @@ def test_after_several_interruptions_and_a_line_cut_short(unbroken, tmp_path):
     settings, whole = unbroken
     for resume in (False, True, True):
         with pytest.raises(KeyboardInterrupt):
-            train(tmp_path, data=Breaking(Drifting(), 2, interrupt), resume=resume, **settings)
+            train(tmp_path, data=Breaking(Drifting(), 0, interrupt), resume=resume, **settings)
         with (tmp_path / "metrics.jsonl").open("a") as file:
             file.write('{"step": 99, "epo')
     assert_same(tmp_path, train(tmp_path, resume=True, **settings), whole)
@@ -170,7 +176,7 @@ sigterm = partial(signal.raise_signal, signal.SIGTERM)
 
 def test_sigterm_is_heard_too_and_a_second_signal_interrupts_at_once(tmp_path):
     with pytest.raises(KeyboardInterrupt, match="stopped after step 1"):
-        train(tmp_path / "one", data=Breaking(Drifting(), 2, sigterm))
+        train(tmp_path / "one", data=Breaking(Drifting(), 0, sigterm))
 
     def twice():
         interrupt()
@@ -178,7 +184,7 @@ def test_sigterm_is_heard_too_and_a_second_signal_interrupts_at_once(tmp_path):
 
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt, match="stopped by SIGINT; resume=True goes on from step 1"):
-        train(tmp_path / "two", data=Breaking(Drifting(), 6, twice), checkpoint_every=1)
+        train(tmp_path / "two", data=Breaking(Drifting(), 4, twice), checkpoint_every=1)
     assert load_checkpoint(tmp_path / "two" / "checkpoint.pt")["training"]["step"] == 1
     assert signal.getsignal(signal.SIGINT) is before
 
@@ -187,7 +193,7 @@ def test_sigterm_stops_what_is_no_step_at_once_and_cleanly(unbroken, tmp_path, m
     settings, whole = unbroken
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt, match="stopped by SIGTERM"):  # while the run is set up
-        train(tmp_path, data=Breaking(Drifting(), 0, sigterm), **settings)
+        train(tmp_path, data=Breaking(Drifting(), 0, sigterm, set_up=0), **settings)
     assert not any(tmp_path.iterdir())
     config = TrainConfig(**{**SMALL, **settings})
     with monkeypatch.context() as patch:
@@ -198,13 +204,13 @@ def test_sigterm_stops_what_is_no_step_at_once_and_cleanly(unbroken, tmp_path, m
     assert signal.getsignal(signal.SIGTERM) is before
     model = create_model("convlstm", image_size=(8, 8), channels=4, num_layers=1)
     with pytest.raises(KeyboardInterrupt, match="stopped by SIGTERM"):
-        report(model, Breaking(Drifting(3), 3, sigterm), tmp_path)
+        report(model, Breaking(Drifting(3), 3, sigterm, set_up=0), tmp_path)
     assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_what_a_killed_process_left_half_written_is_removed(tmp_path):
     with pytest.raises(KeyboardInterrupt):
-        train(tmp_path, data=Breaking(Drifting(), 2, interrupt))
+        train(tmp_path, data=Breaking(Drifting(), 0, interrupt))
     left = [tmp_path / ".scores.md.unfinished", tmp_path / "best" / ".step-00000099.safetensors.unfinished"]
     left[1].parent.mkdir()
     for path in (*left, tmp_path / "mine.unfinished"):
@@ -237,7 +243,7 @@ def test_an_objective_with_weights_goes_on_too(tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     unbroken = train(whole, objective=Weighed)
     with pytest.raises(KeyboardInterrupt):
-        train(broken, data=Breaking(Drifting(), 6, interrupt), objective=Weighed)
+        train(broken, data=Breaking(Drifting(), 4, interrupt), objective=Weighed)
     assert_same(broken, train(broken, objective=Weighed, resume=True), (whole, unbroken))
 
 

@@ -96,7 +96,7 @@ class WeatherBench(SequenceWindows):
         splits = _splits(Path(path), grid, years, validation_fraction)
         train = Frames(grid, _regular(splits, "train", regular))
         if scaler is None or any(name.startswith("climatology") for name in extras):
-            _require(train.frames, "train", grid, path, "; scaler and climatology come from these")
+            _require(train.frames, "train", grid, path)
         ahead = np.timedelta64(step * in_frames, "h")
         added = tuple(make_extra(name, train, ahead) for name in extras)
         _require(chosen := _regular(splits, split, regular), split, grid, path)
@@ -167,16 +167,17 @@ def _regular(splits: Mapping[str, np.ndarray], name: str, regular: np.ndarray) -
     return np.sort(frames[regular[frames]])
 
 
-def _require(frames: np.ndarray, name: str, grid: Grid, path: str | Path, why: str = "") -> None:
-    if not frames.size:
-        first, last = grid.time[[0, -1]].astype("M8[m]") if grid.days_a_year is None else grid.years[[0, -1]]
-        years = (int(grid.years[0]), int(grid.years[-1]))
-        way_out = f"years={{'{name}': {years}}}, say"
-        if name == "train":
-            way_out += ", or scaler= of the data set or model that was trained and no climatology among extras"
-        elif grid.splits:
-            way_out += ", or validation_fraction= if it has a train_index"
-        raise ValueError(f"{path} has no frames for '{name}'{why}: its time is {first} to {last} UTC; give {way_out}.")
+def _require(frames: np.ndarray, name: str, grid: Grid, path: str | Path) -> None:
+    """Raise a `ValueError` if a split has no frames."""
+    if frames.size:
+        return
+    first, last = grid.time[[0, -1]].astype("M8[m]") if grid.days_a_year is None else grid.years[[0, -1]]
+    way_out = f"years={{'{name}': {tuple(grid.years[[0, -1]].tolist())}}}, say"
+    if name == "train":
+        way_out += ", or scaler= of the data set or model that was trained, and no climatology among extras"
+    elif grid.splits:
+        way_out += ", or validation_fraction= if it has a train_index"
+    raise ValueError(f"{path} has no frames for '{name}': its time is {first} to {last} UTC; give {way_out}.")
 
 
 def _runs(time: np.ndarray, frames: np.ndarray, step: int) -> list[np.ndarray]:
