@@ -44,6 +44,7 @@ def test_sevir_frames_and_splits(tmp_path):
         for window in range(3):
             codes = data.scaler.to_physical(torch.cat(data[window]))[:, 0, 0, 0]
             np.testing.assert_allclose(codes, 50 * event + 12 * window + np.arange(25), atol=1e-4)
+    assert (data.variables, data.seconds) == (("vil",), 300)
     assert len(SEVIR(root, stride=24)) == 2
     assert len(SEVIR(root, ends=("2019-05-31", "2020-01-01"))) == 3 * 2
     again = pickle.loads(pickle.dumps(SEVIR(root)))
@@ -171,6 +172,7 @@ def test_events_of_an_archive(tmp_path):
     )
     train = RadarArchive(path, events, variable="rain", in_frames=2, out_frames=1, scaler=Scaler(0, 1, "mm"))
     assert first_minutes(train) == [5, 10, 45, 70, 75, 80]
+    assert (train.variables, train.seconds, train.scaler.unit) == (("rain",), 300, "mm")
     assert first_minutes(RadarArchive(path, events, "test", variable="rain", in_frames=2, out_frames=1)) == [100, 105]
     assert first_minutes(RadarArchive(path, events, variable="rain", in_frames=2, out_frames=1, stride=2)) == [
         5,

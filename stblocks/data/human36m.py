@@ -71,7 +71,8 @@ class Human36M(SequenceWindows):
         if not long:
             longest = max(EveryNth(each, step).shape[0] for each in found)
             raise ValueError(f"All videos are shorter than {frames} frames, at most {longest}; take fewer frames.")
-        super().__init__(list(long), in_frames, out_frames, stride=stride, size=size, scaler=scaler)
+        seconds = step / 50
+        super().__init__(list(long), in_frames, out_frames, stride=stride, size=size, scaler=scaler, seconds=seconds)
 
 
 def _subject(folder: Path) -> int | None:

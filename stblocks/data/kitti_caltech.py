@@ -64,7 +64,7 @@ class KittiCaltech(SequenceWindows):
         if not long:
             longest = max(series.shape[0] for series in found)
             raise ValueError(f"All recordings are shorter than {frames} frames, at most {longest}; take fewer frames.")
-        super().__init__(long, in_frames, out_frames, stride=stride, size=size, scaler=scaler)
+        super().__init__(long, in_frames, out_frames, stride=stride, size=size, scaler=scaler, seconds=0.1)
 
 
 def _kitti(root: Path, split: Split, scaler: Scaler) -> list[Series]:

@@ -79,7 +79,17 @@ class RadarArchive(SequenceWindows):
                 f"{max(map(len, runs), default=0)}; the archive is from {grid.time[0]} to {grid.time[-1]}: name events "
                 f"in this time, or take fewer frames."
             )
-        super().__init__(series, in_frames, out_frames, stride=stride, size=size, scaler=scaler, missing=missing)
+        super().__init__(
+            series,
+            in_frames,
+            out_frames,
+            stride=stride,
+            size=size,
+            scaler=scaler,
+            missing=missing,
+            variables=(variable,),
+            seconds=float(np.median(np.diff(grid.time).astype(np.int64))),
+        )
 
 
 @dataclass(frozen=True)

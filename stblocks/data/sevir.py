@@ -85,7 +85,17 @@ class SEVIR(SequenceWindows):
                 f"data/{image_type}, choose another split, or say where splits end: ends={ends}."
             )
         scaler = TYPES[image_type][2]
-        super().__init__(events, in_frames, out_frames, stride=stride, size=size, scaler=scaler, missing=missing)
+        super().__init__(
+            events,
+            in_frames,
+            out_frames,
+            stride=stride,
+            size=size,
+            scaler=scaler,
+            missing=missing,
+            variables=(image_type,),
+            seconds=300.0,
+        )
 
 
 def vil_kg_m2(codes: np.ndarray) -> np.ndarray:

@@ -46,7 +46,8 @@ class Typhoon(SequenceWindows):
         part = series[border:] if split == "test" else series[:border]
         if not part:
             raise ValueError(f"{path} has {len(series)} sequences, too few for a part to train and one to test on.")
-        super().__init__(part, IN_FRAMES, OUT_FRAMES, stride=IN_FRAMES + OUT_FRAMES, size=size, scaler=scaler)
+        stride = IN_FRAMES + OUT_FRAMES
+        super().__init__(part, IN_FRAMES, OUT_FRAMES, stride=stride, size=size, scaler=scaler, seconds=3600.0)
 
 
 def _sequences(path: Path, scaler: Scaler) -> list[Series]:
