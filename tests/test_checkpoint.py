@@ -12,6 +12,7 @@ import torch
 
 import stblocks.borders.files
 from stblocks.borders.files import write_atomically
+from stblocks.data import Scaler, Sequence
 from stblocks.train import load_checkpoint, save_checkpoint
 from stblocks.train.checkpoint import newest, previous
 from tests.test_resume import same
@@ -124,6 +125,27 @@ def named(config):
     return model
 
 
+def changed(index, *options):
+    """One value of one sequence is another."""
+    data = Drifting(*options)
+    data.frames[index, 4, 0, 5, 6] += 0.5
+    return data
+
+
+def scaled(offset, scale):
+    data = Drifting()
+    data.scaler = Scaler(offset, scale)
+    return data
+
+
+class Anew(Drifting):
+    """Each reading is another."""
+
+    def __getitem__(self, index):
+        past, future = super().__getitem__(index)
+        return Sequence(past + 0.1 * torch.rand(past.shape), future)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -131,6 +153,15 @@ def named(config):
         ({"model": named({"model": "gmg_l"})}, "another model: model was None, is 'gmg_l'; resume it with the same"),
         ({"lr": 0.1, "seed": 3}, "another settings: lr was 0.05, is 0.1; seed was 0, is 3; resume it with the same"),
         ({"data": Drifting(8)}, "another training data: sequences was 9, is 8"),
+        ({"data": Drifting(seed=2)}, "another training data: the values of sequence 0, 3, 5, 8; resume it with the"),
+        ({"data": changed(8)}, "another training data: the values of sequence 8; resume"),
+        ({"validation": changed(1, 5, 1)}, "another validation data: the values of sequence 1; resume"),
+        ({"validation": Drifting(4, seed=1)}, "another validation data: sequences was 5, is 4"),
+        ({"data": scaled(1.0, 2.0)}, r"another training data: scaler was \(0.0, 1.0, ''\), is \(1.0, 2.0, ''\)"),
+        (
+            {"data": Anew()},
+            "another training data: samples that are the same each time they are read, or are drawn ane",
+        ),
     ],
 )
 def test_another_run_is_refused(options, message, finished, tmp_path):
@@ -201,6 +232,21 @@ def test_a_checkpoint_without_a_digest_is_not_trusted(finished, tmp_path):
     path = copy(finished, tmp_path)
     torch.save(load_checkpoint(path), path)
     with pytest.raises(ValueError, match=r"does not end with a digest: .* written before checkpoints had one"):
+        train(tmp_path, resume=True)
+
+
+def test_data_that_another_machine_rounds_otherwise_are_the_same(finished, tmp_path):
+    copy(finished, tmp_path)
+    data = Drifting()
+    data.frames *= 1 + 3e-7 * torch.randn(data.frames.shape)
+    data.scaler = Scaler(0.0, 1 + 1e-15)
+    train(tmp_path, resume=True, data=data)
+
+
+def test_data_drawn_anew_each_time_can_be_gone_on_with(tmp_path):
+    for resume in (False, True):
+        assert train(tmp_path, data=Anew(), resume=resume).step == 4
+    with pytest.raises(ValueError, match="or are drawn anew"):
         train(tmp_path, resume=True)
 
 

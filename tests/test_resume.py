@@ -32,9 +32,9 @@ ALL = {
 }
 
 
-#: Sequences that are read before the first batch: for the checks, for what the model knows of its data, and for the
-#: identity of the run; and of the validation data, for the checks.
-SET_UP, SET_UP_VALIDATION = 3, 1
+#: Sequences that are read before the first batch: 1 for the checks, 1 for what the model knows of its data, and 5 for
+#: the identity of the run; and of the validation data, for checks and identity.
+SET_UP, SET_UP_VALIDATION = 7, 6
 
 
 class Killed(BaseException):
@@ -50,6 +50,7 @@ class Breaking(Dataset):
 
     def __init__(self, data, draw, action, set_up=SET_UP):
         self.data, self.left, self.action = data, draw + set_up, action
+        self.scaler = data.scaler
 
     def __len__(self):
         return len(self.data)
@@ -252,3 +253,41 @@ def test_what_changes_no_number_may_change(tmp_path):
     config = json.loads((tmp_path / "config.json").read_text())
     train(tmp_path, resume=True, num_workers=1, checkpoint_every=1)
     assert json.loads((tmp_path / "config.json").read_text()) == {**config, "num_workers": 1, "checkpoint_every": 1}
+
+
+STEADY = {"schedule": "constant", "warmup": 0.0}
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_longer_run_begins_as_a_shorter_one(broken, tmp_path):
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    unbroken = train(whole, epochs=3, **STEADY)
+    if broken:
+        with pytest.raises(KeyboardInterrupt):
+            train(out, data=Breaking(Drifting(), 8, interrupt), epochs=2, **STEADY)
+    else:
+        train(out, epochs=2, **STEADY)
+    assert_same(out, train(out, epochs=3, resume=True, **STEADY), (whole, unbroken))
+    with pytest.raises(ValueError, match="another settings: epochs was 3, is 2"):
+        train(out, epochs=2, resume=True, **STEADY)
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        (
+            {"schedule": "cosine"},
+            "schedule='cosine' is laid over all steps, .* resume it with epochs=2, or start a new",
+        ),
+        ({"schedule": "onecycle"}, "schedule='onecycle' is laid over all steps"),
+        ({"sampling": "scheduled", **STEADY}, "sampling='scheduled' is laid over all steps"),
+        ({"schedule": "constant", "warmup": 0.5}, "warmup=0.5 would be 9 steps, and it is at step 4"),
+    ],
+)
+def test_a_run_that_cannot_become_longer_says_why(settings, reason, tmp_path):
+    train(tmp_path, **settings)
+    with pytest.raises(ValueError, match=f"is of a run of 2 epochs, which cannot become one of 9: {reason}"):
+        train(tmp_path, epochs=9, resume=True, **settings)
+    with pytest.raises(ValueError, match="another settings: seed was 0, is 1"):
+        train(tmp_path, epochs=9, seed=1, resume=True, **settings)
+    assert train(tmp_path, resume=True, **settings).step == 4

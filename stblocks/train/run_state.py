@@ -9,6 +9,7 @@ from torch import nn
 from .best import Best
 from .checkpoint import differences, load_checkpoint, require_newest, save_checkpoint
 from .config import TrainConfig
+from .data_identity import data_differences, data_identity
 from .run import Run
 
 CHECKPOINT = "checkpoint.pt"
@@ -18,13 +19,13 @@ FREE = ("num_workers", "checkpoint_every", "graph")
 Identity = dict[str, dict[str, Any]]
 
 
-def identity(model: nn.Module, data: Any, config: TrainConfig) -> Identity:
+def identity(model: nn.Module, train_data: Any, validation_data: Any, config: TrainConfig) -> Identity:
     """What a checkpoint must agree with to be gone on with."""
-    past, future = data[0]
     return {
         "model": dict(getattr(model, "config", None) or {}),
         "settings": {name: value for name, value in asdict(config).items() if name not in FREE},
-        "training data": {"sequences": len(data), "past": tuple(past.shape), "future": tuple(future.shape)},
+        "training data": data_identity(train_data),
+        "validation data": data_identity(validation_data),
     }
 
 
@@ -54,8 +55,13 @@ def restore_run(run: Run, best: Best, own: Identity, directory: Path) -> None:
     saved = state["identity"]
     if not isinstance(saved, dict) or not all(isinstance(saved.get(part), dict) for part in own):
         raise ValueError(f"{path} is no checkpoint of a run: its identity must hold {', '.join(own)}.")
+    epochs, before = run.config.epochs, saved["settings"].get("epochs")
+    longer = type(before) is int and before < epochs
+    if longer:
+        saved["settings"]["epochs"] = epochs
     for part, now in own.items():
-        if found := differences(saved[part], now):
+        compare = data_differences if part.endswith("data") else differences
+        if found := compare(saved[part], now):
             raise ValueError(
                 f"{path} is of a run with another {part}: {'; '.join(found)}; "
                 f"resume it with the same, or start a new run in another directory."
@@ -65,3 +71,22 @@ def restore_run(run: Run, best: Best, own: Identity, directory: Path) -> None:
         best.restore(state["best"], run.step)
     except ValueError as error:
         raise ValueError(f"{path} cannot be gone on with: {error}") from error
+    if longer and (reason := _obstacle_to_more_steps(run)):
+        raise ValueError(
+            f"{path} is of a run of {before} epochs, which cannot become one of {epochs}: {reason}; resume it with "
+            f"epochs={before}, or start a new run from the weights in {best.directory}, in another directory."
+        )
+
+
+def _obstacle_to_more_steps(run: Run) -> str | None:
+    """Why the steps so far are not the first ones of a run that is longer."""
+    config = run.config
+    if config.schedule != "constant":
+        return f"schedule={config.schedule!r} is laid over all steps, so that they would have had another learning rate"
+    if config.sampling != "none":
+        return f"sampling={config.sampling!r} is laid over all steps, so that they would have been fed other frames"
+    if run.step < config.warmup * run.total_steps:
+        return (
+            f"warmup={config.warmup} would be {config.warmup * run.total_steps:g} steps, and it is at step {run.step}"
+        )
+    return None
