@@ -19,7 +19,7 @@ from stblocks.data import Sequence
 from stblocks.runtime.processes import process_state
 from stblocks.score import evaluate
 from stblocks.train import Objective
-from tests.tiny import Drifting, tiny, train
+from tests.tiny import SET_UP, Drifting, tiny, train
 
 
 def double(length: int = 9, seed: int = 0) -> Drifting:
@@ -42,10 +42,11 @@ ALL: dict[str, Any] = {
 
 
 class Failing(Dataset[Sequence]):
-    """One process fails in its own way when it reads for the n-th time."""
+    """One process fails in its own way when it reads for the n-th time after a run was set up."""
 
-    def __init__(self, data: Drifting, way: str, reads: int, rank: int) -> None:
-        self.data, self.way, self.left = data, way, reads if int(os.environ["RANK"]) == rank else -1
+    def __init__(self, data: Drifting, way: str, reads: int, rank: int, where: str = "data") -> None:
+        self.data, self.way, self.scaler = data, way, data.scaler
+        self.left = reads + SET_UP[where] if reads and int(os.environ["RANK"]) == rank else -1
 
     def __len__(self) -> int:
         return len(self.data)
@@ -70,10 +71,10 @@ class Failing(Dataset[Sequence]):
         return self.data[index]
 
 
-def fit_all(out: str, resume: bool = False, told: int = -1) -> None:
+def fit_all(out: str, resume: bool = False, told: int = 0) -> None:
     """A run; in several processes each names a directory of its own, and that of the main one counts.
 
-    `told` is the read at which the last process is told to stop.
+    `told` is the read at which the last process is told to stop; 0 for never.
     """
     rank = int(os.environ["RANK"])
     own = Path(out) if rank == 0 else Path(out).with_name("elsewhere")
@@ -85,13 +86,13 @@ def fit_all(out: str, resume: bool = False, told: int = -1) -> None:
 
 def fit_failing(out: str, way: str, reads: int, where: str) -> None:
     """A run whose last process fails in its training or validation data."""
-    train(Path(out), model=tiny(0), epochs=50, **{where: Failing(Drifting(), way, reads, rank=1)})
+    train(Path(out), model=tiny(0), epochs=50, **{where: Failing(Drifting(), way, reads, 1, where)})
 
 
 def fit_waiting(out: str, directory: str) -> None:
     """A run that waits in its first step, with a child, for as long as the file that says so is there."""
     os.chdir(directory)
-    train(Path(out), data=Failing(Drifting(), "waiting", 7, rank=0), checkpoint_every=1, epochs=3)
+    train(Path(out), data=Failing(Drifting(), "waiting", 5, rank=0), checkpoint_every=1, epochs=3)
 
 
 def score(out: str) -> None:

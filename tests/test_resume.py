@@ -14,7 +14,7 @@ from stblocks import create_model
 from stblocks.train import Objective, TrainConfig, fit, load_checkpoint, report
 from stblocks.train.best import Best
 from stblocks.train.screen import Screen
-from tests.tiny import FIT, SMALL, Drifting, same_weights, tiny, train
+from tests.tiny import FIT, SET_UP, SMALL, Drifting, same_weights, tiny, train
 
 PLAIN = {"epochs": 3}
 #: All that draws random numbers or remembers something from step to step.
@@ -32,11 +32,6 @@ ALL = {
 }
 
 
-#: Sequences that are read before the first batch: 1 for the checks, 1 for what the model knows of its data, and 5 for
-#: the identity of the run; and of the validation data, for checks and identity.
-SET_UP, SET_UP_VALIDATION = 7, 6
-
-
 class Killed(BaseException):
     """The process is gone: nothing that handles errors sees it."""
 
@@ -48,7 +43,7 @@ def kill():
 class Breaking(Dataset):
     """Does something at the n-th sequence that is read after a run was set up, which reads some too."""
 
-    def __init__(self, data, draw, action, set_up=SET_UP):
+    def __init__(self, data, draw, action, set_up=SET_UP["data"]):
         self.data, self.left, self.action = data, draw + set_up, action
         self.scaler = data.scaler
 
@@ -130,12 +125,12 @@ def fail():
 )
 def test_a_failed_validation_costs_no_step(action, error, message, draw, step, unbroken, tmp_path):
     settings, whole = unbroken
-    broken = Breaking(Drifting(5, seed=1), draw, action, SET_UP_VALIDATION)
+    broken = Breaking(Drifting(5, seed=1), draw, action, SET_UP["validation"])
     with pytest.raises(error, match=message):
         train(tmp_path, validation=broken, checkpoint_every=99, **settings)
     assert load_checkpoint(tmp_path / "checkpoint.pt")["training"]["step"] == step
     first = Breaking(Drifting(), 7, kill)  # the validation comes before the next step
-    validated = Breaking(Drifting(5, seed=1), 0, kill, SET_UP_VALIDATION)
+    validated = Breaking(Drifting(5, seed=1), 0, kill, SET_UP["validation"])
     with pytest.raises(Killed):
         train(tmp_path, data=first, validation=validated, resume=True, **settings)
     assert first.left > 6, "it trained before it validated"

@@ -63,6 +63,10 @@ class Drifting(Dataset[Sequence]):
         return Sequence(*self.frames[index].split([self.in_frames, self.out_frames]))
 
 
+#: Sequences that are read before the first batch: 1 for the checks, 1 for what the model knows of its data, and 5 for
+#: the identity of the run; and of the validation data, for checks and identity.
+SET_UP = {"data": 7, "validation": 6}
+
 #: Two epochs of two steps; a ninth sequence is left over in each.
 SMALL: dict[str, Any] = {"epochs": 2, "batch_size": 4, "lr": 0.05}
 

@@ -85,8 +85,6 @@ def _obstacle_to_more_steps(run: Run) -> str | None:
         return f"schedule={config.schedule!r} is laid over all steps, so that they would have had another learning rate"
     if config.sampling != "none":
         return f"sampling={config.sampling!r} is laid over all steps, so that they would have been fed other frames"
-    if run.step < config.warmup * run.total_steps:
-        return (
-            f"warmup={config.warmup} would be {config.warmup * run.total_steps:g} steps, and it is at step {run.step}"
-        )
+    if run.step < (rise := config.warmup * run.total_steps):
+        return f"warmup={config.warmup} would be {rise:g} steps, and it is at step {run.step}"
     return None
