@@ -12,7 +12,7 @@ from stblocks.blocks.layers import MapNorm
 from stblocks.train import TrainConfig, run_state
 from stblocks.train.order import DataOrder
 from stblocks.train.settings import described
-from tests.tiny import SMALL, Drifting, tiny, train
+from tests.tiny import SET_UP, SMALL, Drifting, tiny, train
 
 #: Another value of a setting, and what of a run it changes.
 CHANGES = {
@@ -116,13 +116,16 @@ def test_the_same_settings_give_the_same_run(usual, tmp_path):
 
 def test_workers_load_the_data_and_change_nothing(usual, tmp_path):
     class ByWorkers(Drifting):
+        here = 0  # samples that this process has read
+
         def __getitem__(self, index):
-            if index:  # the check of the settings looks at the first
-                assert get_worker_info() is not None
+            if get_worker_info() is None:
+                self.here += 1
             return super().__getitem__(index)
 
     data = {"data": ByWorkers(), "validation": ByWorkers(5, seed=1)}
     assert traces(tmp_path, num_workers=1, **data) == usual
+    assert {name: each.here for name, each in data.items()} == SET_UP  # none for a batch
 
 
 def test_parts_of_a_batch_change_nothing_but_memory(tmp_path):

@@ -60,7 +60,6 @@ def evaluate(
     """
     process = process_state()
     length: int = len(data)  # type: ignore[arg-type]
-    check_samples(data)
     if length < process.num_processes:
         raise ValueError(f"data must hold a sequence for each of {process.num_processes} process(es), got {length}.")
     share = Subset(data, range(process.process_index, length, process.num_processes))
@@ -76,8 +75,8 @@ def evaluate(
     loader = DataLoader(share, batch_size, num_workers=num_workers, worker_init_fn=leave_signals_to_the_parent)
     done = 0
     with evaluating(model):
-        for past, future in loader:
-            past, future = past.to(device), future.to(device)
+        for batch in loader:
+            past, future = (frames.to(device) for frames in _pair(batch, data))
             frames = forecast(past, future.shape[1])
             if not frames.isfinite().all():
                 raise ValueError(_explain(model, past, frames, share.indices[done : done + len(past)]))
@@ -87,14 +86,14 @@ def evaluate(
     return {name: add_processes(part, empty()).compute(name) for name, part in scores.items()}
 
 
-def check_samples(data: Any) -> None:
-    """Raise a `ValueError` unless the first sample is a past and a future."""
-    sample = data[0] if len(data) else None
-    if len(data) and not (isinstance(sample, tuple | list) and len(sample) == 2):
-        raise ValueError(
-            f"data must be a data set of samples (past, future), got {type(data).__name__} with samples of "
-            f"{type(sample).__name__}; cut frames with SequenceWindows(frames, in_frames, out_frames)."
-        )
+def _pair(batch: Any, data: object) -> Any:
+    """Past and future, or a `ValueError` that says what a batch is instead."""
+    if isinstance(batch, tuple | list) and len(batch) == 2:
+        return batch
+    raise ValueError(
+        f"data must be a data set of samples (past, future), got {type(data).__name__} with samples of "
+        f"{type(batch).__name__}; cut frames with SequenceWindows(frames, in_frames, out_frames)."
+    )
 
 
 def add_processes(part: Scores, whole: Scores) -> Scores:
