@@ -24,7 +24,7 @@ from stblocks import (
     Slot,
     STConvLSTM,
 )  # fmt: skip
-from stblocks.slots import C, H, X
+from stblocks.slots import C, H, M, O, X
 from stblocks.testing import CheckError, check_block, check_cell, check_gradients
 
 MOTION = {"kernel_size": 3, "warp_kernel_size": 1}
@@ -92,6 +92,16 @@ def test_motion_starts_at_rest():
 P = Slot("p", "P_t", TIME, "something nobody starts")
 
 
+class Anew(Block):
+    reads, writes = (X,), (H, C, M, O)
+
+    def __init__(self):
+        super().__init__({X: 4, H: 4, C: 4, M: 4, O: 4})
+
+    def forward(self, x):
+        return x, x, x, x
+
+
 class Reader(Block):
     reads, writes = (X, P), (H,)
 
@@ -115,6 +125,11 @@ class Reader(Block):
             lambda: Cell(HighwayEntry(3, 5), STConvLSTM(3, 4), MotionHighway()),
             r"z has 5 channels in HighwayEntry but 4 in Mot",
         ),
+        (
+            lambda: Cell(HighwayEntry(3, 4), HighwayEntry(3, 4), STConvLSTM(3, 4), MotionHighway()),
+            r"HighwayEntry has no effect: HighwayEntry, a later stage, writes z \(motion highway\) anew before",
+        ),
+        (lambda: Cell(STConvLSTM(4, 4), Anew()), r"STConvLSTM has no effect: Anew, .* writes h"),
         (
             lambda: Cell(ConvLSTM(4, 4), Reader()),
             r"Reader reads p .*which no stage starts; add a block whose `owns` holds p",

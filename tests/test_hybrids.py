@@ -80,6 +80,13 @@ def test_the_memory_of_attention_is_that_of_each_layer_or_of_all(base):
     assert kept == [["c", "h", "m"] if base == "sa_convlstm" else ["c", "h"]] * 3
 
 
+@pytest.mark.parametrize("base", ["gmg_l", "motionrnn"])
+def test_a_base_has_one_highway(base):
+    """A second entry would leave nothing of the first."""
+    with pytest.raises(ValueError, match=rf"\['highway'\] do not fit base '{base}': HighwayEntry has no effect: .* z "):
+        create_model("hybrid", base=base, plugs=["highway"], **SMALL)
+
+
 def test_two_owners_of_one_variable():
     with pytest.raises(ValueError, match=r"do not fit base 'predrnn'.*MotionGRU and MGM both own"):
         create_model("hybrid", base="predrnn", plugs=["motion_gru", "mgm"], **SMALL)

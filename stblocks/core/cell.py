@@ -32,7 +32,8 @@ class Cell(nn.Module):
         y: `(B, out_channels, H, W)`.
 
     Raises:
-        ValueError: If the stages do not fit: a slot that nothing provides, two owners of one, channels that differ.
+        ValueError: If the stages do not fit: a slot that nothing provides, two owners of one, channels that differ, a
+            stage all of whose results are written anew before they are read.
 
     Example:
         >>> cell = Cell(STConvLSTM(16, 64), GFM(16, 64))      # GFM inside PredRNN
@@ -48,6 +49,7 @@ class Cell(nn.Module):
                     f"stage {index} must be a Block (it says what it reads and writes), got {_name(stage)}."
                 )
         self.widths = _widths(stages)
+        _check_use(stages)
         self._owner = _owners(stages)
         self.slots = {slot.name: slot for stage in stages for slot in _touched(stage) if slot.route is not LOCAL}
         self.starts = tuple(name for name in self.slots if name in self._owner)
@@ -138,6 +140,25 @@ def _widths(stages: tuple[Block, ...]) -> dict[str, int]:
             for slot in stage.alike:
                 agree(stage, slot.name, known)
     return {name: width for name, (_, width) in first.items()}
+
+
+def _check_use(stages: tuple[Block, ...]) -> None:
+    """Every stage leaves something: not all that it writes is written anew before anyone reads it."""
+    for index, stage in enumerate(stages):
+        nexts = [_next(slot, stages[index + 1 :]) for slot in stage.writes]
+        over = [
+            each for slot, each in zip(stage.writes, nexts, strict=True) if each is not None and slot not in each.reads
+        ]
+        if over and len(over) == len(stage.writes):
+            raise ValueError(
+                f"{_name(stage)} has no effect: {_name(over[0])}, a later stage, writes {stage.writes[0]} anew before "
+                f"it is read; leave one of them out."
+            )
+
+
+def _next(slot: Slot, stages: tuple[Block, ...]) -> Block | None:
+    """The first stage that reads or writes a slot."""
+    return next((stage for stage in stages if slot in stage.reads + stage.writes), None)
 
 
 def _owners(stages: tuple[Block, ...]) -> dict[str, int]:
