@@ -30,7 +30,7 @@ def test_it_forecasts_the_same_without_batch_norms(translator):
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
-@pytest.mark.parametrize("options", [{"gate": "gfm"}, {"checkpointing": True}])
+@pytest.mark.parametrize("options", [{"plugs": ["gfm"]}, {"checkpointing": True}])
 def test_blocks_inside_others_are_fused_too(options):
     model, past = trained("gsta", **options), torch.rand(1, 2, 1, 8, 8).double()
     torch.testing.assert_close(model.fuse()(past, 2), model(past, 2), rtol=1e-10, atol=1e-12)

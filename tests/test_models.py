@@ -86,10 +86,10 @@ def test_every_option_changes_something(name):
         "channels": 12, "num_layers": 3, "patch_size": 2, "kernel_size": 5, "image_size": (8, 10), "in_channels": 2,
         "forget_bias": 0.25, "norm": "layer", "checkpointing": True, "attention_channels": 3, "warp_kernel_size": 5,
         "focus": "pooled", "time_decay": "batch", "growth": "head", "peephole": "channel", "iterations": 2,
-        "scales": [2], "base": "predrnnpp", "plugs": ["se"], "depth": 3, "depths_down": [2, 1], "depths_up": [1, 2],
+        "scales": [2], "base": "predrnnpp", "depth": 3, "depths_down": [2, 1], "depths_up": [1, 2],
         "state_dim": 3, "expand": 1, "directions": ["rows"], "drop_path": 0.9, "mlp_ratio": 2.0,
         "in_frames": 3, "out_frames": 1, "out_channels": 2, "encoder_layers": 3, "shortcut": 3, "translator": "van",
-        "translator_channels": 12, "drop": 0.5, "gate": "gfm", "translator_kernel_sizes": [3, 5], "groups": 4,
+        "translator_channels": 12, "drop": 0.5, "plugs": ["gfm"], "translator_kernel_sizes": [3, 5], "groups": 4,
         "cell": "convlstm", "cell_kernel_size": 3, "decoder_kernel_size": 5, "window_size": 2, "dt_rank": 2,
     }  # fmt: skip
     base = create_model(name, **small)

@@ -1,17 +1,22 @@
 """The SimVP family: published sizes, any translator, what its options mean."""
 
 import json
+import re
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from stblocks import (
+    GFM,
     GSTA,
+    MGM,
     TAU,
     Cell,
     Forecaster,
-    Gated,
+    FromInput,
+    MapCell,
     RecurrentForecaster,
     RecurrentStack,
     STConvLSTM,
@@ -24,6 +29,7 @@ from stblocks.blocks.maps.mixing import Mixing
 from stblocks.blocks.translators.names import TRANSLATORS
 from stblocks.core import model_entry
 from stblocks.flops import count_multiply_adds
+from stblocks.models import PLUGS
 from stblocks.models.simvp import CELLS
 
 #: Parameters and multiply-adds, as published for Moving MNIST and for TaxiBJ.
@@ -121,10 +127,10 @@ def test_the_command_shows_what_was_published():
         assert (entry.parameters, entry.flops, entry.dataset) == (parameters, flops, "Moving MNIST")
 
 
-@pytest.mark.parametrize("gate", [None, "gfm"])
+@pytest.mark.parametrize("plugs", [[], ["gfm"]])
 @pytest.mark.parametrize("translator", TRANSLATORS)
-def test_a_training_step_with_every_translator(translator, gate):
-    model, frames = small(translator=translator, gate=gate), torch.rand(4, 4, 1, 8, 8)
+def test_a_training_step_with_every_translator(translator, plugs):
+    model, frames = small(translator=translator, plugs=plugs), torch.rand(4, 4, 1, 8, 8)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
 
     def loss():
@@ -135,7 +141,75 @@ def test_a_training_step_with_every_translator(translator, gate):
     assert not [name for name, each in model.named_parameters() if each.grad is None or not each.grad.isfinite().all()]
     optimizer.step()
     assert loss() < before
-    assert all(isinstance(block, Gated) == (gate == "gfm") for block in model.translator.blocks)
+    assert all(isinstance(block, MapCell) == bool(plugs) for block in model.translator.blocks)
+
+
+PLUGGED = {
+    ("gfm",): ["GSTA", "GFM"],
+    ("gfm", "ce"): ["CE", "GSTA", "GFM"],  # each on its own side
+    ("gfm", "stage", "tau"): ["GFM", "GSTA", "TAU"],
+    ("simple_gfm", "gsta", "vss"): ["GSTA", "SimpleGFM", "GSTA", "VSS"],
+}
+
+
+@pytest.mark.parametrize("plugs", PLUGGED)
+def test_order_and_side_of_plugs_in_a_translator(plugs):
+    model, past = stir(small(plugs=plugs, channels=4, translator_channels=16)), torch.rand(2, 2, 1, 9, 6)
+    for block in model.translator.blocks:
+        start, *stages = block.cell.stages
+        assert isinstance(start, FromInput)
+        assert [type(stage).__name__ for stage in stages] == PLUGGED[plugs]
+    model(past, 3).square().mean().backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("plug", PLUGS.keys() - {"stage"})
+def test_plugs_with_a_memory_do_not_fit_a_translator(plug):
+    if plug in {name for plugs in PLUGGED for name in plugs}:
+        assert small(plugs=[plug])(torch.rand(1, 2, 1, 8, 8), 1).shape == (1, 1, 1, 8, 8)
+        return
+    with pytest.raises(ValueError, match=rf"^plugs \['{plug}'\] do not fit translator 'gsta': .* take no steps"):
+        small(plugs=[plug])
+
+
+def test_a_plug_in_a_translator_sees_the_map_that_the_layer_was_given():
+    torch.manual_seed(0)
+    block, gate, maps = TAU(4), GFM(4, 4), torch.randn(2, 4, 5, 3)
+    assert torch.equal(MapCell(4, block, gate)(maps), gate(maps, block(maps)))
+    assert torch.equal(MapCell(4, gate, block)(maps), block(gate(maps, maps)))
+
+
+def test_cells_without_memory():
+    with pytest.raises(ValueError, match=r"MGM needs f \(transient variation\), which goes from step to step"):
+        MapCell(4, GSTA(4), MGM(4))
+    with pytest.raises(ValueError, match=r"h has 4 channels in FromInput but 5 in GSTA"):
+        MapCell(4, GSTA(5))
+    with pytest.raises(ValueError, match="stages must hold at least one block, got none"):
+        MapCell(4)
+
+
+@pytest.mark.parametrize("translator", ["gsta", "plain"])
+@pytest.mark.usefixtures("forgotten")
+def test_models_saved_before_there_were_plugs(translator, tmp_path):
+    """Their config has `gate`, their weights the names of a block and its gate."""
+    register_translator("plain")(lambda channels, place: nn.Conv2d(channels, channels, 3, padding=1))
+    for name, gate in (("simvpv2_s", "gfm"), ("simvpv2_s", None), ("simvpv2_l", "gfm")):
+        sizes = {"translator": translator, "plugs": [gate] if gate else [], "channels": 4, "translator_channels": 8}
+        model = stir(create_model(name, image_size=(4, 4), in_frames=2, out_frames=1, num_layers=2, **sizes)).eval()
+        model.save_pretrained(tmp_path / name)
+        weights = load_file(tmp_path / name / "model.safetensors")
+        of_block = r"cell\.stages\.1\." + ("module\\." if translator == "plain" else "")
+        former = {re.sub(of_block, "block.", key): value for key, value in weights.items()}
+        former = {re.sub(r"cell\.stages\.2\.", "gate.", key): value for key, value in former.items()}
+        assert (former.keys() != weights.keys()) is bool(gate)
+        save_file(former, tmp_path / name / "model.safetensors")
+        config = tmp_path / name / "config.json"
+        now = json.loads(config.read_text())
+        then = {key: value for key, value in now.items() if key != "plugs"} | {"gate": gate}
+        config.write_text(json.dumps(then))
+        other, past = Forecaster.from_pretrained(tmp_path / name), torch.rand(1, 2, 1, 4, 4)
+        assert other.config == now
+        assert torch.equal(other(past, 2), model(past, 2))
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -203,7 +277,7 @@ def test_a_block_that_changes_its_map_is_refused():
 
 @pytest.mark.parametrize("translator", ["gsta", "swin", "uniformer", "mlpmixer"])
 def test_saving_and_loading(translator, tmp_path):
-    options = {"translator": translator, "gate": "gfm", "shortcut": 3, "out_channels": 1, "in_channels": 2}
+    options = {"translator": translator, "plugs": ["gfm"], "shortcut": 3, "out_channels": 1, "in_channels": 2}
     model, past = stir(small(**options)).eval(), torch.rand(1, 2, 2, 8, 8)
     model.save_pretrained(tmp_path)
     assert json.loads((tmp_path / "config.json").read_text())["translator"] == translator
@@ -299,7 +373,9 @@ def test_tau_squeezes_as_released(channels, squeezed):
             for name in ("incepu", "IncepU", "inception")
         ),
         ("simvpv2_s", {"translator": "zzz"}, r"There is no translator 'zzz'; there are gsta, .*, mlpmixer\.$"),
-        ("simvpv2_s", {"gate": "gmf"}, "gate must be one of 'gfm', got 'gmf'"),
+        ("simvpv2_s", {"plugs": ["gmf"]}, "There is no plug 'gmf'; did you mean mgm or gfm"),
+        ("simvpv2_s", {"plugs": "gfm"}, "plugs must be a list of names, 'stage' at most once among them, got 'gfm'"),
+        ("simvpv2_s", {"plugs": ["mgm"], "num_layers": 1}, r"plugs \['mgm'\] stand in every layer but the top one"),
         ("simvpv2_s", {"channels": 7}, "channels must be even, for a norm in two groups, got 7"),
         ("simvpv2_s", {"translator_channels": 0}, "channels must be an integer >= 1, got 0"),
         ("simvpv2_s", {"num_layers": 0}, "num_layers must be an integer >= 1, got 0"),

@@ -31,8 +31,9 @@ from .recurrent.st_convlstm import DecoupledSTConvLSTM, STConvLSTM
 from .recurrent.swin_lstm import SwinLSTM
 from .recurrent.vmrnn import VMRNN
 from .translators.inception import Inception, InceptionUNet
+from .translators.map_cell import FromInput, MapCell
 from .translators.names import register_translator
-from .translators.translator import Gated, LinearShortcut, RecurrentTranslator, Translator
+from .translators.translator import LinearShortcut, RecurrentTranslator, Translator
 
 __all__ = [
     "CE",
@@ -55,7 +56,7 @@ __all__ = [
     "Decoder",
     "DecoupledSTConvLSTM",
     "Encoder",
-    "Gated",
+    "FromInput",
     "GradientHighway",
     "HighwayEntry",
     "HorNetBlock",
@@ -64,6 +65,7 @@ __all__ = [
     "LinearShortcut",
     "MLPMixerBlock",
     "MapBlock",
+    "MapCell",
     "MetaFormerBlock",
     "MogaBlock",
     "MotionGRU",

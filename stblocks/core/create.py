@@ -9,6 +9,8 @@ from typing import Any
 from .options import Builder, check_known, with_options
 from .registry import Registry
 
+Former = Callable[[dict[str, Any]], dict[str, Any]]
+
 
 @dataclass(frozen=True)
 class ModelEntry:
@@ -21,6 +23,7 @@ class ModelEntry:
         dataset: The setting of the published figures.
         parameters: Number of parameters in that setting: as published, less those that never take part.
         flops: Published multiply-adds of one sequence of that setting.
+        former: From the options that a saved model of an earlier version has to those of now.
     """
 
     name: str
@@ -29,6 +32,7 @@ class ModelEntry:
     dataset: str = ""
     parameters: int | None = None
     flops: float | None = None
+    former: Former = dict
 
 
 MODELS = Registry[ModelEntry]("model", "stblocks.models", home="stblocks.models")
@@ -41,6 +45,7 @@ def register_model(
     dataset: str = "",
     parameters: int | None = None,
     flops: float | None = None,
+    former: Former = dict,
     **defaults: Any,
 ) -> Callable[[Builder], Builder]:
     """Register a function that builds a model, under the function's name.
@@ -55,6 +60,7 @@ def register_model(
         dataset: See `ModelEntry`.
         parameters: See `ModelEntry`.
         flops: See `ModelEntry`.
+        former: See `ModelEntry`.
         **defaults: Of options, where they are others than those of the function or its frame.
 
     Returns:
@@ -72,7 +78,7 @@ def register_model(
 
     def register(build: Builder) -> Builder:
         whole = with_options(build, frame, defaults)
-        MODELS.register(build.__name__)(ModelEntry(build.__name__, whole, paper, dataset, parameters, flops))
+        MODELS.register(build.__name__)(ModelEntry(build.__name__, whole, paper, dataset, parameters, flops, former))
         return whole
 
     return register
@@ -88,14 +94,14 @@ def register_variant(
     flops: float | None = None,
     **defaults: Any,
 ) -> None:
-    """Register a model that has the options of `base`, with other defaults.
+    """Register a model that has the options of `base`, a registered model's function, with other defaults.
 
     Raises:
         ValueError: If the name is taken.
         TypeError: If there is no option that a default is given for.
     """
-    build = with_options(base, None, defaults)
-    MODELS.register(name)(ModelEntry(name, build, paper, dataset, parameters, flops))
+    build, former = with_options(base, None, defaults), model_entry(base.__name__).former
+    MODELS.register(name)(ModelEntry(name, build, paper, dataset, parameters, flops, former))
 
 
 def model_entry(name: str) -> ModelEntry:

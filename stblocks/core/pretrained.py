@@ -10,7 +10,7 @@ from torch import nn
 from ..borders.files import write_atomically
 from ..borders.reading import reading
 from ..weights.state import WEIGHTS, compare_shapes, read_heads, read_weights
-from .create import create_model
+from .create import create_model, model_entry
 from .limits import MODULES_PER_TENSOR, TooLarge, at_most, check_counts, check_data_spec
 
 #: The file of a saved model that says how it was built.
@@ -118,6 +118,7 @@ def load_pretrained(config_path: Path, weights_path: Path) -> Pretrained:
     name, options = config.pop("model"), config
     check_counts(options, sum(head.numel() for head in heads.values()), str(config_path))
     try:
+        options = model_entry(name).former(options)
         with torch.device("meta"), at_most(MODULES_PER_TENSOR * len(heads) + 1000):
             outline = create_model(name, **options)
     except TooLarge as error:

@@ -4,7 +4,7 @@ from ..blocks import CE, GFM, GSTA, MGM, SAM, SE, TAU, VSS, HighwayEntry, Motion
 from .base import Plug, register_plug
 
 register_plug("ce", Plug(before=lambda place: [CE(place.in_channels, place.channels, **place.options)]))
-register_plug("se", Plug(after=lambda place, scales: [SE(place.channels, scales=scales, norm=place.norm)]))
+register_plug("se", Plug(after=lambda place, scales=(1, 2, 4): [SE(place.channels, scales=scales, norm=place.norm)]))
 register_plug("gfm", Plug(after=lambda place: [GFM(place.in_channels, place.channels, norm=place.norm)]))
 register_plug("simple_gfm", Plug(after=lambda place: [SimpleGFM(place.in_channels, place.channels, norm=place.norm)]))
 register_plug("sam", Plug(after=lambda place: [SAM(place.channels)]))

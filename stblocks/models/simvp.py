@@ -2,17 +2,21 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
 
 from ..blocks import ConvLSTM, STConvLSTM
 from ..blocks.frames.autoencoder import Decoder, Encoder
 from ..blocks.translators.inception import KERNEL_SIZES, InceptionUNet, check_sides
+from ..blocks.translators.map_cell import MapCell, as_stage
 from ..blocks.translators.names import TRANSLATORS, Place
-from ..blocks.translators.translator import Gated, LinearShortcut, RecurrentTranslator, Translator
+from ..blocks.translators.translator import LinearShortcut, RecurrentTranslator, Translator
 from ..borders.checks import check_odd, check_positive, check_rate, choose
 from ..core import Cell, DirectForecaster, RecurrentStack, register_model, register_variant
+from .base import Place as LayerPlace
 from .frame import Frame
+from .plugging import plugged
 
 PAPER = "Tan et al., SimVPv2, 2025"
 #: Cells of the recurrent translator, by name.
@@ -102,7 +106,21 @@ class FrameCoder(Frame):
         )
 
 
-@register_model(frame=FrameCoder, paper=PAPER, dataset="Moving MNIST", parameters=46_769_665, flops=16_526_049_280)
+def gate_as_plug(options: dict[str, Any]) -> dict[str, Any]:
+    """Options of before there were plugs, when `gate="gfm"` was the one that there was."""
+    options = dict(options)
+    gate = options.pop("gate", None)
+    return options if gate is None else options | {"plugs": [gate]}
+
+
+@register_model(
+    frame=FrameCoder,
+    paper=PAPER,
+    dataset="Moving MNIST",
+    parameters=46_769_665,
+    flops=16_526_049_280,
+    former=gate_as_plug,
+)
 def simvpv2_s(
     frame: FrameCoder,
     *,
@@ -113,15 +131,18 @@ def simvpv2_s(
     window_size: int | None = None,
     drop: float = 0.0,
     drop_path: float = 0.0,
-    gate: str | None = None,
+    plugs: Sequence[str] = (),
     checkpointing: bool = False,
 ) -> DirectForecaster:
     """SimVPv2-S: a translator of gSTA blocks, or of the blocks that `translator` names: see `register_translator`.
 
     `mlp_ratio` is 8 by default, the `window_size` of `"swin"` 4, `drop` and `drop_path` 0; a block that lacks what is
     asked for refuses it by name.
-    `drop_path` grows evenly from 0 in the first block. `gate="gfm"` lets a GFM gate the result of every block by what
-    the block was given. `checkpointing` recomputes each block in backward instead of keeping its activations.
+    `drop_path` grows evenly from 0 in the first block. `checkpointing` recomputes each block in backward instead of
+    keeping its activations.
+    `plugs` stand around the block of every layer as around the cells of `hybrid`: `["gfm"]` lets a GFM gate the result
+    of every block by what the block was given, `["tau", "stage"]` puts a TAU before it. A translator takes no steps, so
+    that it refuses plugs with a memory.
     `shortcut` adds to the forecasts a weighted sum of the past frames within so many pixels, for fields whose values
     matter more than their pattern, and for little data.
     """
@@ -131,8 +152,6 @@ def simvpv2_s(
             f'create_model("simvp").'
         )
     (make, size_bound), (before, after) = TRANSLATORS.find(translator), frame.widths
-    if gate is not None:
-        choose("gate", gate, ("gfm",))
     for name, rate in (("drop", drop), ("drop_path", drop_path)):
         check_rate(name, rate)
 
@@ -143,7 +162,14 @@ def simvpv2_s(
         options |= {name: value for name, value in of_blocks.items() if value is not None}
         resized = width != (after if layer == num_layers - 1 else translator_channels)
         made = make(width, Place(layer, frame.size, resized), **options)
-        return made if gate is None else Gated(width, made)
+        if not plugs:
+            return made
+        place = LayerPlace(layer, num_layers, width, width, frame.kernel_size, None)
+        cell = plugged(lambda _: [as_stage(width, made)], plugs, num_layers, {})
+        try:
+            return MapCell(width, *cell(place))
+        except ValueError as error:
+            raise ValueError(f"plugs {list(plugs)} do not fit translator {translator!r}: {error}") from error
 
     stack = Translator(
         before, translator_channels, after, num_layers=num_layers, block=block, checkpointing=checkpointing

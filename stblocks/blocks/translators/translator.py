@@ -11,8 +11,6 @@ from ...core.stack import RecurrentStack, StackState
 from ...ops.recompute import recomputed
 from ...weights.layout import channels_last
 from ..layers import Pointwise
-from ..maps.map_block import MapBlock
-from ..plugs.gfm import GFM
 
 
 class Translator(nn.Module):
@@ -68,28 +66,6 @@ class Translator(nn.Module):
                 )
             maps = resize(mixed)
         return maps
-
-
-class Gated(MapBlock):
-    """Any block, whose result a GFM gates by what the block was given: `gfm(x, block(x))`.
-
-    Args:
-        channels: Of the map.
-        block: Any module from maps `(B, channels, H, W)` to the same.
-
-    Shapes:
-        h: `(B, channels, H, W)`.
-        returns: The same.
-    """
-
-    def __init__(self, channels: int, block: nn.Module) -> None:
-        super().__init__(channels)
-        self.block, self.gate = block, GFM(channels, channels)
-
-    def forward(self, h: Tensor) -> Tensor:
-        """`h`, mixed and gated."""
-        (h,) = self.take(h)
-        return self.gate(h, self.block(h))
 
 
 class RecurrentTranslator(nn.Module):
