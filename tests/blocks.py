@@ -41,7 +41,7 @@ BLOCKS: dict[str, Callable[[], st.Block]] = {
     "gradient_highway": lambda: st.GradientHighway(3, 4, kernel_size=3),
     "gradient_highway-norm": lambda: st.GradientHighway(3, 4, kernel_size=1, norm=group),
     "mimn": lambda: st.MIMN(3, 4, kernel_size=3),
-    "mimn-upper": lambda: st.MIMN(4, 4, first=False, kernel_size=1, norm=group),
+    "upper_mimn": lambda: st.UpperMIMN(4, kernel_size=1, norm=group),
     "mim": lambda: st.MIM(3, 4, kernel_size=3),
     "mim-norm": lambda: st.MIM(3, 4, kernel_size=1, forget_bias=0.0, norm=group),
     "gsta": lambda: st.GSTA(4, mlp_ratio=2.0),

@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from stblocks import MIM, MIMN, Cell, RecurrentStack, STConvLSTM, create_model
+from stblocks import MIM, MIMN, Cell, RecurrentStack, STConvLSTM, UpperMIMN, create_model
 
 
 def stack(peephole_size=None):
     torch.manual_seed(0)
     options = {"kernel_size": 3, "peephole_size": peephole_size}
     layers = [Cell(STConvLSTM(2, 4, kernel_size=3))]
-    layers += [Cell(MIMN(4, 4, first=first, **options), MIM(4, 4, **options)) for first in (True, False)]
+    layers += [Cell(changes, MIM(4, 4, **options)) for changes in (MIMN(4, 4, **options), UpperMIMN(4, **options))]
     made = RecurrentStack(layers).double()
     for parameter in made.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
@@ -69,10 +69,17 @@ def test_peepholes():
         stack((4, 4))(torch.rand(1, 2, 3, 4, dtype=torch.float64))
 
 
+def test_saved_models_keep_their_names():
+    weights = create_model("mim", channels=4, num_layers=3).state_dict()
+    for layer in (1, 2):
+        own = {
+            name.removeprefix(f"stack.layers.{layer}.stages.0.") for name in weights if f".{layer}.stages.0." in name
+        }
+        assert own == {"lstm.peephole", "lstm.peephole_o", "lstm.conv_e.weight", "lstm.conv_n.weight"}
+
+
 def test_mistakes():
-    with pytest.raises(ValueError, match="in_channels must be channels=4 if not first, got 3"):
-        MIMN(3, 4, first=False)
-    with pytest.raises(ValueError, match=r"MIM reads n .*, which no stage starts; add MIMN"):
+    with pytest.raises(ValueError, match=r"MIM reads n .*, which no stage starts; add MIMN or UpperMIMN"):
         Cell(MIM(3, 4))
     with pytest.raises(ValueError, match=r"layer 0 reads diff .*, which no lower layer writes"):
-        RecurrentStack([Cell(MIMN(4, 4, first=False), MIM(4, 4))])
+        RecurrentStack([Cell(UpperMIMN(4), MIM(4, 4))])

@@ -25,7 +25,7 @@ from .plugs.se import SE
 from .recurrent.causal_lstm import CausalLSTM
 from .recurrent.convlstm import ConvLSTM
 from .recurrent.gradient_highway import GradientHighway
-from .recurrent.mim import MIM, MIMN
+from .recurrent.mim import MIM, MIMN, UpperMIMN
 from .recurrent.one_gate_lstm import OneGateLSTM
 from .recurrent.st_convlstm import DecoupledSTConvLSTM, STConvLSTM
 from .recurrent.swin_lstm import SwinLSTM
@@ -83,6 +83,7 @@ __all__ = [
     "SwinLSTM",
     "Translator",
     "UniFormerBlock",
+    "UpperMIMN",
     "VANBlock",
     "ViTBlock",
     "register_translator",

@@ -21,6 +21,7 @@ from ..blocks import (
     MotionGRU,
     SimpleGFM,
     STConvLSTM,
+    UpperMIMN,
 )
 from ..blocks.plugs.motion_gru import MotionUnit, Warp
 from ..core import Cell, X
@@ -54,6 +55,11 @@ _UNIT: Rules = (
     (r"trend\.(alpha|beta)", r"global_growth_module.\1_default"),
     (r"trend\.growth_linear\.(.*)", r"global_growth_module.fc_global.\1"),
     (r"trend\.(alpha|beta)_linear\.(.*)", r"global_growth_module.\1_fc.\2"),
+)
+_DIFFERENCES: Rules = (
+    *layer_rules(lstm__conv_e="conv_x_concat", lstm__conv_n="conv_h_concat"),
+    (r"lstm\.peephole", "ct_weight"),
+    (r"lstm\.peephole_o", "oc_weight"),
 )
 RULES: dict[type[nn.Module], Rules] = {
     ConvLSTM: _LSTM,
@@ -89,11 +95,8 @@ RULES: dict[type[nn.Module], Rules] = {
     HighwayEntry: ((r"conv\.(.*)", r"conv_first_v.\1"),),
     CausalLSTM: (*layer_rules(conv_c_new="conv_c2m", conv_m_new="conv_om"), *_LSTM),
     GradientHighway: layer_rules(conv_x="x_concat", conv_h="z_concat"),
-    MIMN: (
-        *layer_rules(lstm__conv_e="conv_x_concat", lstm__conv_n="conv_h_concat"),
-        (r"lstm\.peephole", "ct_weight"),
-        (r"lstm\.peephole_o", "oc_weight"),
-    ),
+    MIMN: _DIFFERENCES,
+    UpperMIMN: _DIFFERENCES,
     MIM: (
         *layer_rules(conv_x="conv_x_cc", conv_h="conv_t_cc", conv_m="conv_s_cc"),
         *layer_rules(stationary__conv_e="conv_x_concat", stationary__conv_n="conv_h_concat"),
@@ -206,7 +209,7 @@ def _prefix(stage: nn.Module, cell: str, layer: int) -> str:
     """How the released names of a stage begin: some stand beside the cell."""
     if isinstance(stage, (HighwayEntry, MotionGRU)):
         return ""
-    if isinstance(stage, MIMN):
+    if isinstance(stage, MIMN | UpperMIMN):
         return f"stlstm_layer_diff.{layer - 1}."
     return f"{cell}attention_layer." if isinstance(stage, SAM) else cell
 

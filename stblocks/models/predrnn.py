@@ -15,6 +15,7 @@ from ..blocks import (
     MotionGRU,
     MotionHighway,
     STConvLSTM,
+    UpperMIMN,
 )
 from ..borders.checks import choose
 from ..core import Block, Cell, register_model
@@ -96,7 +97,8 @@ def mim(frame: PatchFrame, *, forget_bias: float = 1.0, peephole: str = "channel
         if place.layer == 0:
             return [STConvLSTM(*widths, **options)]
         options["peephole_size"] = peephole_size
-        return [MIMN(*widths, first=place.layer == 1, **options), MIM(*widths, **options)]
+        changes = MIMN(*widths, **options) if place.layer == 1 else UpperMIMN(place.channels, **options)
+        return [changes, MIM(*widths, **options)]
 
     return Base(cell, bound=bound)
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.block import Block
-from ...core.slot import DIFF, PREVIOUS, STARTED, C, H, K, M, N, O, S, Slot, X
+from ...core.slot import DIFF, PREVIOUS, STARTED, C, H, K, M, N, O, S, X
 from ..layers import Norm, conv, side_by_side
 
 
@@ -59,65 +59,114 @@ class PeepholeLSTM(nn.Module):
 
 
 class MIMN(Block):
-    r"""The non-stationary module of MIM: a `PeepholeLSTM` over differences.
+    r"""The lowest non-stationary module of MIM: a `PeepholeLSTM` over the changes of its input.
 
-    Wang et al. (Memory In Memory), CVPR 2019, https://arxiv.org/abs/1811.07490, Sec. 3.2: with `first`,
-    $N_t, K_t = \mathrm{LSTM}(X_t - X_{t-1}, N_{t-1}, K_{t-1})$; in the layers above, the $N_t$ of the layer below takes
-    the place of the difference. At the first step of a sequence there is none: $N_t$ and $K_t$ stay zero.
+    Wang et al. (Memory In Memory), CVPR 2019, https://arxiv.org/abs/1811.07490, Sec. 3.2 (the letter is ours):
+
+    $$N_t, K_t = \mathrm{LSTM}(X_t - X_{t-1}, N_{t-1}, K_{t-1}) \tag{a}$$
+
+    At the first step of a sequence there is no change: $N_t$ and $K_t$ stay zero.
 
     Args:
-        in_channels: Channels of `x`, of `diff` if not `first`.
+        in_channels: Channels of `x`.
         channels: Channels of `n` and `k`.
-        first: Is this the lowest layer with a MIM-N, which takes the difference of its input from the previous one?
         kernel_size: See `PeepholeLSTM`.
         peephole_size: See `PeepholeLSTM`.
         forget_bias: See `PeepholeLSTM`.
         norm: See `PeepholeLSTM`.
 
     Shapes:
-        x, previous: `(B, in_channels, H, W)`, only if `first`.
-        diff: `(B, in_channels, H, W)`, only if not `first`.
-        n, k: `(B, channels, H, W)`; left out, they start from zeros.
-        started: `(B, 1, H, W)`; left out, it is 0: no step before.
-        returns: `diff, n, k, started` with `diff` equal to `n`, and if `first`, `previous`, equal to `x`.
+        x, previous: `(B, in_channels, H, W)`, `previous` that of the step before.
+        n, k: `(B, channels, H, W)`.
+        started: `(B, 1, H, W)`, 1 where there was a step before.
+        returns: `diff, n, k, started, previous`, `diff` equal to `n`. All but `x` may be left out: no step before.
 
     Raises:
-        ValueError: If `kernel_size` is even, or `in_channels` differs from `channels` if not `first`, or when called,
-            if maps are not of `peephole_size`.
+        ValueError: If `kernel_size` is even, or when called, if maps are not of `peephole_size`.
     """
 
-    reads: tuple[Slot, ...] = (X, PREVIOUS, N, K, STARTED)
-    writes: tuple[Slot, ...] = (DIFF, N, K, STARTED, PREVIOUS)
-    owns: tuple[Slot, ...] = (N, K, STARTED, PREVIOUS)
+    reads = (X, PREVIOUS, N, K, STARTED)
+    writes = (DIFF, N, K, STARTED, PREVIOUS)
+    owns = (N, K, STARTED, PREVIOUS)
 
     def __init__(
         self,
         in_channels: int,
         channels: int,
         *,
-        first: bool = True,
         kernel_size: int = 5,
         peephole_size: tuple[int, int] | None = None,
         forget_bias: float = 1.0,
         norm: Norm | None = None,
     ) -> None:
-        if not first and in_channels != channels:
-            raise ValueError(
-                f"in_channels must be channels={channels} if not first, got {in_channels}: diff climbs through layers "
-                f"of one width."
-            )
-        if not first:
-            self.reads, self.writes, self.owns = (DIFF, N, K, STARTED), (DIFF, N, K, STARTED), (N, K, STARTED)
-        inputs = dict.fromkeys((X, PREVIOUS), in_channels) if first else {}
-        super().__init__(inputs | {DIFF: channels, N: channels, K: channels, STARTED: 1})
-        self.first = first
+        inputs = dict.fromkeys((X, PREVIOUS), in_channels)
+        super().__init__(inputs | dict.fromkeys((DIFF, N, K), channels) | {STARTED: 1})
         self.lstm = PeepholeLSTM(in_channels, channels, kernel_size, peephole_size, forget_bias, norm)
 
-    def forward(self, *given: Tensor | None) -> tuple[Tensor, ...]:
-        """`diff, n, k, started`, and if `first`, `previous`."""
-        *source, n, k, started = self.take(*given, *[None] * (len(self.reads) - len(given)))
-        n, k = (started * new for new in self.lstm(source[0] - source[1] if self.first else source[0], n, k))
-        return (n, n, k, torch.ones_like(started), *source[: self.first])
+    def forward(
+        self,
+        x: Tensor,
+        previous: Tensor | None = None,
+        n: Tensor | None = None,
+        k: Tensor | None = None,
+        started: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """One step: `diff, n, k, started, previous`."""
+        x, previous, n, k, started = self.take(x, previous, n, k, started)
+        n, k = (started * new for new in self.lstm(x - previous, n, k))  # (a)
+        return n, n, k, torch.ones_like(started), x
+
+
+class UpperMIMN(Block):
+    r"""A non-stationary module of MIM above the lowest: a `PeepholeLSTM` over what the one below it found.
+
+    Wang et al. (Memory In Memory), CVPR 2019, https://arxiv.org/abs/1811.07490, Sec. 3.2, with $N^{l-1}_t$ of the layer
+    below in place of the change (the letter is ours):
+
+    $$N_t, K_t = \mathrm{LSTM}(N^{l-1}_t, N_{t-1}, K_{t-1}) \tag{a}$$
+
+    At the first step of a sequence $N_t$ and $K_t$ stay zero.
+
+    Args:
+        channels: Channels of `diff`, `n` and `k`.
+        kernel_size: See `PeepholeLSTM`.
+        peephole_size: See `PeepholeLSTM`.
+        forget_bias: See `PeepholeLSTM`.
+        norm: See `PeepholeLSTM`.
+
+    Shapes:
+        diff: `(B, channels, H, W)`, $N^{l-1}_t$.
+        n, k: `(B, channels, H, W)`.
+        started: `(B, 1, H, W)`, 1 where there was a step before.
+        returns: `diff, n, k, started`, `diff` equal to `n`. All but `diff` may be left out: no step before.
+
+    Raises:
+        ValueError: If `kernel_size` is even, or when called, if maps are not of `peephole_size`.
+    """
+
+    reads = (DIFF, N, K, STARTED)
+    writes = (DIFF, N, K, STARTED)
+    owns = (N, K, STARTED)
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        kernel_size: int = 5,
+        peephole_size: tuple[int, int] | None = None,
+        forget_bias: float = 1.0,
+        norm: Norm | None = None,
+    ) -> None:
+        super().__init__(dict.fromkeys((DIFF, N, K), channels) | {STARTED: 1})
+        self.lstm = PeepholeLSTM(channels, channels, kernel_size, peephole_size, forget_bias, norm)
+
+    def forward(
+        self, diff: Tensor, n: Tensor | None = None, k: Tensor | None = None, started: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """One step: `diff, n, k, started`."""
+        diff, n, k, started = self.take(diff, n, k, started)
+        n, k = (started * new for new in self.lstm(diff, n, k))  # (a)
+        return n, n, k, torch.ones_like(started)
 
 
 class MIM(Block):
@@ -125,8 +174,8 @@ class MIM(Block):
 
     Wang et al. (Memory In Memory), CVPR 2019, https://arxiv.org/abs/1811.07490, Sec. 3.2 and 3.3, as released: both
     memories take their gates from one convolution of $X_t$ (letters are ours).
-    MIM-S is a `PeepholeLSTM` whose input is $N_t$ of `MIMN`, whose hidden state is $C_{t-1}$, and whose memory is
-    $S_{t-1}$:
+    MIM-S is a `PeepholeLSTM` whose input is $N_t$ of `MIMN` or `UpperMIMN`, whose hidden state is $C_{t-1}$, and whose
+    memory is $S_{t-1}$:
 
     $$T_t, S_t = \mathrm{MIM\text{-}S}(N_t, C_{t-1}, S_{t-1}) \tag{a}$$
     $$C_t = T_t + \sigma(X_i + W_{hi} * H_{t-1}) \circ \tanh(X_g + W_{hg} * H_{t-1}) \tag{b}$$
@@ -147,7 +196,7 @@ class MIM(Block):
 
     Shapes:
         x: `(B, in_channels, H, W)`.
-        n: `(B, channels, H, W)`, from a `MIMN` before it.
+        n: `(B, channels, H, W)`, from a `MIMN` or `UpperMIMN` before it.
         h, c, m, s: `(B, channels, H, W)`; left out, they start from zeros.
         returns: `h, c, m, s, o`, `o` the output gate for stages that follow.
 
