@@ -4,14 +4,11 @@ python recipes/cms_lstm_mmnist.py
 python recipes/cms_lstm_mmnist.py --glyphs data/ --test_file data/ --paper
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
-
-from stblocks import create_model
-from stblocks.tasks import PatchSettings, moving_mnist, train_and_report
+from stblocks import Forecaster, create_model
+from stblocks.tasks import PatchSettings, Recipe, moving_mnist
 from stblocks.train import run_recipe
 
 
@@ -22,27 +19,17 @@ class Settings(PatchSettings, moving_mnist.MovingMNISTSettings):
 
 #: Paper, Sec. 3.1 and 3.3: 80,000 steps of 8 sequences; it names no decay of the learning rate.
 PAPER = Settings(
-    sequences=10_000,
-    num_layers=4,
-    precision="no",
-    channels=64,
-    kernel_size=3,
-    epochs=64,
-    lr=1e-3,
-    sampling="scheduled",
-    schedule="constant",
-    warmup=0.0,
-    grad_clip=None,
-)
+    channels=64, num_layers=4, kernel_size=3,
+    sequences=10_000, epochs=64, lr=1e-3, sampling="scheduled",
+    schedule="constant", warmup=0.0, grad_clip=None, precision="no",
+)  # fmt: skip
 
 
-def build(settings: Settings, options: dict[str, Any]) -> nn.Module:
+def build(settings: Settings, options: dict[str, Any]) -> Forecaster:
     return create_model("cms_lstm", **options)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    train_and_report("cms_lstm_mmnist", build, Settings(), PAPER, __doc__, argv, data_sets=moving_mnist.data_sets)
-
+main = Recipe("cms_lstm_mmnist", build, Settings(), PAPER, moving_mnist.data_sets, __doc__)
 
 if __name__ == "__main__":
     run_recipe(main)

@@ -4,14 +4,11 @@ python recipes/gfm_predrnn_mmnist.py
 python recipes/gfm_predrnn_mmnist.py --glyphs data/ --test_file data/ --paper
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
-
-from stblocks import create_model
-from stblocks.tasks import PatchSettings, moving_mnist, train_and_report
+from stblocks import Forecaster, create_model
+from stblocks.tasks import PatchSettings, Recipe, moving_mnist
 from stblocks.train import run_recipe
 
 
@@ -22,26 +19,16 @@ class Settings(PatchSettings, moving_mnist.MovingMNISTSettings):
 
 #: GMG paper, Table I, Moving MNIST; the course of the learning rate, which it does not say, is ours.
 PAPER = Settings(
-    sequences=10_000,
-    channels=128,
-    num_layers=4,
-    kernel_size=5,
-    precision="no",
-    epochs=600,
-    batch_size=16,
-    lr=3e-4,
-    schedule="onecycle",
-    warmup=0.3,
-)
+    channels=128, num_layers=4, kernel_size=5,
+    sequences=10_000, precision="no", epochs=600, batch_size=16, lr=3e-4, schedule="onecycle", warmup=0.3,
+)  # fmt: skip
 
 
-def build(settings: Settings, options: dict[str, Any]) -> nn.Module:
+def build(settings: Settings, options: dict[str, Any]) -> Forecaster:
     return create_model("hybrid", base="predrnn", plugs=["gfm"], **options)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    train_and_report("gfm_predrnn_mmnist", build, Settings(), PAPER, __doc__, argv, data_sets=moving_mnist.data_sets)
-
+main = Recipe("gfm_predrnn_mmnist", build, Settings(), PAPER, moving_mnist.data_sets, __doc__)
 
 if __name__ == "__main__":
     run_recipe(main)

@@ -4,14 +4,11 @@ python recipes/predrnn_mmnist.py
 python recipes/predrnn_mmnist.py --glyphs data/ --test_file data/ --paper
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
-
-from stblocks import create_model
-from stblocks.tasks import PatchSettings, moving_mnist, train_and_report
+from stblocks import Forecaster, create_model
+from stblocks.tasks import PatchSettings, Recipe, moving_mnist
 from stblocks.train import run_recipe
 
 
@@ -22,27 +19,17 @@ class Settings(PatchSettings, moving_mnist.MovingMNISTSettings):
 
 #: Wang et al., NeurIPS 2017, Sec. 4.1: 80,000 steps of 8 sequences, a learning rate of 0.001.
 PAPER = Settings(
-    sequences=10_000,
-    channels=128,
-    num_layers=4,
-    kernel_size=5,
-    precision="no",
-    epochs=64,
-    lr=1e-3,
-    sampling="scheduled",
-    schedule="constant",
-    warmup=0.0,
-    grad_clip=None,
-)
+    channels=128, num_layers=4, kernel_size=5,
+    sequences=10_000, epochs=64, lr=1e-3, sampling="scheduled",
+    schedule="constant", warmup=0.0, grad_clip=None, precision="no",
+)  # fmt: skip
 
 
-def build(settings: Settings, options: dict[str, Any]) -> nn.Module:
+def build(settings: Settings, options: dict[str, Any]) -> Forecaster:
     return create_model("predrnn", **options)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    train_and_report("predrnn_mmnist", build, Settings(), PAPER, __doc__, argv, data_sets=moving_mnist.data_sets)
-
+main = Recipe("predrnn_mmnist", build, Settings(), PAPER, moving_mnist.data_sets, __doc__)
 
 if __name__ == "__main__":
     run_recipe(main)

@@ -4,14 +4,11 @@ python recipes/simvpv2_mmnist.py
 python recipes/simvpv2_mmnist.py --glyphs data/ --test_file data/ --paper
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
-
-from stblocks import create_model
-from stblocks.tasks import SimVPSettings, moving_mnist, train_and_report
+from stblocks import Forecaster, create_model
+from stblocks.tasks import Recipe, SimVPSettings, moving_mnist
 from stblocks.train import run_recipe
 
 
@@ -25,27 +22,16 @@ class Settings(SimVPSettings, moving_mnist.MovingMNISTSettings):
 #: SimVPv2-S, Sec. V-A and Table II: MSE, Adam, OneCycle, 200 epochs, batches of 16; the learning rate is that of
 #: configs/mmnist/simvp/SimVP_gSTA.py of OpenSTL.
 PAPER = Settings(
-    channels=64,
-    translator_channels=512,
-    num_layers=8,
-    sequences=10_000,
-    epochs=200,
-    batch_size=16,
-    lr=1e-3,
-    schedule="onecycle",
-    warmup=0.3,
-    grad_clip=None,
-    precision="no",
-)
+    channels=64, translator_channels=512, num_layers=8, sequences=10_000,
+    epochs=200, batch_size=16, lr=1e-3, schedule="onecycle", warmup=0.3, grad_clip=None, precision="no",
+)  # fmt: skip
 
 
-def build(settings: Settings, options: dict[str, Any]) -> nn.Module:
+def build(settings: Settings, options: dict[str, Any]) -> Forecaster:
     return create_model("simvpv2_s", **options)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    train_and_report("simvpv2_mmnist", build, Settings(), PAPER, __doc__, argv, data_sets=moving_mnist.data_sets)
-
+main = Recipe("simvpv2_mmnist", build, Settings(), PAPER, moving_mnist.data_sets, __doc__)
 
 if __name__ == "__main__":
     run_recipe(main)

@@ -4,14 +4,11 @@ python recipes/simvpv2_taxibj.py
 python recipes/simvpv2_taxibj.py --data TaxiBJ/ --paper
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
-
-from stblocks import create_model
-from stblocks.tasks import SimVPSettings, taxibj, train_and_report
+from stblocks import Forecaster, create_model
+from stblocks.tasks import Recipe, SimVPSettings, taxibj
 from stblocks.train import run_recipe
 
 
@@ -26,26 +23,16 @@ class Settings(SimVPSettings, taxibj.TaxiBJSettings):
 #: configs/taxibj/simvp/SimVP_gSTA.py of OpenSTL and its benchmark: 50 epochs, the first 5 of them to warm up; of this,
 #: the paper says nothing.
 PAPER = Settings(
-    channels=32,
-    translator_channels=256,
-    num_layers=8,
-    drop_path=0.1,
-    epochs=50,
-    batch_size=16,
-    lr=5e-4,
-    schedule="cosine",
-    warmup=0.1,
-    grad_clip=None,
-)
+    channels=32, translator_channels=256, num_layers=8, drop_path=0.1,
+    epochs=50, batch_size=16, lr=5e-4, schedule="cosine", warmup=0.1, grad_clip=None,
+)  # fmt: skip
 
 
-def build(settings: Settings, options: dict[str, Any]) -> nn.Module:
+def build(settings: Settings, options: dict[str, Any]) -> Forecaster:
     return create_model("simvpv2_s", **options, in_frames=4, out_frames=4)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    train_and_report("simvpv2_taxibj", build, Settings(), PAPER, __doc__, argv, data_sets=taxibj.data_sets)
-
+main = Recipe("simvpv2_taxibj", build, Settings(), PAPER, taxibj.data_sets, __doc__)
 
 if __name__ == "__main__":
     run_recipe(main)

@@ -11,46 +11,27 @@ The model forecasts the temperature alone; beside it, it sees `--extras`, such a
 place. It adds what it finds to a weighted sum of the past hours nearby, which starts as persistence.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
-from torch import nn
-
-from stblocks import create_model
-from stblocks.tasks import train_and_report
+from stblocks import Forecaster, create_model
+from stblocks.tasks import Recipe
 from stblocks.tasks.weather import WeatherSettings, data_sets
 from stblocks.train import run_recipe
 
 #: SimVPv2 on WeatherBench (paper, Sec. V-A3), which sees the variable alone; widths, learning rate and batch are those
 #: of the released configurations for that data set.
 PAPER = WeatherSettings(
-    extras=(),
-    stride=1,
-    channels=32,
-    encoder_layers=2,
-    translator_channels=256,
-    num_layers=8,
-    mlp_ratio=8.0,
-    drop=0.0,
-    drop_path=0.1,
-    shortcut=None,
-    epochs=50,
-    lr=5e-3,
-    schedule="cosine",
-    weight_decay=0.0,
-    l1=0.0,
-    ema_decay=None,
-    grad_clip=None,
-)
+    extras=(), stride=1, shortcut=None,
+    channels=32, encoder_layers=2, translator_channels=256, num_layers=8, mlp_ratio=8.0, drop=0.0, drop_path=0.1,
+    epochs=50, lr=5e-3, schedule="cosine", weight_decay=0.0, l1=0.0, ema_decay=None, grad_clip=None,
+)  # fmt: skip
 
 
-def build(settings: WeatherSettings, options: dict[str, Any]) -> nn.Module:
+def build(settings: WeatherSettings, options: dict[str, Any]) -> Forecaster:
     return create_model("simvpv2_s", out_channels=1, **options)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    train_and_report("simvpv2_weather", build, WeatherSettings(), PAPER, __doc__, argv, data_sets=data_sets)
-
+main = Recipe("simvpv2_weather", build, WeatherSettings(), PAPER, data_sets, __doc__)
 
 if __name__ == "__main__":
     run_recipe(main)

@@ -4,14 +4,11 @@ python recipes/swinlstm_mmnist.py
 python recipes/swinlstm_mmnist.py --glyphs data/ --test_file data/ --paper
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
-
-from stblocks import create_model
-from stblocks.tasks import UShapeSettings, moving_mnist, train_and_report
+from stblocks import Forecaster, create_model
+from stblocks.tasks import Recipe, UShapeSettings, moving_mnist
 from stblocks.train import run_recipe
 
 
@@ -27,28 +24,16 @@ class Settings(UShapeSettings, moving_mnist.MovingMNISTSettings):
 
 #: configs.py and train.py of the released code (Tang et al., ICCV 2023): MSE, Adam, a constant learning rate.
 PAPER = Settings(
-    channels=128,
-    depths_down=(2, 6),
-    depths_up=(2, 6),
-    patch_size=2,
-    sequences=10_000,
-    epochs=2000,
-    batch_size=16,
-    lr=1e-4,
-    schedule="constant",
-    warmup=0.0,
-    grad_clip=None,
-    precision="no",
-)
+    channels=128, depths_down=(2, 6), depths_up=(2, 6), patch_size=2, sequences=10_000,
+    epochs=2000, batch_size=16, lr=1e-4, schedule="constant", warmup=0.0, grad_clip=None, precision="no",
+)  # fmt: skip
 
 
-def build(settings: Settings, options: dict[str, Any]) -> nn.Module:
+def build(settings: Settings, options: dict[str, Any]) -> Forecaster:
     return create_model("swinlstm_d", **options)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    train_and_report("swinlstm_mmnist", build, Settings(), PAPER, __doc__, argv, data_sets=moving_mnist.data_sets)
-
+main = Recipe("swinlstm_mmnist", build, Settings(), PAPER, moving_mnist.data_sets, __doc__)
 
 if __name__ == "__main__":
     run_recipe(main)

@@ -4,14 +4,11 @@ python recipes/vmrnn_mmnist.py
 python recipes/vmrnn_mmnist.py --glyphs data/ --test_file data/ --paper
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
-
-from stblocks import create_model
-from stblocks.tasks import UShapeSettings, moving_mnist, train_and_report
+from stblocks import Forecaster, create_model
+from stblocks.tasks import Recipe, UShapeSettings, moving_mnist
 from stblocks.train import run_recipe
 
 
@@ -25,27 +22,16 @@ class Settings(UShapeSettings, moving_mnist.MovingMNISTSettings):
 
 #: VMRNN, Sec. 4.1 and Table 1: MSE, batches of 8, 2000 epochs; the released code keeps the learning rate constant.
 PAPER = Settings(
-    channels=128,
-    depths_down=(2, 6),
-    depths_up=(6, 2),
-    patch_size=2,
-    sequences=10_000,
-    epochs=2000,
-    lr=5e-5,
-    schedule="constant",
-    warmup=0.0,
-    grad_clip=None,
-    precision="no",
-)
+    channels=128, depths_down=(2, 6), depths_up=(6, 2), patch_size=2,
+    sequences=10_000, epochs=2000, lr=5e-5, schedule="constant", warmup=0.0, grad_clip=None, precision="no",
+)  # fmt: skip
 
 
-def build(settings: Settings, options: dict[str, Any]) -> nn.Module:
+def build(settings: Settings, options: dict[str, Any]) -> Forecaster:
     return create_model("vmrnn_d", **options)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    train_and_report("vmrnn_mmnist", build, Settings(), PAPER, __doc__, argv, data_sets=moving_mnist.data_sets)
-
+main = Recipe("vmrnn_mmnist", build, Settings(), PAPER, moving_mnist.data_sets, __doc__)
 
 if __name__ == "__main__":
     run_recipe(main)

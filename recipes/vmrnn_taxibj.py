@@ -4,14 +4,11 @@ python recipes/vmrnn_taxibj.py
 python recipes/vmrnn_taxibj.py --data TaxiBJ/ --paper
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from torch import nn
-
-from stblocks import create_model
-from stblocks.tasks import taxibj, train_and_report
+from stblocks import Forecaster, create_model
+from stblocks.tasks import Recipe, taxibj
 from stblocks.train import Option, run_recipe
 
 
@@ -28,24 +25,15 @@ class Settings(taxibj.TaxiBJSettings):
 #: VMRNN, Sec. 4.1 and Table 1: MSE, batches of 16, 200 epochs; the course of the learning rate, which it does not say,
 #: is that of configs/taxibj/VMRNN-B.py of the released code, 5 epochs to warm up.
 PAPER = Settings(
-    channels=128,
-    depth=12,
-    epochs=200,
-    batch_size=16,
-    lr=4e-4,
-    schedule="cosine",
-    warmup=0.025,
-    grad_clip=None,
+    channels=128, depth=12, epochs=200, batch_size=16, lr=4e-4, schedule="cosine", warmup=0.025, grad_clip=None
 )
 
 
-def build(settings: Settings, options: dict[str, Any]) -> nn.Module:
+def build(settings: Settings, options: dict[str, Any]) -> Forecaster:
     return create_model("vmrnn_b", **options)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    train_and_report("vmrnn_taxibj", build, Settings(), PAPER, __doc__, argv, data_sets=taxibj.data_sets)
-
+main = Recipe("vmrnn_taxibj", build, Settings(), PAPER, taxibj.data_sets, __doc__)
 
 if __name__ == "__main__":
     run_recipe(main)

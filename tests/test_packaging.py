@@ -24,6 +24,7 @@ def test_a_recipe_is_a_program_that_needs_no_other_file(path):
     assert tops <= {"stblocks", "torch", *sys.stdlib_module_names}
     assert ast.unparse(tree.body[-1].body[0]) == "run_recipe(main)"
     assert not any(name.startswith("stblocks.recipes") for name in imports)
+    assert len(path.read_text(encoding="utf-8").splitlines()) < 40
 
 
 def test_a_copy_of_a_recipe_runs_elsewhere(tmp_path):
