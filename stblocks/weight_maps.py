@@ -63,7 +63,8 @@ def record_maps(model: RecurrentForecaster, past: Tensor, horizon: int, *, layer
         `"CE 2 weighs x"`.
 
     Raises:
-        ValueError: If an argument is not as said here, or the layer has no block that `block_maps` knows.
+        ValueError: If `past` is not one sample, `layer` is not an index of a layer, or that layer has no block that
+            `block_maps` knows.
     """
     if past.ndim != 5 or past.shape[0] != 1:
         raise ValueError(

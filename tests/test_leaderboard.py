@@ -9,7 +9,7 @@ from PIL import Image
 
 from stblocks import create_model
 from stblocks.recipes.hybrids import main as hybrids
-from stblocks.score import Entry, Leaderboard, cost
+from stblocks.score import BoardEntry, Leaderboard, training_cost
 from stblocks.tasks.board import BoardSettings, choices
 from stblocks.train import run_recipe
 from stblocks.viz import leaderboard_bars
@@ -27,8 +27,8 @@ def glyphs(tmp_path):
 
 def board():
     made = Leaderboard(("mse", "ssim"))
-    made.add(Entry("base", "base", 1_500_000, 2_000_000_000, 10.0, {"mse": [2.0, 4.0], "ssim": [0.5, 0.5]}))
-    made.add(Entry("base+gfm", "base", 1_600_000, 2_500_000_000, 12.0, {"mse": [1.0, 2.0], "ssim": [0.6, 0.8]}))
+    made.add(BoardEntry("base", "base", 1_500_000, 2_000_000_000, 10.0, {"mse": [2.0, 4.0], "ssim": [0.5, 0.5]}))
+    made.add(BoardEntry("base+gfm", "base", 1_600_000, 2_500_000_000, 12.0, {"mse": [1.0, 2.0], "ssim": [0.6, 0.8]}))
     return made
 
 
@@ -62,14 +62,14 @@ def test_picture(tmp_path):
 
 def test_entries_must_fit_the_board():
     with pytest.raises(ValueError, match="scores of 'a' must hold ssim, got mse"):
-        Leaderboard(("mse", "ssim")).add(Entry("a", "a", 1, 1, 1.0, {"mse": [1.0]}))
+        Leaderboard(("mse", "ssim")).add(BoardEntry("a", "a", 1, 1, 1.0, {"mse": [1.0]}))
     with pytest.raises(ValueError, match="'b', the base of 'a', must be on the board first"):
-        Leaderboard(("mse",)).add(Entry("a", "b", 1, 1, 1.0, {"mse": [1.0]}))
+        Leaderboard(("mse",)).add(BoardEntry("a", "b", 1, 1, 1.0, {"mse": [1.0]}))
 
 
 def test_cost_counts_one_sequence():
     model = create_model("convlstm", channels=4, num_layers=1, patch_size=1, kernel_size=3)
-    parameters, work, milliseconds = cost(model, torch.rand(3, 2, 1, 8, 8), 2, repeats=1)
+    parameters, work, milliseconds = training_cost(model, torch.rand(3, 2, 1, 8, 8), 2, repeats=1)
     assert parameters == 9 * 16 * (1 + 4) + 4
     assert work == 3 * 64 * (9 * (1 + 4) * 16 + 4)  # steps, pixels, convolutions of x and h, head
     assert milliseconds > 0

@@ -49,8 +49,10 @@ class SequenceWindows(Dataset[Sequence]):
         out_channels: Channels of the frames to forecast.
 
     Raises:
-        ValueError: If an argument is not as said here, a series is shorter than one window, frames differ in shape, or
-            values are not finite.
+        ValueError: If a number is not a positive integer, `missing` is another word, `length` is missing or `stride`
+            given for a function, `length` is given for anything else, `out_channels` are more than there are, `crop` or
+            `size` is not `(H, W)`, a series is shorter than one window, frames differ in shape, or values are not
+            finite.
     """
 
     def __init__(

@@ -65,8 +65,9 @@ def selective_scan(
         y `(B, D, L)` in the dtype of `u`, and on demand the state `(B, D, N)`.
 
     Raises:
-        ValueError: If a shape, a dtype (float16, bfloat16, float32 and float64 are taken, all else refused) or the back
-            end is not as said here, or A is positive, which is looked at on the CPU alone.
+        ValueError: If a tensor is of another shape than above, or of another dtype than float16, bfloat16, float32 or
+            float64; if A is positive, which is looked at on the CPU alone; or if `backend` is another word, or one that
+            is not installed, cannot run where `u` is, or takes no state.
     """
     _check(u, delta, A, B, C, D, delta_bias, initial_state, z)
     ways = _directions(reverse, B.shape[1])

@@ -82,7 +82,7 @@ class Graphed:
         recorder: Device to what records on it.
 
     Raises:
-        ValueError: When called, if an input is not as said here.
+        ValueError: When called, if an input is no tensor, number, string, `None` or nest of these.
         RuntimeError: When called, if the function cannot be recorded.
     """
 
@@ -167,7 +167,8 @@ def graphed(
         function itself.
 
     Raises:
-        ValueError: If the function is not as said here, or the tensors are not on a CUDA device.
+        ValueError: If `function` is no module or method of one, or `example` holds no tensors or some that are not on a
+            CUDA device.
 
     Example:
         >>> forecast = graphed(model, past, 10)  # doctest: +SKIP

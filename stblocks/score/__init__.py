@@ -4,8 +4,8 @@ from ..borders.extras import needing
 
 with needing("train", "stblocks.score"):
     from .evaluate import evaluate
-    from .leaderboard import Entry, Leaderboard, cost
+    from .leaderboard import BoardEntry, Leaderboard, training_cost
     from .scores import Scores, persistence
     from .table import Table
 
-__all__ = ["Entry", "Leaderboard", "Scores", "Table", "cost", "evaluate", "persistence"]
+__all__ = ["BoardEntry", "Leaderboard", "Scores", "Table", "evaluate", "persistence", "training_cost"]

@@ -15,7 +15,7 @@ from ..flops import count_multiply_adds
 
 
 @dataclass(frozen=True)
-class Entry:
+class BoardEntry:
     """A trained model on the board.
 
     Args:
@@ -44,7 +44,7 @@ class Entry:
         return statistics.stdev(scores) if len(scores) > 1 else 0.0
 
 
-def cost(model: nn.Module, past: Tensor, horizon: int, repeats: int = 5) -> tuple[int, int, float]:
+def training_cost(model: nn.Module, past: Tensor, horizon: int, repeats: int = 5) -> tuple[int, int, float]:
     """Parameters, multiply-adds of the forecast of one sequence, median milliseconds of forward and backward.
 
     Args:
@@ -71,9 +71,9 @@ class Leaderboard:
     """
 
     def __init__(self, metrics: Sequence[str]) -> None:
-        self.metrics, self.entries = tuple(metrics), list[Entry]()
+        self.metrics, self.entries = tuple(metrics), list[BoardEntry]()
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: BoardEntry) -> None:
         """Add a model; its base comes first.
 
         Raises:
@@ -85,7 +85,7 @@ class Leaderboard:
             raise ValueError(f"{entry.base!r}, the base of {entry.name!r}, must be on the board first; train it too.")
         self.entries.append(entry)
 
-    def delta(self, entry: Entry, metric: str) -> float:
+    def delta(self, entry: BoardEntry, metric: str) -> float:
         """Mean score less that of the base."""
         base = next(other for other in self.entries if other.name == entry.base)
         return entry.mean(metric) - base.mean(metric)

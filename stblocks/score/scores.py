@@ -40,7 +40,8 @@ class Scores:
         windows: Sides of the windows of the fractions skill score, in pixels, odd; one score per window and threshold.
 
     Raises:
-        ValueError: If a metric is unknown, a threshold or window is not as said here, or there is nothing to score.
+        ValueError: If a metric is unknown, a window is not odd and positive or there are windows without thresholds, or
+            there is nothing to score.
     """
 
     def __init__(

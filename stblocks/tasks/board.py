@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from ..borders.files import write_atomically
 from ..core import create_model
 from ..data import CIKM2017, SequenceWindows, SyntheticRadar
-from ..score import Entry, Leaderboard, cost, evaluate
+from ..score import BoardEntry, Leaderboard, evaluate, training_cost
 from ..train import Help, Option, fit, read_flags, seed_everything
 from ..train.checkpoint import newest
 from ..viz import leaderboard_bars
@@ -91,7 +91,7 @@ def build(base: str, plugs: tuple[str, ...], settings: BoardSettings) -> nn.Modu
 
 def train(
     base: str, plugs: tuple[str, ...], settings: BoardSettings, data: list[SequenceWindows], out: Path, resume: bool
-) -> Entry:
+) -> BoardEntry:
     """Train one model with each seed."""
     name = "+".join((base, *plugs))
     train_data, validation, test = data
@@ -100,13 +100,13 @@ def train(
     for seed in range(settings.seed, settings.seed + settings.seeds):
         seed_everything(seed)
         model, place = build(base, plugs, settings), out / name / f"seed-{seed}"
-        costs = cost(model, past, future.shape[1])
+        costs = training_cost(model, past, future.shape[1])
         begun = resume and newest(place / "checkpoint.pt") is not None
         result = fit(model, train_data, validation, replace(settings, seed=seed), place, resume=begun)
         tables = evaluate(result.model, test, thresholds=settings.thresholds, batch_size=settings.batch_size)
         for metric, values in scores.items():
             values.append(tables["model"].pooled[metric])
-    return Entry(name, base, *costs, scores)
+    return BoardEntry(name, base, *costs, scores)
 
 
 def run_board(name: str, default: BoardSettings, description: str | None, argv: Sequence[str] | None = None) -> None:

@@ -4,11 +4,11 @@ from ..borders.extras import needing
 
 with needing("train", "stblocks.train"):
     from ..runtime.graph import graphed
-    from ..score import Entry, Leaderboard, Scores, Table, cost, evaluate, persistence
+    from ..score import BoardEntry, Leaderboard, Scores, Table, evaluate, persistence, training_cost
     from .checkpoint import load_checkpoint, save_checkpoint
     from .config import TrainConfig
     from .fit import TrainResult, fit
-    from .flags import Command, read_flags, run_recipe
+    from .flags import RecipeFlags, read_flags, run_recipe
     from .objective import Objective, differential_divergence
     from .report import report
     from .schedule import (
@@ -24,15 +24,15 @@ with needing("train", "stblocks.train"):
     from .terms import Pinball, SoftCSI, SoftFSS, SpectralAmplitude, Term, ThresholdWeights
 
 __all__ = [
+    "BoardEntry",
     "Check",
-    "Command",
-    "Entry",
     "Help",
     "Leaderboard",
     "NoSampling",
     "Objective",
     "Option",
     "Pinball",
+    "RecipeFlags",
     "ReverseScheduledSampling",
     "Sampling",
     "ScheduledSampling",
@@ -46,7 +46,6 @@ __all__ = [
     "ThresholdWeights",
     "TrainConfig",
     "TrainResult",
-    "cost",
     "differential_divergence",
     "evaluate",
     "fit",
@@ -60,4 +59,5 @@ __all__ = [
     "sampling",
     "save_checkpoint",
     "seed_everything",
+    "training_cost",
 ]

@@ -15,7 +15,7 @@ from .config import TrainConfig
 from .settings import described
 
 
-class Command(NamedTuple):
+class RecipeFlags(NamedTuple):
     """What a recipe was asked to do."""
 
     settings: Any  #: of the class of the presets
@@ -29,7 +29,7 @@ def read_flags(
     presets: Mapping[str, TrainConfig],
     argv: Sequence[str] | None = None,
     description: str | None = None,
-) -> Command:
+) -> RecipeFlags:
     """Read a recipe's command line.
 
     Every field of the settings is a flag (`--batch_size 8`; `none` where that is allowed), beside `--out`, `--resume`
@@ -60,7 +60,7 @@ def read_flags(
     out, resume, preset = given.pop("out"), given.pop("resume"), given.pop("preset", None)
     given = {field: tuple(value) if isinstance(value, list) else value for field, value in given.items()}
     settings = replace(default if preset is None else presets[preset], **given)
-    return Command(settings, from_main(run_directory(name, resume)) if out is None else out, resume)
+    return RecipeFlags(settings, from_main(run_directory(name, resume)) if out is None else out, resume)
 
 
 def run_recipe(main: Callable[[], object]) -> None:

@@ -148,7 +148,7 @@ def learning_rate(
         warmup: Fraction of the steps in which the rate rises.
 
     Raises:
-        ValueError: If an argument is not as said here.
+        ValueError: If `name` is another word, `total_steps` is below 1, or `warmup` is not in [0, 1).
     """
     _check_total(total_steps)
     if not 0 <= warmup < 1:

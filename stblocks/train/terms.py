@@ -181,7 +181,8 @@ class ThresholdWeights(nn.Module):
         scaler: From model units to physical units.
 
     Raises:
-        ValueError: If there is not a weight for each threshold, or a number is not as said here.
+        ValueError: If `thresholds` is empty or one is not finite, or `weights` are not one for each threshold, all at
+            least 0.
     """
 
     def __init__(self, thresholds: Sequence[float], weights: Sequence[float], scaler: Scaler | None = None) -> None:

@@ -31,7 +31,8 @@ def weight_maps(
         cmap: A colour map of matplotlib.
 
     Raises:
-        ValueError: If there is no map, a shape is not as said here, or the file cannot be written.
+        ValueError: If there is no map, one is not `(T, H', W')` or not of as many steps as `frames`, or the file cannot
+            be written.
     """
     if not maps:
         raise ValueError("maps must hold at least one, got none: there is nothing to draw.")

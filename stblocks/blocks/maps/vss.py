@@ -27,7 +27,8 @@ class VSS(MapBlock):
         returns: The same.
 
     Raises:
-        ValueError: If an argument or a shape is not as said here.
+        ValueError: If `channels` is not a positive integer or `drop_path` not in [0, 1); when called, if `h` is of
+            another shape.
     """
 
     def __init__(

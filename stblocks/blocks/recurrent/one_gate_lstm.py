@@ -32,7 +32,7 @@ class OneGate(Block):
         returns: `h, c, o` as above, `o` the gate $F_t$ for stages that follow.
 
     Raises:
-        ValueError: If a shape is not as said here.
+        ValueError: If `channels` is not a positive integer; when called, if a map is of another shape.
     """
 
     reads = (X, H, C)

@@ -35,7 +35,9 @@ class SwinLSTM(OneGate):
         returns: `h, c, o` as above, `o` the gate $F_t$ for stages that follow.
 
     Raises:
-        ValueError: If an argument or a shape is not as said here.
+        ValueError: If `num_heads` does not divide `channels`, `depth` or `window_size` is not a positive integer,
+            `mlp_ratio` leaves no hidden channel, or `drop_path` is not a rate in [0, 1) or one for each block; when
+            called, if a map is of another shape.
     """
 
     def __init__(

@@ -36,7 +36,9 @@ class VMRNN(OneGateLSTM):
         returns: `h, c, o` as above, `o` the gate $F_t$ for stages that follow.
 
     Raises:
-        ValueError: If an argument or a shape is not as said here.
+        ValueError: If a number is not positive, `dt_rank` is another word than "auto", a direction is unknown or there
+            twice, or `drop_path` is not a rate in [0, 1) or one for each block; when called, if a map is of another
+            shape.
     """
 
     def __init__(
