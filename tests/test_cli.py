@@ -124,7 +124,7 @@ def test_list(capsys):
         ("info predrnn --batch 0", "argument --batch: must be at least 1, got 0"),
         ("info predrnn --horizon x", "argument --horizon: invalid integer value: 'x'"),
         ("info mim --image_size 8", "expected 2 arguments"),
-        ("list xyz*", "pattern must match a model, got 'xyz*'; there are cms_lstm,"),
+        ("list xyz*", "pattern must match a model, got 'xyz*'; there are advection, cms_lstm,"),
         ("list gmg* --all", "stblocks list: there is no argument --all; see stblocks list --help."),
         ("lists", "stblocks: there is no command 'lists'; did you mean list?"),
         ("", "stblocks: there must be a command: "),

@@ -11,14 +11,14 @@ import pytest
 import torch
 from torch import nn
 
-from stblocks import create_model, list_models
+from stblocks import create_model
 from stblocks.blocks.layers import Dilated
 from stblocks.ops.map_norm import map_norm
 from stblocks.runtime.graph import Cuda, Graphed
 from stblocks.score import evaluate
 from stblocks.train import Objective, graphed
 from stblocks.train.objective import Losses
-from tests.test_models import small_options
+from tests.test_models import TRAINED, small_options
 from tests.test_resume import Breaking, interrupt
 from tests.tiny import Drifting, train
 
@@ -54,7 +54,7 @@ def close(ours, theirs, **tolerance):
     torch.testing.assert_close(ours, theirs, **{"rtol": 1e-3, "atol": 1e-4} | tolerance)
 
 
-@pytest.mark.parametrize(("name", "options"), [(name, {}) for name in list_models()] + MORE)
+@pytest.mark.parametrize(("name", "options"), [(name, {}) for name in TRAINED] + MORE)
 def test_a_step_by_graph_makes_the_gradients_of_an_eager_one(name, options):
     losses = Losses(small(name, **options), Objective()).to(DEVICE).train()
     for norm in losses.modules():

@@ -8,11 +8,11 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from benchmarks.dispatched import Dispatched, dispatched
-from stblocks import create_model, list_models
+from stblocks import create_model
 from stblocks.train import Objective
 from stblocks.train.objective import Losses
 from tests.test_forecaster import model, video
-from tests.test_models import small_options
+from tests.test_models import TRAINED, small_options
 
 #: Ways through the code that the small models do not take.
 MORE = {
@@ -22,7 +22,7 @@ MORE = {
     "vmrnn_b": {"drop_path": 0.1},
     "predrnn": {"checkpointing": True},
 }
-CASES = [(name, {}) for name in list_models()] + list(MORE.items())
+CASES = [(name, {}) for name in TRAINED] + list(MORE.items())
 
 
 def small(name, options):

@@ -44,6 +44,10 @@ PUBLISHED = [
 ]
 
 
+#: Models without weights; `tests/test_baselines.py` is theirs.
+BASELINES = ("advection", "persistence")
+TRAINED = [name for name in list_models() if name not in BASELINES]
+
 SMALL = {"channels": 4, "num_layers": 2, "patch_size": 2, "kernel_size": 3}
 #: For networks of other dimensions.
 ALSO_SMALL = {"depth": 2, "depths_down": [1, 1], "depths_up": [1, 1], "state_dim": 2}
@@ -76,7 +80,7 @@ def test_the_entry_knows_its_parameters(name):
     assert entry.parameters in (None, count(model))
 
 
-@pytest.mark.parametrize("name", list_models())
+@pytest.mark.parametrize("name", TRAINED)
 def test_every_option_changes_something(name):
     """No option is swallowed: another value of it gives another model, or an error that speaks of it."""
     small = small_options(name) | {"channels": 8, "image_size": (8, 8)}
@@ -208,9 +212,7 @@ def test_widths_that_cannot_be(channels, message):
         create_model("convlstm", **SMALL | {"channels": channels})
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in list_models() if "out_channels" in small_options(name, out_channels=1)]
-)
+@pytest.mark.parametrize("name", [name for name in TRAINED if "out_channels" in small_options(name, out_channels=1)])
 def test_forecasts_of_other_channels(name, tmp_path):
     options = small_options(name, out_channels=1) | {"in_channels": 2, "image_size": (16, 16)}
     model = create_model(name, **options).eval()

@@ -16,21 +16,21 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.utils import parameters_to_vector, prune, vector_to_parameters
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
-from stblocks import Cell, create_model, lay_channels_last, list_models
+from stblocks import Cell, create_model, lay_channels_last
 from stblocks.blocks.plugs.gfm import MapAndVectorConv, MultiScaleConv
 from stblocks.blocks.plugs.motion_gru import DeformableConv2d
 from stblocks.core import model_entry
 from stblocks.runtime.nan_guard import first_non_finite
 from stblocks.weights.state import load_weights, weights
-from tests.test_models import small_options
+from tests.test_models import TRAINED, small_options
 
-EVERY = pytest.mark.parametrize("name", list_models())
+EVERY = pytest.mark.parametrize("name", TRAINED)
 HORIZON = 2
 
 
 def sample(*few):
     """For checks that take seconds: these models by default, all others when asked for."""
-    cases = [pytest.param(name, marks=() if name in few else pytest.mark.slow) for name in list_models()]
+    cases = [pytest.param(name, marks=() if name in few else pytest.mark.slow) for name in TRAINED]
     return pytest.mark.parametrize("name", cases)
 
 
@@ -134,7 +134,7 @@ def takes_checkpointing(name):
 
 
 @pytest.mark.parametrize("parametrise", [weight_norm, spectral_norm])
-@pytest.mark.parametrize("name", [*filter(takes_checkpointing, list_models())])
+@pytest.mark.parametrize("name", [*filter(takes_checkpointing, TRAINED)])
 def test_parametrised_weights_are_recomputed_as_they_were(name, parametrise):
     """Spectral norm turns its vectors at every call in training, so that a step computed again must not."""
     results = []

@@ -1,6 +1,6 @@
 """Registered models, one family a file, and what they are made of: a base in a frame, with plugs."""
 
-from . import convlstm, gmg, hybrid, plugs, predrnn, simvp, swinlstm, vmrnn
+from . import baselines, convlstm, gmg, hybrid, plugs, predrnn, simvp, swinlstm, vmrnn
 from .base import BASES, PLUGS, Base, Place, Plug, register_base, register_plug
 from .frame import Frame
 from .patch_frame import PatchFrame
@@ -13,6 +13,7 @@ __all__ = [
     "PatchFrame",
     "Place",
     "Plug",
+    "baselines",
     "convlstm",
     "gmg",
     "hybrid",

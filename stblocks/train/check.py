@@ -27,6 +27,8 @@ def check_run(
             problems.append(f"graph=True {reason}; take 'auto' or False")
     if not callable(getattr(model, "rollout", None)):
         problems.append(f"model must have a method rollout(past, horizon, ...), got {type(model).__name__}")
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        problems.append(f"model must have weights to train, {type(model).__name__} has none; score it by evaluate(...)")
     if not getattr(model, "teachable", True) and config.sampling != "none":
         problems.append(
             f"sampling must be 'none' for a direct model, which is fed no true future, got {config.sampling!r}"

@@ -82,5 +82,6 @@ def _write(model: nn.Module, data: Dataset[Sample], tables: Tables, out: Path, s
 
 @torch.no_grad()
 def _forecast(model: nn.Module, past: torch.Tensor, horizon: int) -> torch.Tensor:
+    device = next((parameter.device for parameter in model.parameters()), past.device)
     with evaluating(model):
-        return model(past[None].to(next(model.parameters()).device), horizon)[0].cpu()
+        return model(past[None].to(device), horizon)[0].cpu()
