@@ -6,9 +6,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.nn.functional import conv2d
+from torch.nn.functional import conv2d, leaky_relu
 
-from stblocks import GFM, MGM, ConvLSTM, SimpleGFM, STConvLSTM
+from stblocks import GFM, MGM, ConvGRU, ConvLSTM, SimpleGFM, STConvLSTM, TrajGRU
 from stblocks.blocks.plugs.mgm import GrowthDecay
 from stblocks.testing import example
 
@@ -50,6 +50,46 @@ def test_convlstm(bias, seed):
     o = torch.sigmoid(gate(3))
     for ours, expected in zip(cell(x, h, c0), (o * torch.tanh(c), c, o), strict=True):
         torch.testing.assert_close(ours, expected)
+
+
+@settings(max_examples=10)
+@given(size=sizes, seed=st.integers(0, 99))
+def test_conv_gru(size, seed):
+    cell, (x, h) = example(lambda: ConvGRU(3, 4), size=size, seed=seed)
+    of_x, of_h = cell.conv_x.weight.split(4), cell.conv_h.weight.split(4)
+    z, r, before = (
+        conv2d(x, weight, bias, padding=1) for weight, bias in zip(of_x, cell.conv_x.bias.split(4), strict=True)
+    )
+    z = torch.sigmoid(z + conv2d(h, of_h[0], padding=1))  # (5)
+    r = torch.sigmoid(r + conv2d(h, of_h[1], padding=1))  # (6)
+    candidate = torch.tanh(before + conv2d(r * h, cell.candidate.weight, padding=1))  # (7)
+    torch.testing.assert_close(cell(x, h), (1 - z) * h + z * candidate)  # (8)
+
+
+def looked_up(h, rows, columns):
+    """Eq. 4 of TrajGRU as printed: a sum over all positions of the map for each one of the result."""
+    height, width = h.shape[-2:]
+    warped = torch.zeros_like(h)
+    for i in range(height):
+        for j in range(width):
+            near_rows = (1 - (i + rows[:, i, j, None] - torch.arange(height)).abs()).clamp_min(0)
+            near_columns = (1 - (j + columns[:, i, j, None] - torch.arange(width)).abs()).clamp_min(0)
+            warped[:, :, i, j] = torch.einsum("bchw,bh,bw->bc", h, near_rows, near_columns)
+    return warped
+
+
+@settings(max_examples=6)
+@given(size=sizes, seed=st.integers(0, 99))
+def test_traj_gru(size, seed):
+    cell, (x, h) = example(lambda: TrajGRU(3, 4, links=2, flow_channels=3), size=size, seed=seed)
+    flow = cell.flow(torch.cat([x, h], 1))
+    links = [looked_up(h, flow[:, link], flow[:, 2 + link]) for link in range(2)]  # (4)
+    inputs = conv2d(x, cell.conv_x.weight, cell.conv_x.bias, padding=1).chunk(3, 1)
+    states = sum(conv2d(s, w) for s, w in zip(links, cell.links.weight.split(4, 1), strict=True))
+    states = (states + cell.links.bias.view(-1, 1, 1)).chunk(3, 1)
+    z, r = (torch.sigmoid(inputs[k] + states[k]) for k in (0, 1))
+    candidate = leaky_relu(inputs[2] + r * states[2], 0.2)
+    torch.testing.assert_close(cell(x, h), (1 - z) * candidate + z * h)  # (3)
 
 
 @settings(max_examples=10)

@@ -25,12 +25,21 @@ def runs(model, horizon=2):
 
 #: Plugs that a base has already, of which there can be only one.
 TAKEN = {"gmg_l": {"mgm", "motion_gru", "highway"}, "motionrnn": {"mgm", "motion_gru", "highway"}}
+#: Plugs that read what a base's cells do not have: a GRU has no cell state and no output gate.
+LACKING = {base: {"se": "SE reads c ", "highway": "MotionHighway reads o "} for base in ("convgru", "trajgru")}
 
 
 @pytest.mark.parametrize("base", BASES)
 def test_every_base_takes_every_plug(base):
-    for plug in PLUGS.keys() - TAKEN.get(base, set()):
+    for plug in PLUGS.keys() - TAKEN.get(base, set()) - LACKING.get(base, {}).keys():
         assert runs(create_model("hybrid", base=base, plugs=[plug], **SMALL)) == []
+
+
+@pytest.mark.parametrize(("base", "plug"), [(base, plug) for base, plugs in LACKING.items() for plug in plugs])
+def test_a_plug_that_needs_more_than_the_base_has(base, plug):
+    message = rf"plugs \['{plug}'\] do not fit base '{base}': {LACKING[base][plug]}"
+    with pytest.raises(ValueError, match=message):
+        create_model("hybrid", base=base, plugs=[plug], **SMALL)
 
 
 @pytest.mark.parametrize("base", ["convlstm", "predrnn", "sa_convlstm"])

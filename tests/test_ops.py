@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from benchmarks.dispatched import dispatched
 from stblocks.ops.attention import attend
-from stblocks.ops.deformable import deformable_conv2d
+from stblocks.ops.deformable import deformable_conv2d, warp
 from stblocks.ops.map_norm import by_groups, by_rows, map_norm
 
 sides = st.integers(1, 6)
@@ -50,6 +50,26 @@ def test_deformable_agrees_with_its_definition(backend, size, kernel, spread, se
     probe, inputs = torch.randn_like(ours), (x, offset, mask, weight)
     for a, b in zip(torch.autograd.grad(ours, inputs, probe), torch.autograd.grad(plain, inputs, probe), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-8, atol=1e-8)
+
+
+@settings(max_examples=10)
+@given(size=st.tuples(sides, sides), links=st.integers(1, 3), seed=st.integers(0, 99))
+def test_a_warp_is_deformable_taps_side_by_side(size, links, seed):
+    torch.manual_seed(seed)
+    x, flow = torch.randn(2, 3, *size).double(), torch.randn(2, 2 * links, *size).double()
+    each = torch.eye(3, dtype=x.dtype)[:, :, None, None]
+    maps = [
+        plain_deformable(x, flow[:, [link, links + link]], torch.ones_like(x[:, :1]), each) for link in range(links)
+    ]
+    torch.testing.assert_close(warp(x, flow), torch.cat(maps, 1))
+
+
+def test_a_warp_moves_by_whole_pixels():
+    x = torch.arange(6.0).view(1, 1, 2, 3)
+    flow = torch.stack([torch.zeros(2, 3), torch.ones(2, 3)])[None]  # from the right neighbour
+    assert warp(x, flow).equal(torch.tensor([[[[1.0, 2.0, 0.0], [4.0, 5.0, 0.0]]]]))
+    with pytest.raises(ValueError, match=r"flow must be \(1, 2 L, 2, 3\) for x .*, got \(1, 3, 2, 3\)"):
+        warp(x, torch.zeros(1, 3, 2, 3))
 
 
 def test_deformable_errors():

@@ -23,12 +23,14 @@ from .plugs.motion_gru import MotionGRU
 from .plugs.sam import SAM
 from .plugs.se import SE
 from .recurrent.causal_lstm import CausalLSTM
+from .recurrent.conv_gru import ConvGRU
 from .recurrent.convlstm import ConvLSTM
 from .recurrent.gradient_highway import GradientHighway
 from .recurrent.mim import MIM, MIMN, UpperMIMN
 from .recurrent.one_gate_lstm import OneGateLSTM
 from .recurrent.st_convlstm import DecoupledSTConvLSTM, STConvLSTM
 from .recurrent.swin_lstm import SwinLSTM
+from .recurrent.traj_gru import TrajGRU
 from .recurrent.vmrnn import VMRNN
 from .translators.inception import Inception, InceptionUNet
 from .translators.map_cell import FromInput, MapCell
@@ -49,6 +51,7 @@ __all__ = [
     "VMRNN",
     "VSS",
     "CausalLSTM",
+    "ConvGRU",
     "ConvLSTM",
     "ConvMixerBlock",
     "ConvNeXtBlock",
@@ -81,6 +84,7 @@ __all__ = [
     "SimpleGFM",
     "SwinBlock",
     "SwinLSTM",
+    "TrajGRU",
     "Translator",
     "UniFormerBlock",
     "UpperMIMN",

@@ -1,4 +1,4 @@
-"""Modulated deformable convolution with back ends that agree to rounding."""
+"""Reading maps at displaced positions: a warp, and modulated deformable convolution with back ends that agree."""
 
 import torch
 from torch import Tensor
@@ -56,21 +56,52 @@ def deformable_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, *
     return _by_grid_sample(x, offset, mask, weight)
 
 
+def warp(x: Tensor, flow: Tensor) -> Tensor:
+    r"""A map as it is seen from displaced positions.
+
+    $$y_l(p) = x(p + \Delta_l(p))$$
+
+    with bilinear interpolation, zero outside the map. Shi et al. (TrajGRU), NeurIPS 2017, Eq. 4.
+
+    Args:
+        x: `(B, C, H, W)`.
+        flow: $\Delta$ in pixels, `(B, 2 L, H, W)`: the L row displacements, then the L column displacements.
+
+    Returns:
+        `(B, L * C, H, W)`, one map for each displacement.
+
+    Raises:
+        ValueError: If `flow` does not fit `x`.
+    """
+    size = (x.shape[0], *x.shape[-2:])
+    if flow.ndim != 4 or flow.shape[1] % 2 or (flow.shape[0], *flow.shape[-2:]) != size:
+        raise ValueError(
+            f"flow must be ({size[0]}, 2 L, {size[1]}, {size[2]}) for x {tuple(x.shape)}, got {tuple(flow.shape)}."
+        )
+    rows, columns = flow.unflatten(1, (2, -1)).unbind(1)
+    return _sample(x, rows, columns).transpose(1, 2).flatten(1, 2).to(x.dtype)
+
+
 def _by_grid_sample(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
     """Read all taps of all positions with one `grid_sample`, then mix them with one matrix product."""
-    (batch, channels, height, width), kernel = x.shape, weight.shape[-1]
-    taps = kernel * kernel
-    exact = torch.promote_types(x.dtype, torch.float32)  # positions need more digits than bfloat16 has
+    kernel = weight.shape[-1]
+    exact = torch.promote_types(x.dtype, torch.float32)
     tap = torch.arange(kernel, device=x.device, dtype=exact) - kernel // 2
-    row = torch.arange(height, device=x.device, dtype=exact)
-    column = torch.arange(width, device=x.device, dtype=exact)
-    d_row, d_column = offset.to(exact).unflatten(1, (2, kernel, kernel)).unbind(1)  # (B, k, k, H, W)
-    rows = d_row + tap.view(-1, 1, 1, 1) + row.view(-1, 1)
-    columns = d_column + tap.view(-1, 1, 1) + column
+    rows, columns = offset.to(exact).unflatten(1, (2, kernel, kernel)).unbind(1)  # (B, k, k, H, W)
+    rows, columns = rows + tap.view(-1, 1, 1, 1), columns + tap.view(-1, 1, 1)
+    samples = _sample(x, rows.flatten(1, 2), columns.flatten(1, 2)) * mask.unsqueeze(1)
+    mixed = weight.flatten(1) @ samples.to(weight.dtype).flatten(1, 2).flatten(2)
+    return mixed.unflatten(-1, x.shape[-2:])
+
+
+def _sample(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """`(B, C, L, H, W)`: what lies at displacements `(B, L, H, W)` from every position, in at least float32."""
+    (batch, channels, height, width), count = x.shape, rows.shape[1]
+    exact = torch.promote_types(x.dtype, torch.float32)  # positions need more digits than bfloat16 has
+    rows = rows.to(exact) + torch.arange(height, device=x.device, dtype=exact).view(-1, 1)
+    columns = columns.to(exact) + torch.arange(width, device=x.device, dtype=exact)
     # grid_sample counts from -1 to 1 between the outer edges of the border pixels.
     grid = torch.stack([(2 * columns + 1) / width - 1, (2 * rows + 1) / height - 1], dim=-1)
-    grid = grid.view(batch, taps * height, width, 2)
+    grid = grid.view(batch, count * height, width, 2)
     samples = functional.grid_sample(x.to(exact), grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-    samples = samples.view(batch, channels, taps, height, width) * mask.unsqueeze(1)
-    mixed = weight.flatten(1) @ samples.to(weight.dtype).view(batch, channels * taps, height * width)
-    return mixed.unflatten(-1, (height, width))
+    return samples.view(batch, channels, count, height, width)
