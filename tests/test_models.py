@@ -93,7 +93,7 @@ def test_every_option_changes_something(name):
         "scales": [2], "base": "predrnnpp", "depth": 3, "depths_down": [2, 1], "depths_up": [1, 2],
         "state_dim": 3, "expand": 1, "directions": ["rows"], "drop_path": 0.9, "mlp_ratio": 2.0,
         "in_frames": 3, "out_frames": 1, "out_channels": 2, "encoder_layers": 3, "shortcut": 3, "translator": "van",
-        "translator_channels": 12, "drop": 0.5, "plugs": ["gfm"], "translator_kernel_sizes": [3, 5], "groups": 4,
+        "translator_channels": 12, "drop": 0.5, "plugs": ["simple_gfm"], "translator_kernel_sizes": [3, 5], "groups": 4,
         "cell": "convlstm", "cell_kernel_size": 3, "decoder_kernel_size": 5, "window_size": 2, "dt_rank": 2,
         "links": 3, "flow_channels": 5, "flow_kernel_size": 3,
     }  # fmt: skip
