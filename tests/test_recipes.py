@@ -163,7 +163,7 @@ def test_a_mistake_is_a_message_and_leaves_no_run(argv, expected, tmp_path, monk
 
 def test_an_unknown_flag_ends_it(capsys):
     assert message("--chanels", "4") == 2
-    assert "there is no argument --chanels 4; did you mean --channels?" in capsys.readouterr().err
+    assert "there is no argument --chanels 4; did you mean --channels" in capsys.readouterr().err
 
 
 def test_paper_is_table_1_of_the_paper(tmp_path, monkeypatch):
