@@ -2,6 +2,7 @@
 
 import builtins
 import importlib
+import json
 import re
 import sys
 from pathlib import Path
@@ -16,25 +17,15 @@ import stblocks.score
 import stblocks.tasks
 import stblocks.train
 import stblocks.viz
+from benchmarks import figures
 from stblocks import Route, Slot
 
 ROOT = Path(__file__).resolve().parents[1]
+#: Pages with code: what is fenced as `python` runs, from top to bottom of a page; fragments are fenced as `py`.
 RUNNABLE = [
-    "README.md",
-    *(
-        f"docs/{page}.md"
-        for page in (
-            "index",
-            "add-a-block",
-            "models",
-            "data",
-            "training",
-            "deployment",
-            "metrics",
-            "scan",
-            "weight-maps",
-        )
-    ),
+    path.relative_to(ROOT).as_posix()
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    if "```python\n" in path.read_text(encoding="utf-8")
 ]
 
 
@@ -55,7 +46,7 @@ def test_snippets_run(page, monkeypatch, tmp_path):
 
 
 def test_every_public_name_has_a_page():
-    pages = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md"))
+    pages = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").rglob("*.md"))
     for package in (stblocks, stblocks.data, stblocks.tasks, stblocks.score, stblocks.train, stblocks.viz):
         for name in package.__all__:
             if package is stblocks.train and name in stblocks.score.__all__:
@@ -82,7 +73,7 @@ def test_links_and_pictures_are_there():
 
 
 def test_recipes_take_the_flags_of_the_pages(capsys):
-    pages = [path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))]
+    pages = [path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md"))]
     commands = [found for page in pages for found in re.findall(r"python recipes/(\w+)\.py([^#\n]*)", page)]
     assert commands
     for recipe, arguments in commands:
@@ -100,6 +91,22 @@ def test_the_model_table_is_true():
         with torch.device("meta"):
             parameters = sum(parameter.numel() for parameter in stblocks.create_model(name).parameters())
         assert f"{parameters / 1e6:.3f}" == millions
+
+
+def test_figures_of_models_cover_them_all():
+    """`python -m benchmarks.figures` writes them."""
+    assert json.loads(figures.RESULT.read_text(encoding="utf-8")).keys() == set(stblocks.list_models())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in ("convlstm", "simvpv2_s") else pytest.mark.slow)
+        for name in stblocks.list_models()
+    ],
+)
+def test_figures_of_models_are_true(name):
+    assert json.loads(figures.RESULT.read_text(encoding="utf-8"))[name] == figures.figures(name)
 
 
 def test_the_lists_of_recipes_are_complete():

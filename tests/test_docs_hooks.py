@@ -1,4 +1,4 @@
-"""What the site's hooks make of pages: formulas and tables."""
+"""What the site's hooks make of pages: formulas, tables, cards, drawings and charts."""
 
 import sys
 from pathlib import Path
@@ -9,10 +9,17 @@ import pytest
 pytest.importorskip("mkdocs", reason="the extra `docs` is not installed")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "docs" / "hooks"))
 
+import charts
+import diagrams
+import gallery
 import mathematics
+import results
 import tables
 from mkdocs.exceptions import PluginError
 
+from stblocks.slots import C, H, M, X
+
+BLOCKS = Path(gallery.__file__).parents[1] / gallery.SOURCE
 PAGE = SimpleNamespace(file=SimpleNamespace(src_uri="page.md"))
 
 
@@ -44,3 +51,67 @@ def test_cells_know_their_column():
     )
     made = tables.on_page_content(f"{table}</tbody></table>")
     assert made.count('<tr><td data-head="a">1</td><td data-head="b">2</td></tr>') == 2
+
+
+def test_examples_run_and_say_what_they_cost():
+    import examples
+
+    shown = examples.example("SimpleGFM")
+    assert "h = block(x, h)" in shown.code
+    assert (shown.parameters, shown.multiply_adds) == (64 * 64 * 25, 64 * 64 * 25 * 16 * 16)
+
+
+@pytest.mark.parametrize("name", [card.name for card in gallery.cards(BLOCKS)])
+def test_every_card_has_an_example(name):
+    import examples
+
+    assert examples.example(name) is not None or name in examples.BASES
+
+
+def test_parts_stand_on_the_page_of_their_block(tmp_path):
+    page = tmp_path / "blocks.md"
+    page.write_text("# Blocks\n\n## One\n\n::: stblocks.GFM\n\n## Two\n::: stblocks.MGM\n::: stblocks.ops.deformable\n")
+    first, second = gallery.cards(page)
+    assert first == ("One", "GFM", ["stblocks.GFM"])
+    assert second == ("Two", "MGM", ["stblocks.MGM", "stblocks.ops.deformable"])
+    page.write_text("# Blocks\n\n## One\n\n::: stblocks.ops.deformable\n")
+    with pytest.raises(PluginError, match=r"stblocks\.ops\.deformable needs a block before it"):
+        list(gallery.cards(page))
+
+
+def test_a_drawing_has_an_arrow_for_each_slot_by_its_route():
+    drawn = diagrams.block("Name", (X, H, M), (H, C, M), (H, C, M))
+    assert drawn.count("<polyline") == 6
+    assert drawn.count('class="route zigzag" points') == 2
+    assert drawn.count('class="route local" points') == 1  # x: h and m are the block's own
+    assert "step before" in drawn
+    assert "step before" not in diagrams.block("Name", (X, H), (H,), ())  # h comes from the stage before
+
+
+def test_the_zigzag_turns_from_the_top_to_the_next_bottom():
+    assert (
+        diagrams.network(layers=3, steps=4).count('class="route zigzag" points') == 4 * 2 + 3 + 1
+    )  # the last: its name
+
+
+def test_measurements_become_tables_and_charts():
+    measured = {"machine": "one core", "columns": ["name", "lead", "a b"], "rows": [["x", 1, 2.5], ["x", 3, "1,000"]]}
+    assert "| name | lead | a b |\n| --- | --: | --: |\n| x | 1 | 2.5 |" in results.table(measured)
+    assert results.plot("p", measured, "lines", "lead", "a b").count("<circle") == 2
+    assert results.plot("p", measured, "bars", "name", "a b").count('class="bar') == 3  # one is the legend's
+    assert results.plot("p", measured, "scatter", "lead", "a b").count("<circle") == 1  # by name
+    with pytest.raises(ValueError, match="not pie"):
+        results.plot("p", measured, "pie", "lead", "a b")
+
+
+@pytest.mark.parametrize("asked", ["table: nosuch", "drawing: nosuch", "plot: speed bars model nosuch"])
+def test_what_cannot_be_made_ends_the_build(asked):
+    with pytest.raises(PluginError, match=r"page\.md: <!-- .*nosuch.* --> cannot be made"):
+        results.on_page_markdown(f"<!-- {asked} -->", page=PAGE)
+
+
+@pytest.mark.parametrize("values", [[0.0, 1.0], [3.0], [0.02, 0.0207], [110.0, 119.6], [-5.0, 2000.0]])
+def test_ticks_hold_all_values(values):
+    ticks = charts._ticks(values)
+    assert ticks[0] <= min(values) <= max(values) <= ticks[-1]
+    assert 2 <= len(ticks) <= 9
