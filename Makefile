@@ -18,10 +18,11 @@ test-newest: .venv-newest/made  ## the same on the newest versions of all packag
 	PIP_CONSTRAINT=/dev/null .venv-newest/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager -e '.[test]'
 	.venv-newest/bin/python -m pytest $(ARGS)
 
-check: .venv/ready  ## lint, types, docs
+check: .venv/ready  ## lint, types, docstrings, docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_docstrings.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 docs: .venv/ready  ## browse the docs at http://127.0.0.1:8000

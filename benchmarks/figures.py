@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from stblocks import list_models
-from stblocks.cli import model_info
+from stblocks.cli.describe import model_info
 
 RESULT = Path(__file__).parent / "results" / "models.json"
 

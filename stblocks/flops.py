@@ -18,9 +18,11 @@ FORMULAS: dict[Any, Callable[..., int]] = {
 
 
 class MultiplyAdds(NamedTuple):
-    """What a forecast takes: `products`, that is convolutions, matrix products and attention, and `formulas`.
+    """What a forecast takes.
 
-    The latter are operators made of elementwise operations that do the work of products: the selective scan.
+    Attributes:
+        products: Of convolutions, matrix products and attention.
+        formulas: Of operators made of elementwise operations that do the work of products: the selective scan.
     """
 
     products: int

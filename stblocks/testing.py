@@ -131,7 +131,11 @@ def check_starts(make: Make, *, size: tuple[int, int], seed: int = 0) -> None:
 def check_reach(
     make: Make, *, size: tuple[int, int] = (5, 4), seed: int = 0, exempt: Sequence[str] = (), draws: int = 5
 ) -> None:
-    """Every input and parameter has an effect: its gradient is not zero, in one of some draws (ReLUs sleep)."""
+    """Every input and parameter has an effect: its gradient is not zero, in one of some draws (ReLUs sleep).
+
+    Raises:
+        CheckError: If one has none.
+    """
     idle: set[str] | None = None
     for draw in range(draws):
         block, maps = example(make, size=size, seed=seed + draw)
@@ -148,7 +152,11 @@ def check_reach(
 
 
 def check_gradients(make: Make, *, size: tuple[int, int] = (3, 2), seed: int = 0) -> None:
-    """Gradients of inputs and parameters agree with numerical ones in float64."""
+    """Gradients of inputs and parameters agree with numerical ones in float64.
+
+    Raises:
+        CheckError: If they do not.
+    """
     block, maps = example(make, size=size, batch=1, seed=seed)
     named = dict(block.named_parameters())
     maps = [each.requires_grad_() for each in maps]

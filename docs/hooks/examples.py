@@ -15,7 +15,7 @@ CHANNELS, SIZE = 64, 16
 #: Arguments that an example has, where they are more than channels.
 ARGUMENTS = {
     "DecoupledSTConvLSTM": "64, 64, adapter=nn.Conv2d(64, 64, 1, bias=False)",
-    "Gated": "64, GSTA(64)",
+    "MapCell": "64, GSTA(64), GFM(64, 64)",
     "MLPMixerBlock": "64, size=(16, 16)",
     "MetaFormerBlock": "64, nn.AvgPool2d(3, 1, 1), nn.Conv2d(64, 64, 1), norm=partial(nn.GroupNorm, 1)",
     "OneGateLSTM": "64, GSTA",

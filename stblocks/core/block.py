@@ -28,6 +28,10 @@ class Block(nn.Module):
         whole_map: Whether a value it writes depends on every position of its maps, as by attention, pooling or a scan
             over all of them. A block may leave that to a module inside; torch's own layers need not be named.
 
+    Shapes:
+        reads: `(B, channels, H, W)` each, where `size_of` does not say otherwise.
+        returns: The same, one for each slot in `writes`.
+
     Raises:
         ValueError: If a width is not a positive integer. When called, every block checks the maps that it reads: see
             `take`.

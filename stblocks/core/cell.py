@@ -29,7 +29,7 @@ class Cell(nn.Module):
 
     Shapes:
         x: `(B, in_channels, H, W)`, any `H` and `W`.
-        y: `(B, out_channels, H, W)`.
+        returns: The output `(B, out_channels, H, W)`, and the state: a dict of maps by slot name.
 
     Raises:
         ValueError: If the stages do not fit: a slot that nothing provides, two owners of one, channels that differ, a

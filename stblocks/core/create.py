@@ -96,6 +96,15 @@ def register_variant(
 ) -> None:
     """Register a model that has the options of `base`, a registered model's function, with other defaults.
 
+    Args:
+        name: Of the model.
+        base: The registered function that builds both.
+        paper: See `ModelEntry`.
+        dataset: See `ModelEntry`.
+        parameters: See `ModelEntry`.
+        flops: See `ModelEntry`.
+        **defaults: Of options, where they are others than those of `base`.
+
     Raises:
         ValueError: If the name is taken.
         TypeError: If there is no option that a default is given for.
@@ -114,7 +123,11 @@ def model_entry(name: str) -> ModelEntry:
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """Names of the registered models that match a shell pattern, in order."""
+    """Names of the registered models, in order.
+
+    Args:
+        pattern: A shell pattern that they match, such as `"gmg*"`.
+    """
     return MODELS.names(pattern)
 
 

@@ -33,6 +33,10 @@ class DirectForecaster(Forecaster):
         out_channels: See `Forecaster`.
         image_size: See `Forecaster`.
 
+    Shapes:
+        past: `(B, in_frames, C, H, W)`, any `H` and `W` unless `image_size` is given.
+        returns: `(B, horizon, C', H, W)`, with C' the channels of the forecast frames.
+
     Raises:
         ValueError: If a number is not positive.
     """

@@ -17,12 +17,19 @@ from .stack import RecurrentStack, StackState
 
 
 class Rollout(NamedTuple):
-    """What a model made of a sequence: `frames[:, k]` forecasts frame `first + k` of `cat([past, future])`."""
+    """What a model made of a sequence: `frames[:, k]` forecasts frame `first + k` of `cat([past, future])`.
 
-    frames: Tensor  #: (B, N, C, H, W)
-    first: int  #: 1 for a recurrent model, T for a direct one
-    aux: dict[str, Tensor]  #: auxiliary losses, name to (B,), averaged over layers and steps
-    state: Any  #: the state after the last step
+    Attributes:
+        frames: `(B, N, C, H, W)`.
+        first: 1 for a recurrent model, T for a direct one.
+        aux: Auxiliary losses, name to `(B,)`, averaged over layers and steps.
+        state: The state after the last step.
+    """
+
+    frames: Tensor
+    first: int
+    aux: dict[str, Tensor]
+    state: Any
 
 
 #: What a model keeps of the frames it was shown: tensors, in dicts, lists and tuples.
@@ -44,6 +51,10 @@ class Forecaster(Pretrained):
     Attributes:
         teachable: Whether `rollout` can be fed true future frames by a `teacher_mask`.
         remembers: The keys of what `observe` returns.
+
+    Shapes:
+        past: `(B, T, C, H, W)`, any `H` and `W` unless `image_size` is given.
+        returns: `(B, horizon, C', H, W)`, with C' the channels of the forecast frames.
 
     Raises:
         ValueError: If `size_multiple` is not positive.
@@ -230,6 +241,10 @@ class RecurrentForecaster(Forecaster):
         in_channels: See `Forecaster`.
         out_channels: See `Forecaster`.
         image_size: See `Forecaster`.
+
+    Shapes:
+        past: `(B, T, C, H, W)`, any `H` and `W` unless `image_size` is given.
+        returns: `(B, horizon, C', H, W)`, with C' the channels of the forecast frames.
 
     Raises:
         ValueError: If `stack` is no `RecurrentStack`, or `size_multiple` is not positive.

@@ -29,7 +29,7 @@ class RecurrentStack(nn.Module):
 
     Shapes:
         x: `(B, in_channels of the bottom layer, H, W)`.
-        y: the output of the top layer.
+        returns: The output of the top layer, and the state after this step.
         state: `{"layers": [one per layer], "zigzag": {slot name: tensor}}`. Layers may change H and W on the way up;
             the state of each has the size of the maps that reach it.
 

@@ -35,7 +35,7 @@ class DataSpec:
         image_size: `(H, W)` of the frames.
 
     Raises:
-        ValueError: If a value is not as said here, offset or scale is not finite, a scale is 0, or numbers of channels
+        ValueError: If a field is of another type, offset or scale is not finite, a scale is 0, or numbers of channels
             differ.
     """
 

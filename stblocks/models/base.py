@@ -99,7 +99,8 @@ PLUGS.register(STAGE)(Plug())
 def register_base(build: Callable[..., Base]) -> Callable[..., RecurrentForecaster]:
     """Register a function that makes a base, under the function's name; `hybrid` then takes it as `base=`.
 
-    Its first argument is the frame, the others are its options, keywords with JSON values.
+    Args:
+        build: Its first argument is the frame, the others are its options, keywords with JSON values.
 
     Returns:
         The base in its frame, a function of the same arguments: `register_model(frame=PatchFrame)` makes a model of it.
@@ -126,6 +127,10 @@ def register_base(build: Callable[..., Base]) -> Callable[..., RecurrentForecast
 
 def register_plug(name: str, plug: Plug) -> Plug:
     """Register a plug, which `hybrid` then takes among its `plugs=`.
+
+    Args:
+        name: Of the plug.
+        plug: The blocks before and after those of the base.
 
     Raises:
         ValueError: If the name is taken.

@@ -13,9 +13,15 @@ DEFAULT_METRICS = ("mse@pixel", "mse@frame_sum", "mae@pixel", "mae@frame_sum", "
 
 
 def persistence(past: Tensor, horizon: int, out_channels: int | None = None) -> Tensor:
-    """The forecast that nothing changes: the last frame of `past` `(B, T, C, H, W)` as `(B, horizon, C', H, W)`.
+    """The forecast that nothing changes: the last frame, again and again.
 
-    `out_channels` are its first channels, those that are forecast; `None` means all.
+    Args:
+        past: `(B, T, C, H, W)`.
+        horizon: Frames to forecast.
+        out_channels: Number of its first channels that are forecast; `None` means all.
+
+    Returns:
+        `(B, horizon, out_channels, H, W)`.
     """
     return past[:, -1:, :out_channels].expand(-1, horizon, -1, -1, -1)
 

@@ -66,6 +66,9 @@ def _missing(path: Path) -> ValueError:
 def load_checkpoint(path: str | Path) -> State:
     """Read a checkpoint, on the CPU and without running anything stored in it.
 
+    Args:
+        path: The file.
+
     Raises:
         ValueError: If there is no such file, or it is not whole: a single changed bit is found by the digest. The
             message says whether the checkpoint before it is whole.

@@ -16,11 +16,17 @@ from .settings import described
 
 
 class RecipeFlags(NamedTuple):
-    """What a recipe was asked to do."""
+    """What a recipe was asked to do.
 
-    settings: Any  #: of the class of the presets
-    out: Path  #: the run's directory
-    resume: bool  #: go on with the run that is there
+    Attributes:
+        settings: Of the class of the presets.
+        out: The run's directory.
+        resume: Whether to go on with the run that is there.
+    """
+
+    settings: Any
+    out: Path
+    resume: bool
 
 
 def read_flags(
@@ -65,6 +71,9 @@ def read_flags(
 
 def run_recipe(main: Callable[[], object]) -> None:
     """Run a recipe's `main`: a mistake of its user ends it with a message in place of a traceback, and so does Ctrl-C.
+
+    Args:
+        main: A function without arguments.
 
     Raises:
         SystemExit: With status 1 after a `ValueError`, a `FloatingPointError` or the loss of another process, 130 after

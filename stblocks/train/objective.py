@@ -31,6 +31,11 @@ class Objective(nn.Module):
         terms: Further terms by name, each with its weight: `{"csi": (0.005, SoftCSI((20, 30), scaler=scaler))}`.
         cell_weights: $w$, what each cell weighs in L1 and L2; 1 unless given. $N$ stays the count of cells.
 
+    Shapes:
+        rollout: A `Rollout` whose frames are `(B, N, C, H, W)`.
+        frames: The true frames, past and future, `(B, T + horizon, C, H, W)`, NaN where a cell is missing.
+        returns: Scalars by name: the loss under `"loss"`, and its parts without their weights.
+
     Raises:
         ValueError: If a weight is negative, `l1` and `l2` are both 0 and there is no other term, or a term has the name
             of another loss; when called, if `aux` names a loss that the rollout does not have, or the frames do not fit

@@ -20,7 +20,7 @@ Identity = dict[str, dict[str, Any]]
 
 
 def identity(model: nn.Module, train_data: Any, validation_data: Any, config: TrainConfig) -> Identity:
-    """What a checkpoint must agree with to be gone on with."""
+    """What a checkpoint must agree with so that a run can go on from it."""
     return {
         "model": dict(getattr(model, "config", None) or {}),
         "settings": {name: value for name, value in asdict(config).items() if name not in FREE},
@@ -70,7 +70,7 @@ def restore_run(run: Run, best: Best, own: Identity, directory: Path) -> None:
         run.restore(state["training"])
         best.restore(state["best"], run.step)
     except ValueError as error:
-        raise ValueError(f"{path} cannot be gone on with: {error}") from error
+        raise ValueError(f"{path} cannot be resumed from: {error}") from error
     if longer and (reason := _obstacle_to_more_steps(run)):
         raise ValueError(
             f"{path} is of a run of {before} epochs, which cannot become one of {epochs}: {reason}; resume it with "

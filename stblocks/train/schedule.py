@@ -116,6 +116,10 @@ class ReverseScheduledSampling(Sampling):
 def sampling(name: Literal["none", "scheduled", "reverse"], total_steps: int) -> Sampling:
     """A schedule by name, the released settings stretched from their 80,000 steps to a run of `total_steps`.
 
+    Args:
+        name: `none`, `scheduled` or `reverse`.
+        total_steps: Steps of the run.
+
     Raises:
         ValueError: If there is no such schedule, or `total_steps` is below 1.
     """

@@ -19,7 +19,12 @@ class Option(Help):
 
 
 class Check(NamedTuple):
-    """What a value must be, and whether it is."""
+    """What a value must be, and whether it is.
+
+    Attributes:
+        expected: What it must be, in words: `"an odd number"`.
+        fits: Whether a value is.
+    """
 
     expected: str
     fits: Callable[[Any], bool]

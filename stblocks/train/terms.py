@@ -15,6 +15,11 @@ class Term(nn.Module):
 
     Both have the same finite value, 0 in model units, where the truth is missing, and `known` is False there: no
     gradient comes back from such a cell.
+
+    Shapes:
+        forecast, truth: `(B, T, C, H, W)`.
+        known: The same, booleans.
+        returns: A scalar.
     """
 
     def forward(self, forecast: Tensor, truth: Tensor, known: Tensor) -> Tensor:
@@ -65,6 +70,13 @@ class SoftCSI(Term):
         softness: $w$, in the same units: how far from the threshold a forecast still gets a gradient.
         smooth: $k$, as a share of the cells.
         scaler: From model units to those.
+
+    Shapes:
+        forecast, truth, known: See `Term`.
+        returns: A scalar.
+
+    Raises:
+        ValueError: If `thresholds` are none or not finite, or `softness` is not positive.
     """
 
     def __init__(
@@ -101,6 +113,10 @@ class SoftFSS(Term):
         softness: See `SoftCSI`.
         scaler: From model units to physical units.
 
+    Shapes:
+        forecast, truth, known: See `Term`.
+        returns: A scalar.
+
     Raises:
         ValueError: If `window` is even or not positive, and as said at `SoftCSI`.
     """
@@ -136,6 +152,10 @@ class SpectralAmplitude(Term):
 
     with the orthonormal Fourier transform over H and W. It asks for as much detail as the truth has, and leaves to
     other terms where it is. Missing cells are 0 in both.
+
+    Shapes:
+        forecast, truth, known: See `Term`.
+        returns: A scalar.
     """
 
     def forward(self, forecast: Tensor, truth: Tensor, known: Tensor) -> Tensor:
@@ -154,8 +174,12 @@ class Pinball(Term):
     Args:
         quantile: $q$, in (0, 1).
 
+    Shapes:
+        forecast, truth, known: See `Term`.
+        returns: A scalar.
+
     Raises:
-        ValueError: If it is not.
+        ValueError: If `quantile` is not in (0, 1).
     """
 
     def __init__(self, quantile: float) -> None:
@@ -179,6 +203,10 @@ class ThresholdWeights(nn.Module):
         thresholds: $\theta_i$, in physical units.
         weights: $w_i$, at least 0: the extra weight from each threshold on.
         scaler: From model units to physical units.
+
+    Shapes:
+        truth: `(B, T, C, H, W)`.
+        returns: The same.
 
     Raises:
         ValueError: If `thresholds` is empty or one is not finite, or `weights` are not one for each threshold, all at

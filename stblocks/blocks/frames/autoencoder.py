@@ -64,7 +64,11 @@ class ConvUnit(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Frames to features, each by itself: every second convolution halves H and W.
+    r"""Frames to features, each by itself: every second convolution halves H and W.
+
+    SimVPv2 paper, Sec. IV-B, with $U_i$ the units of Eq. 6, of which $U_2, U_4, \dots$ have a stride:
+
+    $$S = U_1(x) \qquad Z = U_N(\cdots U_2(S))$$
 
     Args:
         in_channels: Of a frame.
@@ -99,7 +103,11 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Features to frames, the encoder's convolutions mirrored: the skip is added before the last one.
+    r"""Features to frames, the encoder's convolutions mirrored: the skip is added before the last one.
+
+    SimVPv2 paper, Sec. IV-B, with $U_i$ the units of Eqs. 6 and 7, of which $U_2, U_4, \dots$ double the size:
+
+    $$\hat x = W_{1 \times 1} * U_1(S + U_2(\cdots U_N(Z)))$$
 
     Args:
         channels: Of the features.

@@ -10,9 +10,9 @@ from ...borders.checks import check_positive
 
 
 class PatchEmbed(nn.Module):
-    """Frame to features: each patch through one linear map, then layer norm.
+    r"""Frame to features: each patch through one linear map, then layer norm.
 
-    VMRNN paper, Sec. 3.1.
+    VMRNN paper, Sec. 3.1: $z_p = \mathrm{LN}(W x_p + b)$ for each patch $x_p$.
 
     Args:
         in_channels: Channels of the frame.
@@ -42,9 +42,11 @@ class PatchEmbed(nn.Module):
 
 
 class PatchMerging(nn.Module):
-    """To half the height and width and twice the channels: layer norm of each 2x2 positions, then one linear map.
+    r"""To half the height and width and twice the channels: layer norm of each 2x2 positions, then one linear map.
 
-    VMRNN paper, Sec. 3.1, after Liu et al. (Swin Transformer), ICCV 2021.
+    VMRNN paper, Sec. 3.1, after Liu et al. (Swin Transformer), ICCV 2021; with rows before columns in the indices,
+
+    $$y = W \, \mathrm{LN}([x_{00}, x_{10}, x_{01}, x_{11}])$$
 
     Args:
         channels: Of the features.
@@ -77,9 +79,11 @@ class PatchMerging(nn.Module):
 
 
 class PatchExpanding(nn.Module):
-    """To twice the height and width and half the channels: one linear map to 2x2 positions, then their layer norm.
+    r"""To twice the height and width and half the channels: one linear map to 2x2 positions, then their layer norm.
 
-    VMRNN paper, Sec. 3.1, after Cao et al. (Swin-Unet), 2021.
+    VMRNN paper, Sec. 3.1, after Cao et al. (Swin-Unet), 2021; with rows before columns in the indices,
+
+    $$[y'_{00}, y'_{01}, y'_{10}, y'_{11}] = W x \qquad y_{ij} = \mathrm{LN}(y'_{ij})$$
 
     Args:
         channels: Of the features, even.
@@ -115,10 +119,14 @@ class PatchExpanding(nn.Module):
 
 
 class PatchInflate(nn.Module):
-    """Features to frame: the reconstruction layer, transposed convolutions that together enlarge `patch_size` times.
+    r"""Features to frame: the reconstruction layer, transposed convolutions that together enlarge `patch_size` times.
 
-    VMRNN paper, Sec. 3.1. There is one convolution for each prime factor p of the patch size, the largest first, each
-    but the last followed by a group norm and a leaky ReLU. Kernels have side 2p - 1, but at least 3. For patches of
+    VMRNN paper, Sec. 3.1:
+
+    $$z \leftarrow \mathrm{LeakyReLU}(\mathrm{GN}(W_p *^\top z)) \qquad \hat x = W_q *^\top z$$
+
+    There is one convolution for each prime factor p of the patch size, the largest first; the last, of factor q, has
+    neither norm nor leaky ReLU behind it. Kernels have side 2p - 1, but at least 3. For patches of
     2, 4 and 8 these are the released layers.
 
     Args:

@@ -12,7 +12,7 @@ from .map_block import MapBlock
 class ConvMixerBlock(MapBlock):
     r"""Block of the ConvMixer.
 
-    Trockman and Kolter, "Patches are all you need?", TMLR 2023, Eqs. 2 and 3:
+    From the paper of Trockman and Kolter, "Patches are all you need?", TMLR 2023, Eqs. 2 and 3:
 
     $$z' = \mathrm{BN}(\mathrm{GELU}(\mathrm{DW} * z)) + z \tag{2}$$
     $$z \leftarrow \mathrm{BN}(\mathrm{GELU}(W_{1 \times 1} * z')) \tag{3}$$

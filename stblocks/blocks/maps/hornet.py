@@ -11,9 +11,13 @@ from .metaformer import MLP, ChannelNorm, MetaFormerBlock
 
 
 class HorNetBlock(MetaFormerBlock):
-    """Block of HorNet: a recursive gated convolution and an MLP in the frame of `MetaFormerBlock`.
+    r"""Block of HorNet: a recursive gated convolution and an MLP in the frame of `MetaFormerBlock`.
 
-    Rao et al., "HorNet: efficient high-order spatial interactions with recursive gated convolutions", NeurIPS 2022.
+    Rao et al., "HorNet: efficient high-order spatial interactions with recursive gated convolutions", NeurIPS 2022,
+    with gConv a `RecursiveGatedConv`:
+
+    $$h \leftarrow h + \gamma_1 \circ \mathrm{gConv}(\mathrm{LN}(h)) \qquad
+    h \leftarrow h + \gamma_2 \circ \mathrm{MLP}(\mathrm{LN}(h))$$
 
     Args:
         channels: Of the map, at least `2 ** (order - 1)`.

@@ -12,6 +12,13 @@ class MapBlock(Block):
 
     Args:
         channels: Of the map.
+
+    Shapes:
+        h: `(B, channels, H, W)`.
+        returns: The same.
+
+    Raises:
+        ValueError: If `channels` is not positive; when called, if `h` has other channels.
     """
 
     reads = (H,)

@@ -15,9 +15,13 @@ SCALE = 1e-5
 
 
 class MogaBlock(MetaFormerBlock):
-    """Block of MogaNet, in the frame of `MetaFormerBlock`.
+    r"""Block of MogaNet, in the frame of `MetaFormerBlock`.
 
-    Li et al., "MogaNet: multi-order gated aggregation network", ICLR 2024, Sec. 4.
+    Li et al., "MogaNet: multi-order gated aggregation network", ICLR 2024, Sec. 4, with a `GatedAggregation` of
+    positions and a `ChannelAggregation`:
+
+    $$h \leftarrow h + \gamma_1 \circ \mathrm{Moga}(\mathrm{BN}(h)) \qquad
+    h \leftarrow h + \gamma_2 \circ \mathrm{CA}(\mathrm{BN}(h))$$
 
     Args:
         channels: Of the map, at least 3.

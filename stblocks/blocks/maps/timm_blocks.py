@@ -15,9 +15,12 @@ from .metaformer import MLP, MetaFormerBlock
 
 
 class ViTBlock(MapBlock):
-    """Block of the Vision Transformer: attention between all positions, then an MLP; there is no position embedding.
+    r"""Block of the Vision Transformer: attention between all positions, then an MLP; there is no position embedding.
 
-    Dosovitskiy et al., ICLR 2021, Eqs. 2 and 3; `timm.models.vision_transformer.Block`.
+    Dosovitskiy et al., ICLR 2021; `timm.models.vision_transformer.Block`:
+
+    $$h \leftarrow h + \mathrm{MSA}(\mathrm{LN}(h)) \tag{2}$$
+    $$h \leftarrow h + \mathrm{MLP}(\mathrm{LN}(h)) \tag{3}$$
 
     Args:
         channels: Of the map, a multiple of `num_heads`.
@@ -63,9 +66,14 @@ class ViTBlock(MapBlock):
 
 
 class MLPMixerBlock(MapBlock):
-    """Block of the MLP-Mixer: an MLP over positions, then one over channels.
+    r"""Block of the MLP-Mixer: an MLP over positions, then one over channels.
 
-    Tolstikhin et al., NeurIPS 2021, Eq. 1; `timm.models.mlp_mixer.MixerBlock`, whose first MLP has half as many hidden
+    Tolstikhin et al., NeurIPS 2021, with $P$ an MLP over the positions of each channel, and $C$ one over the channels
+    of each position:
+
+    $$h \leftarrow h + P(\mathrm{LN}(h)) \qquad h \leftarrow h + C(\mathrm{LN}(h)) \tag{1}$$
+
+    `timm.models.mlp_mixer.MixerBlock`, whose first MLP has half as many hidden
     units as the map has channels.
 
     Args:

@@ -73,9 +73,11 @@ def _branch(in_channels: int, out_channels: int, kernel_size: int, groups: int) 
 
 
 class InceptionUNet(nn.Module):
-    """IncepU: Inception modules down and up again, each on the way up sees what its mirror found on the way down.
+    r"""IncepU: Inception modules down and up again, each on the way up sees what its mirror found on the way down.
 
-    SimVPv2 paper, Sec. IV-C1.
+    SimVPv2 paper, Sec. IV-C1, with $I_i$ and $J_i$ the Inception modules of the way down and up:
+
+    $$d_i = I_i(d_{i-1}) \qquad u_1 = J_1(d_N) \qquad u_i = J_i([u_{i-1}, d_{N-i+1}])$$
 
     Args:
         in_channels: Of the map that comes in.

@@ -12,7 +12,7 @@ from ..maps.map_block import MapBlock
 
 
 class FromInput(Block):
-    """Starts a cell without memory: the hidden state is the layer's input, $H_t = X_t$.
+    """Starts a cell without memory: the hidden state is the layer's input, $H_t = X_t$; ours.
 
     Args:
         channels: Channels of `x` and `h`.
@@ -57,7 +57,9 @@ def as_stage(channels: int, module: nn.Module) -> Block:
 
 
 class MapCell(MapBlock):
-    """Blocks in a row as one layer of a translator: `x` is the layer's map, and `h` starts as the same.
+    r"""Blocks in a row as one layer of a translator: `x` is the layer's map, and `h` starts as the same.
+
+    Ours: $h \leftarrow B_n(x, \dots B_1(x, x))$ with x the map that comes in and $B_i$ the stages.
 
     `MapCell(64, GSTA(64), GFM(64, 64))` gates the result of gSTA by what the layer was given, as GMG gates the hidden
     state by the frame. A translator takes no steps in time, so that blocks with a memory do not fit.

@@ -14,9 +14,13 @@ from ..layers import Pointwise
 
 
 class Translator(nn.Module):
-    """A stack of blocks that keep their width, with 1x1 convolutions where the width changes.
+    r"""A stack of blocks that keep their width, with 1x1 convolutions where the width changes.
 
-    SimVPv2 paper, Sec. IV-C2, Fig. 5 (d). The first block has the width of what comes in.
+    SimVPv2 paper, Sec. IV-C2, Fig. 5 (d), with $B_i$ the blocks and $R_i$ a 1x1 convolution or nothing:
+
+    $$z_{i+1} = R_i(B_i(z_i))$$
+
+    The first block has the width of what comes in.
 
     Args:
         in_channels: Past frames times channels of a frame's features.
@@ -69,7 +73,11 @@ class Translator(nn.Module):
 
 
 class RecurrentTranslator(nn.Module):
-    """A recurrent stack over the features of the frames, which goes on with its own forecasts of them.
+    r"""A recurrent stack over the features of the frames, which goes on with its own forecasts of them.
+
+    Ours. The stack reads the past features $z_1, \dots, z_T$, then what it made of the step before:
+
+    $$\hat z_{t+1}, s_t = \mathrm{stack}(z_t, s_{t-1}) \qquad z_t = \hat z_t \text{ for } t > T$$
 
     Args:
         stack: The recurrent layers, from features of one frame to those of the next, of the same width.
@@ -98,7 +106,7 @@ class RecurrentTranslator(nn.Module):
 
 
 class LinearShortcut(nn.Module):
-    r"""Every forecast as a weighted sum of the past nearby.
+    r"""Every forecast as a weighted sum of the past nearby; ours.
 
     $$\hat x_k = W_k * [\Delta x_2, \dots, \Delta x_T, x_T] + b_k \qquad \Delta x_t = x_t - x_{t-1}$$
 
