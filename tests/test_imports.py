@@ -37,6 +37,7 @@ FLOORS = {
     "interop": 4,
     "weight_maps": 4,
     "train": 4,
+    "formats": 4,
     "tasks": 5,
     "cli": 5,
     "public": 5,

@@ -3,6 +3,7 @@
 import os
 import tokenize
 import zipfile
+from zipfile import ZIP_BZIP2, ZIP_LZMA, ZipFile
 
 import numpy as np
 import pytest
@@ -118,3 +119,16 @@ def test_links_that_lead_back(tmp_path):
     (tmp_path / "train.npy").symlink_to(tmp_path / "train.npy")
     with pytest.raises(ValueError, match=r"cannot be read as a data set|has no train part"):
         find_part(tmp_path, "train")
+
+
+def test_archives_may_be_compressed_by_lzma(tmp_path):
+    array = np.random.default_rng(0).integers(0, 9, (40, 50, 60))
+    with ZipFile(tmp_path / "a.npz", "w", ZIP_LZMA) as archive, archive.open("x.npy", "w") as file:
+        np.save(file, array)
+    stored = open_npz(tmp_path / "a.npz", ["x"])["x"]
+    assert (stored.shape, stored.start) == (array.shape, 128)
+    assert np.array_equal(stored.read(), array)
+    with ZipFile(tmp_path / "b.npz", "w", ZIP_BZIP2) as archive:
+        archive.writestr("x.npy", b"")
+    with pytest.raises(ValueError, match="compressed by method 12, not stored, deflated or LZMA"):
+        open_npz(tmp_path / "b.npz", ["x"])

@@ -25,6 +25,10 @@ class Parser(argparse.ArgumentParser):
         """End with status 2 and one line on stderr."""
         self.exit(2, f"{self.prog}: {' '.join(message.split())}\n")
 
+    def note(self, message: object, *_: object, **__: object) -> None:
+        """Print a warning as one line on stderr; takes the place of `warnings.showwarning`."""
+        print(f"{self.prog}: note: {' '.join(str(message).split())}", file=sys.stderr)
+
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:

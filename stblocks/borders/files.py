@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO
 
 UNFINISHED = ".{}.unfinished"
@@ -39,6 +40,34 @@ def write_atomically(path: str | Path, write: Callable[[IO[bytes]], object], kee
     finally:
         with suppress(OSError):  # it is gone after a success, and where it could not be made there is none
             unfinished.unlink()
+
+
+def make_atomically(path: str | Path, make: Callable[[Path], object]) -> None:
+    """Make a file or a directory beside `path` and rename it: for libraries that write to a name, or to several files.
+
+    What is at `path` is replaced, a directory too, with all that is in it.
+
+    Args:
+        path: The file or directory.
+        make: Given the name to write to, which ends as that of `path`, writes it.
+
+    Raises:
+        ValueError: If it cannot be written there.
+    """
+    path = Path(path)
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with TemporaryDirectory(prefix=UNFINISHED.format(path.name), dir=path.parent) as folder:
+            made, old = Path(folder, path.name), Path(folder, "old")
+            make(made)
+            if path.is_dir():
+                os.replace(path, old)
+            os.replace(made, path)
+    except OSError as error:
+        raise ValueError(
+            f"path must be one that can be written, got {path} ({error.strerror or error}); name another place."
+        ) from error
 
 
 def remove_unfinished(directory: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -12,6 +13,8 @@ from ..borders.command_line import Parser
 
 #: What each command does. It is `main(parser, arguments)` of the module of its name.
 COMMANDS = {
+    "predict": "forecast from a saved model and frames on disk",
+    "evaluate": "score a saved model on frames on disk, beside persistence",
     "train": "run a recipe; without a name, list them",
     "info": "parameters, multiply-adds, shapes and cells of a model",
     "list": "models and their published figures",
@@ -21,7 +24,7 @@ HELP = """Composable spatiotemporal blocks: models by name, from training to the
 
   stblocks list 'predrnn*'
   stblocks train gmg_cikm --epochs 2
-  stblocks info runs/gmg_cikm-1/model
+  stblocks predict runs/gmg_cikm-1/model radar.nc --horizon 10 --out forecast.nc
 
 commands, each with a --help and examples of its own:
 """
@@ -61,7 +64,11 @@ def _run(arguments: Sequence[str]) -> None:
     command = import_module(f".{name}", __package__)
     parser = Parser(f"stblocks {name}", command.__doc__)
     try:
-        command.main(parser, rest)
+        with warnings.catch_warnings():
+            warnings.showwarning = parser.note
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("default", UserWarning)
+            command.main(parser, rest)
     except BrokenPipeError:
         raise
     except (ValueError, ImportError, OSError, FloatingPointError) as error:

@@ -9,7 +9,7 @@ import numpy as np
 from ..borders.reading import reading
 from .hdf5_files import import_h5py, open_hdf5
 from .times import check_ascending, to_seconds
-from .zarr_files import check_zarr
+from .zarr_files import check_zarr, is_consolidated
 
 KIND = "NetCDF or zarr"
 WAY_OUT = "fetch it again, or pip install 'stblocks[data]'"
@@ -31,16 +31,16 @@ def open_arrays(file: Path) -> Any:
         import xarray
     except ImportError as error:
         raise ImportError("Reading NetCDF and zarr needs xarray: pip install 'stblocks[data]'.") from error
-    engine = None
+    engine, options = None, dict[str, Any]()
     if file.suffix == ".zarr":
         check_zarr(file)
-        engine = "zarr"
+        engine, options = "zarr", {"consolidated": is_consolidated(file)}
     elif _is_hdf5(file):
         engine = "h5netcdf"
         for data in open_hdf5(file).values():
             data.check_size()
     with reading(file, KIND, WAY_OUT):
-        return xarray.open_dataset(file, engine=engine)
+        return xarray.open_dataset(file, engine=engine, **options)
 
 
 def _is_hdf5(file: Path) -> bool:

@@ -39,6 +39,14 @@ def check_zarr(path: Path) -> None:
         check_declared(path, f"'{name}'", needed, stored)
 
 
+def is_consolidated(path: Path) -> bool:
+    """Whether a group has the metadata of its arrays in one place, as a file or within its own."""
+    with reading(path, "a zarr store"):
+        own = path / "zarr.json"
+        held = json.loads(own.read_text(encoding="utf-8")) if own.is_file() else {}
+        return (path / ".zmetadata").is_file() or bool(held.get("consolidated_metadata"))
+
+
 def _objects(value: Any, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """All JSON objects inside a value, each with the name of its array."""
     if isinstance(value, dict):

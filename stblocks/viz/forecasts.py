@@ -66,7 +66,7 @@ def forecast_strip(
 
 def forecast_gif(
     past: Tensor,
-    future: Tensor,
+    future: Tensor | None,
     prediction: Tensor,
     path: str | Path,
     scaler: Scaler | None = None,
@@ -78,10 +78,12 @@ def forecast_gif(
 ) -> None:
     """Animate one forecast: the truth on the left, on the right the observed frames and then the forecast.
 
+    Without a truth, there are the observed frames and then the forecast alone.
+
     Args:
         past: `(T, C, H, W)` in model units.
-        future: `(horizon, C', H, W)` with the first channels of `past`, NaN where missing.
-        prediction: As `future`.
+        future: `(horizon, C', H, W)` with the first channels of `past`, NaN where missing; `None` if it is not known.
+        prediction: `(horizon, C', H, W)`.
         path: A GIF file, `.gif`.
         scaler: To physical units, between which colours are spread; `None` takes model units.
         channel: Which one to show.
@@ -93,7 +95,8 @@ def forecast_gif(
         ValueError: If shapes do not fit each other, or the file cannot be written.
     """
     check_ending(path, ".gif")
-    seen, truth, forecast, _ = physical(past, future, prediction, scaler, channel)
+    known = future is not None
+    seen, truth, forecast, _ = physical(past, prediction if future is None else future, prediction, scaler, channel)
     span, colours = colour_scale(seen, truth), colour_map(cmap)
     zoom = max(1, side // max(truth.shape[1:]))
 
@@ -104,9 +107,9 @@ def forecast_gif(
     pictures = []
     pairs = zip([*seen, *truth], [*seen, *forecast], strict=True)
     for number, (left, right) in enumerate(pairs, start=1 - len(seen)):
-        halves = [paint(left), np.full((len(left) * zoom, 4, 3), 255, dtype=np.uint8), paint(right)]
-        picture = Image.fromarray(np.concatenate(halves, axis=1))
-        label = "observed" if number <= 0 else f"true | forecast {number:+d}"
+        halves = [paint(left), np.full((len(left) * zoom, 4, 3), 255, dtype=np.uint8)] if known else []
+        picture = Image.fromarray(np.concatenate([*halves, paint(right)], axis=1))
+        label = "observed" if number <= 0 else f"{'true | ' * known}forecast {number:+d}"
         ImageDraw.Draw(picture).text((4, 2), label, fill="white", stroke_width=1, stroke_fill="black")
         pictures.append(picture)
     first, *rest = pictures

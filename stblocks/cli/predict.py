@@ -1,0 +1,102 @@
+"""Forecast from a saved model and frames on disk, in physical units, and write the forecast.
+
+stblocks predict runs/gmg_cikm-1/model radar/ --horizon 10 --out forecast.gif
+stblocks predict runs/gmg_cikm-1/model radar.npz --key test --sequence 3 --values codes --horizon 10 --out forecast.nc
+stblocks predict runs/weather/model era5.nc --variable t2m --last 12 --horizon 24 --out forecast.nc
+
+The model's config.json says what 0 and 1 are to it, and its unit. PNG, GIF and other pixels are codes, whose whole
+range is the model's 0 to 1. A direct model forecasts from as many of the last frames as it takes, a recurrent one from
+all, or the --last N. NetCDF and zarr keep axes, units and coordinates; their times go on.
+"""
+
+import argparse
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..borders.command_line import Parser, positive
+from .saved import add_source, choose, load_model, sequence_number
+
+
+def main(parser: Parser, arguments: Sequence[str]) -> None:
+    """Run the command."""
+    add_source(parser)
+    parser.add_argument("--horizon", type=positive, required=True, metavar="N", help="frames to forecast")
+    parser.add_argument(
+        "--out", type=Path, required=True, help=".npy, .npz, .nc, .zarr or .gif, or a folder of PNG files"
+    )
+    parser.add_argument("--force", action="store_true", help="replace what is there")
+    parser.add_argument("--last", type=positive, metavar="N", help="forecast from the last N frames")
+    parser.add_argument("--sequence", type=sequence_number, metavar="I", help="of an array of several sequences")
+    options = parser.parse_args(arguments)
+    from ..formats.forecast import check_out, write_forecast  # slow to import
+    from ..formats.source import open_sources
+
+    check_out(options.out, options.force)
+    model, spec = load_model(options)
+    (source,) = open_sources(options.frames, choose(options, model, spec, options.sequence))
+    made = forecast(options, model, spec, source)
+    write_forecast(options.out, made)
+    frames, *frame = made.values.shape
+    unit = made.unit(0)
+    size = " x ".join(map(str, frame))
+    print(
+        f"{options.out}: {frames} frames of {size} after {len(made.past)}, "
+        f"{made.values.min():.4g} to {made.values.max():.4g} {unit}".rstrip()
+    )
+
+
+def forecast(options: argparse.Namespace, model: Any, spec: Any, source: Any) -> Any:
+    """The forecast of a source.
+
+    Raises:
+        ValueError: If there are too few frames, or frames or forecast are not finite.
+    """
+    from dataclasses import replace
+
+    import numpy as np
+    import torch
+
+    from ..data.sequence import to_tensor
+    from ..formats.continued import seconds_apart
+    from ..formats.forecast import Forecast
+
+    length = source.shape[0]
+    wanted = getattr(model, "in_frames", None) or options.last or length
+    if options.last not in (None, wanted):
+        raise ValueError(
+            f"--last must be {wanted}, the frames that this model takes, got {options.last}; leave it out."
+        )
+    if length < wanted:
+        raise ValueError(f"{options.frames} must hold {wanted} frames at least, got {length}.")
+    time = None if source.time is None else source.time[length - wanted :]
+    step = None if time is None else seconds_apart(time)
+    if spec.step and step and abs(step - spec.step) > 0.05 * spec.step:
+        warnings.warn(f"frames are {step:g} s apart, those of the training data {spec.step:g} s.", stacklevel=2)
+    size, trained = source.shape[-2:], spec.image_size
+    if trained is not None and size != tuple(trained):
+        text = f"frames are {size[0]} x {size[1]}, those of the training data {trained[0]} x {trained[1]}"
+        tile = "; a field so large may take long and much memory, stblocks.predict_tiled forecasts it in tiles"
+        many = size[0] * size[1] > 16 * trained[0] * trained[1]
+        warnings.warn(f"{text}{tile * many}.", stacklevel=2)
+    scaler = spec.scaler()
+    physical = to_tensor(source.series[length - wanted : length])
+    past = scaler.to_model(physical).float()
+    if broken := int((~past.isfinite()).sum()):
+        raise ValueError(
+            f"{options.frames} has {broken} values in the last {wanted} frames that are not finite, which a forecast "
+            f"would spread; fill them, or take frames after them with --last."
+        )
+    with torch.no_grad():
+        frames = model(past[None].to(next(model.parameters()).device), options.horizon)[0].cpu()
+    if broken := int((~frames.isfinite()).sum()):
+        first = int((~frames.isfinite()).flatten(1).any(dim=1).nonzero()[0]) + 1
+        raise ValueError(
+            f"The forecast has {broken} values that are not finite, first in frame {first}; nothing is written. It was "
+            f"made from {past.min():.3g} to {past.max():.3g} in model units: are --offset, --scale and --values right?"
+        )
+    values = scaler.to_physical(frames.double()).float().numpy()
+    kept = replace(source, time=time)
+    step = step if step is not None else spec.step
+    return Forecast(values, np.asarray(physical.float()), scaler, kept, step, spec.variables or ())

@@ -1,0 +1,89 @@
+"""A saved model, and what it knows of its data: what `predict` and `evaluate` share."""
+
+import argparse
+from typing import Any
+
+from ..borders.command_line import Parser
+
+
+def add_source(parser: Parser) -> None:
+    """The arguments that say which model, which frames, and what they are."""
+    parser.add_argument(
+        "checkpoint", help="directory of a saved model, such as runs/NAME/model, or its name on the hub"
+    )
+    parser.add_argument("frames", help=".npy, .npz, .nc, .zarr or .gif, or a folder of images")
+    group = parser.add_argument_group("what of the frames")
+    group.add_argument("--key", metavar="NAME", help="array of an .npz file")
+    group.add_argument("--variable", nargs="+", metavar="NAME", help="of a NetCDF or zarr file, one for each channel")
+    group.add_argument("--axes", nargs="+", type=_axis, metavar="AXIS=NAME", help="names of time, lat and lon there")
+    group.add_argument("--values", choices=("codes", "physical"), help="what integers in .npy and .npz files are")
+    group = parser.add_argument_group("what 0 and 1 are to a model that does not say", "(or says wrong)")
+    group.add_argument("--offset", type=float, metavar="X", help="the physical value that is 0 to the model")
+    group.add_argument("--scale", type=float, metavar="X", help="physical units per model unit")
+    group.add_argument("--unit", metavar="NAME", help="the physical unit")
+    parser.add_argument("--device", help="such as cpu or cuda:1; by default a GPU if there is one")
+
+
+def sequence_number(text: str) -> int:
+    """The number of a sequence, for `type=`."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"must be at least 0, got {value}")
+    return value
+
+
+sequence_number.__name__ = "integer"
+
+
+def _axis(text: str) -> tuple[str, str]:
+    axis, _, name = text.partition("=")
+    if axis not in ("time", "lat", "lon") or not name:
+        raise argparse.ArgumentTypeError(f"must be such as lat=north, of time, lat or lon, got {text!r}")
+    return axis, name
+
+
+def load_model(options: argparse.Namespace) -> tuple[Any, Any]:
+    """The model on its device, and the `DataSpec` of its data.
+
+    Raises:
+        ValueError: If there is no such model or device, or it is not known what 0 and 1 are to it.
+    """
+    from dataclasses import replace
+
+    import torch
+
+    from ..core import Forecaster
+    from ..data import DataSpec
+
+    model = Forecaster.from_pretrained(options.checkpoint)
+    spec = DataSpec() if getattr(model, "data_spec", None) is None else DataSpec.of_model(model)
+    given = {name: value for name in ("offset", "scale", "unit") if (value := getattr(options, name)) is not None}
+    if len({"offset", "scale"} & given.keys()) == 1:
+        raise ValueError("--offset and --scale belong together: physical = model * scale + offset.")
+    spec = replace(spec, **given)
+    if spec.offset is None:
+        raise ValueError(
+            f"{options.checkpoint} does not say what 0 and 1 are to the model; give --offset and --scale, as in "
+            f"physical = model * scale + offset, such as --offset 0 --scale 1 for frames in model units."
+        )
+    name = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return model.to(name), spec
+    except (RuntimeError, AssertionError) as error:  # torch asserts where it is built without CUDA
+        raise ValueError(f"--device must be one that there is, got {name}: {str(error).splitlines()[0]}") from error
+
+
+def choose(options: argparse.Namespace, model: Any, spec: Any, sequence: Any) -> Any:
+    """What of the frames is meant."""
+    from ..formats.source import Choice
+
+    return Choice(
+        scaler=spec.scaler(),
+        channels=model.in_channels,
+        names=spec.variables or (),
+        key=options.key,
+        sequence=sequence,
+        values=options.values,
+        variables=None if options.variable is None else tuple(options.variable),
+        axes=None if options.axes is None else dict(options.axes),
+    )

@@ -1,0 +1,1 @@
+"""Frames in files, as the command reads and writes them: one kind of file a module."""

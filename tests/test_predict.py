@@ -1,0 +1,305 @@
+"""`stblocks predict` and `evaluate`: frames of any kind of file in, the model's own forecast of them out."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from stblocks import Forecaster, create_model
+from stblocks.cli import main
+from stblocks.data import DataSpec, Scaler, SequenceWindows
+from stblocks.data.folders import read_frame
+from stblocks.formats.continued import continued, seconds_apart
+from stblocks.score import evaluate
+
+xarray = pytest.importorskip("xarray")
+
+SIZE = (16, 12)
+DBZ, KELVIN = Scaler(-10.0, 95.0, "dBZ"), Scaler(280.0, 5.0, "K")
+CODES = np.random.default_rng(0).integers(0, 200, (6, *SIZE), dtype=np.uint8)
+TEMPERATURE = (280 + 5 * np.random.default_rng(1).standard_normal((6, *SIZE))).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Models and frames of every kind."""
+    place = tmp_path_factory.mktemp("frames")
+    torch.manual_seed(0)
+    recurrent = create_model("convlstm", image_size=SIZE, channels=4, num_layers=1, kernel_size=3)
+    recurrent.save_pretrained(place / "unknown")
+    know(recurrent, DBZ, 300.0, 3, 2, place / "rain")
+    with torch.no_grad():
+        recurrent.head[0].weight.fill_(3e38)
+    know(recurrent, DBZ, 300.0, 3, 2, place / "wild")
+    small = {"channels": 4, "translator_channels": 8, "num_layers": 1, "encoder_layers": 2, "in_frames": 4}
+    direct = create_model("simvpv2_s", image_size=SIZE, out_frames=2, **small)
+    know(direct, KELVIN, 3600.0, 4, 2, place / "heat")
+    np.save(place / "codes.npy", CODES)
+    np.save(place / "dbz.npy", DBZ.to_physical(CODES / np.float64(255)))
+    np.savez(place / "sets.npz", train=np.stack([CODES, CODES[::-1]]), label=np.arange(2), test=CODES[None, :, None])
+    (place / "png").mkdir()
+    for hour, frame in enumerate(CODES, start=18):
+        Image.fromarray(frame).save(place / "png" / f"rain_20190131{hour:02d}00.png")
+    first, *rest = map(Image.fromarray, CODES)
+    first.save(place / "codes.gif", save_all=True, append_images=rest)
+    lat = ("lat", np.linspace(60, 50, SIZE[0]), {"units": "degrees_north"})
+    lon = ("lon", np.linspace(0, 9, SIZE[1]), {"units": "degrees_east"})
+    time = np.datetime64("2019-01-31T20:00") + np.arange(6) * np.timedelta64(1, "h")
+    t2m = (("time", "lat", "lon"), TEMPERATURE, {"units": "K", "long_name": "2 m temperature"})
+    data = xarray.Dataset({"t2m": t2m, "flag": ("time", np.arange(6))}, {"time": time, "lat": lat, "lon": lon})
+    data.to_netcdf(place / "heat.nc", engine="h5netcdf")
+    data[["t2m"]].to_zarr(place / "heat.zarr", consolidated=False)
+    days = xarray.date_range("2019-02-27", periods=6, freq="D", calendar="noleap", use_cftime=True)
+    data[["t2m"]].assign_coords(time=days).to_netcdf(place / "noleap.nc", engine="h5netcdf")
+    data.isel(time=[0, 1, 2, 3, 5]).to_netcdf(place / "gap.nc", engine="h5netcdf")
+    broken = RAIN.copy()
+    broken[3, 2, 1] = np.nan
+    np.save(place / "nan.npy", broken)
+    (place / "broken.gif").write_bytes(b"GIF89a" + bytes(5))
+    (place / "notes.txt").write_text("none")
+    (place / "empty").mkdir()
+    np.savez(place / "heat.npz", t2m=TEMPERATURE, time=time, lat=lat[1], lon=lon[1])
+    return place
+
+
+def know(model, scaler, step, in_frames, out_frames, folder):
+    spec = DataSpec(scaler.offset, scaler.scale, scaler.unit, None, step, in_frames, out_frames, SIZE)
+    model.data_spec = spec.to_dict()
+    model.save_pretrained(folder)
+
+
+def expected(folder, scaler, physical, horizon):
+    """The model's own forecast of `(T, H, W)`."""
+    past = torch.from_numpy(scaler.to_model(np.asarray(physical, np.float64))[None, :, None]).float()
+    with torch.no_grad():
+        return scaler.to_physical(Forecaster.from_pretrained(folder)(past, horizon)[0].double()).numpy()
+
+
+def predict(*arguments):
+    main(["predict", *map(str, arguments)])
+
+
+RAIN = DBZ.to_physical(CODES / np.float64(255))
+CASES = [
+    ("codes.npy", "--values codes", "rain", RAIN),
+    ("dbz.npy", "", "rain", RAIN),
+    ("dbz.npy", "--last 2", "rain", RAIN[-2:]),
+    ("sets.npz", "--key train --sequence 1 --values codes", "rain", RAIN[::-1]),
+    ("sets.npz", "--key test --sequence 0 --values codes", "rain", RAIN),
+    ("codes.npy", "--values physical", "rain", CODES),
+    ("png", "", "rain", RAIN),
+    ("codes.gif", "", "rain", RAIN),
+    ("heat.nc", "", "heat", TEMPERATURE[-4:]),
+    ("heat.nc", "--variable t2m --axes lat=lat", "heat", TEMPERATURE[-4:]),
+    ("heat.zarr", "", "heat", TEMPERATURE[-4:]),
+    ("heat.npz", "", "heat", TEMPERATURE[-4:]),
+    ("codes.npy", "--values codes --offset 0 --scale 255 --unit mm", "unknown", CODES),
+]
+
+
+@pytest.mark.parametrize(("frames", "options", "model", "physical"), CASES)
+def test_any_file_is_forecast_as_its_values_are(frames, options, model, physical, place, tmp_path, capsys):
+    out = tmp_path / "new" / "forecast.npy"
+    predict(place / model, place / frames, "--horizon", 3, "--out", out, *options.split())
+    scaler = {"rain": DBZ, "heat": KELVIN, "unknown": Scaler(0, 255)}[model]
+    forecast = np.load(out)
+    assert forecast.dtype == np.float32
+    np.testing.assert_allclose(forecast, expected(place / model, scaler, physical, 3), rtol=1e-5, atol=1e-4)
+    unit = "mm" if model == "unknown" else scaler.unit
+    printed = capsys.readouterr().out
+    assert re.fullmatch(rf"{re.escape(str(out))}: 3 frames of 1 x 16 x 12 after \d, \S+ to \S+ {unit}\n", printed)
+    assert [path.name for path in out.parent.iterdir()] == ["forecast.npy"]
+
+
+@pytest.mark.parametrize(("frames", "out"), [("heat.nc", "f.nc"), ("heat.zarr", "f.zarr"), ("heat.nc", "f.zarr")])
+def test_coordinates_units_and_times_go_on(frames, out, place, tmp_path):
+    predict(place / "heat", place / frames, "--horizon", 3, "--out", tmp_path / out)
+    engine = "zarr" if out.endswith("zarr") else "h5netcdf"
+    options = {"consolidated": False} if engine == "zarr" else {}
+    with (
+        xarray.open_dataset(tmp_path / out, engine=engine, **options) as made,
+        xarray.open_dataset(place / "heat.nc", engine="h5netcdf") as given,
+    ):
+        assert list(made.data_vars) == ["t2m"]
+        assert made["t2m"].dims == ("time", "lat", "lon")
+        assert made["t2m"].attrs == given["t2m"].attrs
+        assert made["lat"].equals(given["lat"])
+        assert made["lon"].attrs == given["lon"].attrs
+        hours = np.datetime64("2019-02-01T02:00") + np.arange(3) * np.timedelta64(1, "h")
+        assert (made["time"].values == hours).all()
+        want = expected(place / "heat", KELVIN, TEMPERATURE[-4:], 3)[:, 0]
+        np.testing.assert_allclose(made["t2m"].values, want, rtol=1e-5)
+
+
+def test_calendars_go_on(place, tmp_path, capsys):
+    predict(place / "heat", place / "noleap.nc", "--horizon", 2, "--out", tmp_path / "f.nc")
+    assert "note: frames are 86400 s apart, those of the training data 3600 s." in capsys.readouterr().err
+    with xarray.open_dataset(tmp_path / "f.nc", engine="h5netcdf") as made:
+        assert [str(time)[:10] for time in made["time"].values] == ["2019-03-05", "2019-03-06"]
+        assert made["time"].values[0].calendar == "noleap"
+
+
+def test_what_is_written_is_read_again(place, tmp_path):
+    """With its times, so that a forecast can be forecast from."""
+    for name in ("a.npz", "a.nc"):
+        predict(place / "heat", place / "heat.npz", "--horizon", 4, "--out", tmp_path / name)
+    first = np.load(tmp_path / "a.npz")["forecast"][:, 0]
+    want = expected(place / "heat", KELVIN, first, 2)
+    for name in ("a.npz", "a.nc"):
+        predict(place / "heat", tmp_path / name, "--horizon", 2, "--out", tmp_path / "b.npz", "--force")
+        made = np.load(tmp_path / "b.npz")
+        np.testing.assert_allclose(made["forecast"], want, rtol=1e-5)
+        assert str(made["time"][0])[:16] == "2019-02-01T06:00"
+
+
+def test_lead_times_stand_for_unknown_times(place, tmp_path):
+    predict(place / "rain", place / "dbz.npy", "--horizon", 2, "--out", tmp_path / "f.nc")
+    with xarray.open_dataset(tmp_path / "f.nc", engine="h5netcdf") as made:
+        assert made["forecast"].dims == ("lead", "y", "x")
+        assert made["lead"].values.tolist() == [1, 2]
+        assert made["forecast"].attrs["units"] == "dBZ"
+
+
+def test_pictures_are_codes_and_are_named_by_their_times(place, tmp_path, capsys):
+    predict(place / "rain", place / "png", "--horizon", 2, "--out", tmp_path / "f")
+    files = sorted((tmp_path / "f").iterdir())
+    assert [file.name for file in files] == ["20190201T000000.png", "20190201T010000.png"]
+    want = DBZ.to_model(expected(place / "rain", DBZ, RAIN, 2))
+    codes = np.stack([read_frame(file) for file in files])
+    np.testing.assert_allclose(codes / 65535, want.clip(0, 1), atol=1e-5)
+    below = int((want < 0).sum())
+    assert f"note: {below} of {want.size} values are outside of what pixels stand for" in capsys.readouterr().err
+    assert below
+    predict(place / "rain", place / "dbz.npy", "--horizon", 1, "--out", tmp_path / "f", "--force")
+    assert [file.name for file in (tmp_path / "f").iterdir()] == ["forecast_001.png"]
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]
+
+
+def test_a_gif_shows_what_was_seen_and_what_is_forecast(place, tmp_path):
+    predict(place / "rain", place / "dbz.npy", "--horizon", 3, "--out", tmp_path / "f.gif")
+    with Image.open(tmp_path / "f.gif") as image:
+        assert image.n_frames == 6 + 3
+        assert image.size == (12 * 16, 16 * 16)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            "rain codes.npy",
+            r"codes\.npy holds uint8 numbers, which may be codes .* or physical values in dBZ; say which",
+        ),
+        ("rain dbz.npy --values codes", r"values can be 'codes' in arrays of uint8 and uint16, got float64"),
+        ("unknown dbz.npy", "does not say what 0 and 1 are to the model; give --offset and --scale"),
+        ("unknown dbz.npy --offset 3", "--offset and --scale belong together"),
+        ("nosuch dbz.npy", "There is no directory .*nosuch"),
+        ("rain nosuch.npy", r"There is no .*nosuch\.npy; name a file or folder"),
+        ("rain sets.npz", r"has 2 arrays that can be frames \(train, test\); choose one, as by --key train"),
+        ("rain sets.npz --key trains", "has no array 'trains'; did you mean train"),
+        ("rain sets.npz --key label", r"must hold \(T, H, W\) or \(T, C, H, W\), got \(2,\)"),
+        ("rain sets.npz --key test", r"got \(1, 6, 1, 16, 12\); choose one of its sequences, as by --sequence 0"),
+        (
+            "rain sets.npz --key train --values codes",
+            "frames of 6 channels, but the model takes 1; if it holds sequenc",
+        ),
+        ("rain sets.npz --key train --sequence 2", "sequence must be below 2"),
+        ("rain dbz.npy --key x", r"key is for \.npz files, got .*dbz\.npy; leave it out"),
+        ("rain png --variable t2m", r"variables is for \.nc and \.nc4 and \.zarr files"),
+        ("rain dbz.npy --last 7", "must hold 7 frames at least, got 6"),
+        ("heat heat.nc --last 3", "--last must be 4, the frames that this model takes, got 3"),
+        ("heat heat.nc --variable t3m", "has no variable 't3m', only flag, t2m"),
+        ("heat heat.nc --axes north=lat", "must be such as lat=north"),
+        ("heat gap.nc", "2019-02-01T01:00:00 comes 7200 s after 2019-01-31T23:00:00, where 3600 s are usual.*--last 1"),
+        ("rain nan.npy", "has 1 values in the last 6 frames that are not finite"),
+        ("wild dbz.npy", "The forecast has .* values that are not finite, first in frame 2; nothing is written"),
+        ("rain broken.gif", r"broken\.gif cannot be read as a GIF"),
+        ("rain notes.txt", r"must be a folder of images or end in \.npy"),
+        ("rain empty", "holds no frames"),
+        ("rain dbz.npy --device abc", "--device must be one that there is, got abc"),
+        ("rain dbz.npy --out x.mp4", r"out must end in \.npy, \.npz, \.nc, \.zarr, \.gif, or in nothing for a folder"),
+        ("rain dbz.npy --out dbz.npy", r"dbz\.npy is there already; name another file, or replace it with --force"),
+        ("rain dbz.npy --out png", "png is there already"),
+        ("rain dbz.npy --horizon 0", "argument --horizon: must be at least 1, got 0"),
+        ("rain dbz.npy --lst 3", "there is no argument --lst 3; did you mean --last?"),
+    ],
+)
+def test_a_mistake_is_one_line_and_leaves_nothing(arguments, message, place, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(place)
+    model, frames, *options = arguments.split()
+    given = {} if "--out" in options else {"--out": str(tmp_path / "f.npy")}
+    given |= {} if "--horizon" in options else {"--horizon": "2"}
+    before = sorted(map(str, place.rglob("*")))
+    with pytest.raises(SystemExit) as stopped:
+        predict(model, frames, *options, *[part for pair in given.items() for part in pair])
+    assert stopped.value.code == 2
+    printed = capsys.readouterr()
+    assert printed.err.startswith("stblocks predict: ")
+    assert printed.err.count("\n") == 1
+    assert re.search(message, printed.err), printed.err
+    assert printed.out == ""
+    assert sorted(map(str, place.rglob("*"))) == before
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_sizes_are_noted(place, tmp_path, capsys):
+    np.save(tmp_path / "large.npy", np.zeros((2, 80, 60)))
+    predict(place / "rain", tmp_path / "large.npy", "--horizon", 1, "--out", tmp_path / "f.npy")
+    note = capsys.readouterr().err
+    assert "note: frames are 80 x 60, those of the training data 16 x 12; a field so large" in note
+    assert "predict_tiled" in note
+    assert note.count("\n") == 1
+
+
+def test_times_go_on_evenly():
+    time = np.array(["2019-01-01T00:00:00.000001", "2019-01-01T00:05", "2019-01-01T00:10"], "M8[us]")
+    assert seconds_apart(time) == pytest.approx(300, abs=1e-5)
+    assert seconds_apart(time[:1]) is None
+    assert (continued(time[-1], 300.0, 2) == np.array(["2019-01-01T00:15", "2019-01-01T00:20"], "M8[us]")).all()
+    with pytest.raises(ValueError, match=r"evenly.*comes 0 s after"):
+        seconds_apart(time[[0, 1, 1, 2]])
+
+
+@pytest.mark.parametrize("ending", ["md", "json", "csv", None])
+def test_scores_are_those_of_evaluate(ending, place, tmp_path, capsys):
+    out = [] if ending is None else ["--out", str(tmp_path / f"scores.{ending}")]
+    choice = ["--key", "train", "--sequence", "all", "--values", "codes", "--threshold", "20", "--horizon", "2"]
+    main(["evaluate", str(place / "rain"), str(place / "sets.npz"), *choice, "--metric", "mse@pixel", *out])
+    series = [RAIN.astype(np.float32), RAIN[::-1].astype(np.float32)]
+    data = SequenceWindows(series, 3, 2, scaler=DBZ)
+    tables = evaluate(Forecaster.from_pretrained(place / "rain"), data, thresholds=(20.0,), metrics=["mse@pixel"])
+    want = tables["model"].to_markdown(tables["persistence"])
+    printed = capsys.readouterr().out
+    if ending is None:
+        assert printed == f"{want}\n"
+    elif ending == "md":
+        assert (tmp_path / "scores.md").read_text() == f"{want}\n"
+    elif ending == "csv":
+        assert (tmp_path / "scores.csv").read_text().startswith("forecast,lead,mse@pixel,csi@20")
+    else:
+        held = json.loads((tmp_path / "scores.json").read_text())
+        assert held["model"]["pooled"]["mse@pixel"] == pytest.approx(tables["model"].pooled["mse@pixel"])
+        assert len(held["persistence"]["lead"]) == 2
+    assert ending is None or printed.startswith(str(tmp_path / f"scores.{ending}"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("unknown dbz.npy --offset 0 --scale 1", "does not say how many frames it forecasts from how many"),
+        ("rain dbz.npy --in_frames 9", r"has 6 frames, fewer than in_frames \+ out_frames = 11"),
+        ("rain dbz.npy --metric mse", "metrics must be among mse@pixel"),
+        ("rain dbz.npy --out scores.txt", r"out must end in \.md, \.json, \.csv, got scores\.txt"),
+        ("rain dbz.npy --sequence some", "invalid integer or all value: 'some'"),
+    ],
+)
+def test_a_mistake_in_evaluate_is_one_line(arguments, message, place, monkeypatch, capsys):
+    monkeypatch.chdir(place)
+    with pytest.raises(SystemExit) as stopped:
+        main(["evaluate", *arguments.split()])
+    assert stopped.value.code == 2
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    assert re.search(message, printed), printed
