@@ -16,6 +16,7 @@ COMMANDS = {
     "predict": "forecast from a saved model and frames on disk",
     "evaluate": "score a saved model on frames on disk, beside persistence",
     "train": "run a recipe; without a name, list them",
+    "convert": "turn released weights of a paper's code into a model",
     "info": "parameters, multiply-adds, shapes and cells of a model",
     "list": "models and their published figures",
 }

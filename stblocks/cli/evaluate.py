@@ -62,7 +62,7 @@ def score(options: argparse.Namespace) -> dict[str, Any]:
         ValueError: If it is not known how many frames are forecast from how many, or data and model do not fit.
     """
     from ..data import SequenceWindows
-    from ..formats.source import open_sources
+    from ..formats.read import open_sources
     from ..score import evaluate
     from ..score.scores import DEFAULT_METRICS
 

@@ -30,8 +30,8 @@ def main(parser: Parser, arguments: Sequence[str]) -> None:
     parser.add_argument("--last", type=positive, metavar="N", help="forecast from the last N frames")
     parser.add_argument("--sequence", type=sequence_number, metavar="I", help="of an array of several sequences")
     options = parser.parse_args(arguments)
-    from ..formats.forecast import check_out, write_forecast  # slow to import
-    from ..formats.source import open_sources
+    from ..formats.read import open_sources  # slow to import
+    from ..formats.write import check_out, write_forecast
 
     check_out(options.out, options.force)
     model, spec = load_model(options)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ..core import Registry
 from . import cms_lstm, gmg, predrnn, simvp, vmrnn
+from .checkpoints import bare
 from .names import Plan
 
 #: What can be read: `<family>/<block>` to a function from the released configuration to our module and its names there.
@@ -26,7 +27,8 @@ def from_official(kind: str, config: Mapping[str, Any], state_dict: Mapping[str,
     Args:
         kind: One of `KINDS`, such as `"gmg/model"`.
         config: Arguments of the released class, by its names (`num_hidden`, `filter_size`, `configs`, ...).
-        state_dict: Its `state_dict()`.
+        state_dict: Its `state_dict()`; or what training saved of it, with names that all begin with `model.` or
+            `module.`, or with the weights under `"state_dict"`, see `read_official`.
 
     Returns:
         Our module, in the dtype of the weights. It computes what the released one does.
@@ -39,4 +41,4 @@ def from_official(kind: str, config: Mapping[str, Any], state_dict: Mapping[str,
         plan = read(config)
     except KeyError as error:
         raise ValueError(f"config of {kind} must hold {error}; got {', '.join(config)}.") from error
-    return plan.load(state_dict)
+    return plan.load(bare(state_dict) if state_dict else state_dict)
