@@ -2,21 +2,29 @@
 
 import json
 import re
+import shlex
+from contextlib import nullcontext
+from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from test_interop import released
 
 from stblocks import Forecaster, create_model
 from stblocks.cli import main
+from stblocks.cli.command import COMMANDS
 from stblocks.data import DataSpec, Scaler, SequenceWindows
 from stblocks.data.folders import read_frame
 from stblocks.formats.continued import continued, seconds_apart
+from stblocks.interop import KINDS
 from stblocks.score import evaluate
 
 xarray = pytest.importorskip("xarray")
 
+ROOT = Path(__file__).resolve().parents[1]
 SIZE = (16, 12)
 DBZ, KELVIN = Scaler(-10.0, 95.0, "dBZ"), Scaler(280.0, 5.0, "K")
 CODES = np.random.default_rng(0).integers(0, 200, (6, *SIZE), dtype=np.uint8)
@@ -303,3 +311,48 @@ def test_a_mistake_in_evaluate_is_one_line(arguments, message, place, monkeypatc
     printed = capsys.readouterr().err
     assert printed.count("\n") == 1
     assert re.search(message, printed), printed
+
+
+@pytest.fixture
+def as_in_the_docs(tmp_path, monkeypatch):
+    """Small files by the names of the examples."""
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    small = {"channels": 4, "num_layers": 1, "kernel_size": 3}
+    know(create_model("gmg_s", image_size=(16, 16), **small), DBZ, 300.0, 2, 3, "runs/radar/model")
+    know(create_model("convlstm", image_size=(16, 16), **small), KELVIN, 3600.0, 2, 3, "runs/weather/model")
+    (tmp_path / "radar").mkdir()
+    for number, frame in enumerate(CODES):
+        Image.fromarray(frame).save(tmp_path / "radar" / f"rain_{number}.png")
+    np.savez("radar.npz", train=np.stack([CODES] * 4), test=np.stack([CODES] * 4))
+    data = {"t2m": (("time", "lat", "lon"), TEMPERATURE), "z": (("time", "lat", "lon"), TEMPERATURE)}
+    axes = {"time": np.datetime64("2020-01-01") + np.arange(6) * np.timedelta64(1, "h")}
+    axes |= {"lat": np.arange(16.0), "lon": np.arange(12.0)}
+    xarray.Dataset(data, axes).to_netcdf("era5.nc", engine="h5netcdf")
+    settings = {"in_shape": [3, 1, 8, 12], "patch_size": 1, "filter_size": 3, "layer_norm": 0}
+    config = {"num_layers": 2, "num_hidden": [4, 4], "neighbour": 3, "att_hidden": 3, "configs": settings}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    torch.save(released(KINDS["gmg/model"](config)), "gmg.pth")
+
+
+def examples():
+    """Commands of the page and of the help."""
+    texts = [(ROOT / "docs" / "cli.md").read_text(encoding="utf-8")]
+    texts += [import_module(f"stblocks.cli.{name}").__doc__ for name in COMMANDS]
+    return [line for text in texts for line in re.findall(rf"^stblocks (?:{'|'.join(RUN)}) .*$", text, flags=re.M)]
+
+
+RUN = ("predict", "evaluate", "convert")
+
+
+@pytest.mark.usefixtures("as_in_the_docs")
+def test_the_examples_of_the_docs_run():
+    lines = examples()
+    assert {line.split()[1] for line in lines} == set(RUN)
+    for line in lines:
+        command, *arguments = shlex.split(line)[1:]
+        ends = pytest.raises(SystemExit, match="0") if "--kinds" in arguments else nullcontext()
+        with ends:
+            main([command, *arguments, *(["--force"] if "--out" in arguments else [])])
+        out = arguments[arguments.index("--out") + 1] if "--out" in arguments else "."
+        assert Path(out).exists(), line

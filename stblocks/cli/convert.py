@@ -1,8 +1,7 @@
 """Turn a checkpoint of a paper's released code into a model of this library.
 
 stblocks convert gmg.pth --kind gmg/model --config config.json --out models/gmg
-stblocks convert simvp.ckpt --kind simvp/model --config '{"in_shape": [10, 1, 64, 64], "hid_S": 64, "hid_T": 512,
-    "N_S": 4, "N_T": 8, "model_type": "gSTA"}' --out models/simvp
+stblocks convert gmg.pth --kind gmg/model --config config.json --out models/gmg --offset -10 --scale 95 --unit dBZ
 stblocks convert --kinds
 
 The config holds the arguments of the released class by its names, as a JSON file or as text; the page on released

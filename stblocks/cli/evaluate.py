@@ -1,7 +1,7 @@
 """Score a saved model on frames on disk, beside persistence. Needs the extra `train`.
 
-stblocks evaluate runs/gmg_cikm-1/model radar/ --threshold 20 30 40
-stblocks evaluate runs/gmg_cikm-1/model radar.npz --key test --sequence all --values codes --out scores.md
+stblocks evaluate runs/radar/model radar/ --threshold 20 30 40
+stblocks evaluate runs/radar/model radar.npz --key test --sequence all --values codes --out scores.md
 stblocks evaluate runs/weather/model era5.nc --variable t2m --metric rmse@physical --out scores.json
 
 Every window of in_frames + out_frames frames is forecast and compared with what came; --stride takes some of them.

@@ -1,8 +1,8 @@
 """Forecast from a saved model and frames on disk, in physical units, and write the forecast.
 
-stblocks predict runs/gmg_cikm-1/model radar/ --horizon 10 --out forecast.gif
-stblocks predict runs/gmg_cikm-1/model radar.npz --key test --sequence 3 --values codes --horizon 10 --out forecast.nc
-stblocks predict runs/weather/model era5.nc --variable t2m --last 12 --horizon 24 --out forecast.nc
+stblocks predict runs/radar/model radar/ --horizon 10 --out forecast.gif
+stblocks predict runs/radar/model radar.npz --key test --sequence 3 --values codes --horizon 10 --out forecast.nc
+stblocks predict runs/weather/model era5.nc --variable t2m --horizon 24 --out heat.nc
 
 The model's config.json says what 0 and 1 are to it, and its unit. PNG, GIF and other pixels are codes, whose whole
 range is the model's 0 to 1. A direct model forecasts from as many of the last frames as it takes, a recurrent one from
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..borders.command_line import Parser, positive
-from .saved import add_source, choose, load_model, sequence_number
+from .saved import add_source, choose, load_model, model_device, sequence_number
 
 
 def main(parser: Parser, arguments: Sequence[str]) -> None:
@@ -89,7 +89,7 @@ def forecast(options: argparse.Namespace, model: Any, spec: Any, source: Any) ->
             f"would spread; fill them, or take frames after them with --last."
         )
     with torch.no_grad():
-        frames = model(past[None].to(next(model.parameters()).device), options.horizon)[0].cpu()
+        frames = model(past[None].to(model_device(model)), options.horizon)[0].cpu()
     if broken := int((~frames.isfinite()).sum()):
         first = int((~frames.isfinite()).flatten(1).any(dim=1).nonzero()[0]) + 1
         raise ValueError(

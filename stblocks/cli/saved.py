@@ -73,6 +73,11 @@ def load_model(options: argparse.Namespace) -> tuple[Any, Any]:
         raise ValueError(f"--device must be one that there is, got {name}: {str(error).splitlines()[0]}") from error
 
 
+def model_device(model: Any) -> Any:
+    """Where its weights are; some models have none."""
+    return next((parameter.device for parameter in model.parameters()), "cpu")
+
+
 def choose(options: argparse.Namespace, model: Any, spec: Any, sequence: Any) -> Any:
     """What of the frames is meant."""
     from ..formats.source import Choice
