@@ -34,6 +34,7 @@ FLOORS = {
     "tiles": 3,
     "viz": 3,
     "models": 4,
+    "export": 4,
     "interop": 4,
     "weight_maps": 4,
     "train": 4,

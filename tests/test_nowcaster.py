@@ -34,7 +34,13 @@ class Mean(Forecaster):
         return Rollout(torch.cat([mean / 2**k for k in range(horizon)], 1), past.shape[1], {}, None)
 
 
-@pytest.mark.parametrize("name", [*list_models(), "mean"])
+#: Of every kind; all others when asked for.
+FEW = ("gmg_l", "predrnnv2", "mim", "vmrnn_d", "simvpv2_s", "mean")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in FEW else pytest.mark.slow) for name in (*list_models(), "mean")]
+)
 @torch.no_grad()
 def test_it_forecasts_what_the_model_does(name):
     model = Mean() if name == "mean" else build(name)

@@ -68,6 +68,10 @@ def depthwise(channels: int, kernel_size: int, *, dilation: int = 1) -> nn.Conv2
     return kind(channels, channels, kernel_size, padding=kernel_size // 2, dilation=dilation, groups=channels)
 
 
+#: torch 2.6 does not tell exporting from compiling.
+_is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)
+
+
 class Dilated(nn.Conv2d):
     """A dilated convolution; on a CPU as a dense one on each grid of every `dilation`-th row and column.
 
@@ -76,7 +80,8 @@ class Dilated(nn.Conv2d):
 
     def forward(self, maps: Tensor) -> Tensor:
         """`(B, in_channels, H, W)` to `(B, out_channels, H, W)`."""
-        return self._by_dilation(maps) if maps.is_cuda else self._by_grids(maps)
+        # How far grids are padded depends on H and W, which an exported program is not to ask.
+        return self._by_dilation(maps) if maps.is_cuda or _is_exporting() else self._by_grids(maps)
 
     def _by_dilation(self, maps: Tensor) -> Tensor:
         # The kernels for dilated depth-wise convolutions are those for the plain layout, of maps and of weight.

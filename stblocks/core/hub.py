@@ -7,15 +7,18 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from huggingface_hub import ModelHubMixin, constants, hf_hub_download
+from huggingface_hub import ModelCard, ModelHubMixin, constants, hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from torch import nn
 
 from ..weights.state import WEIGHTS, save_weights, weights
+from .card import MARK, model_card
 from .limits import check_counts
 
 NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 SECONDS = 3  # to wait for a connection
+#: The file of a saved model for people.
+CARD = "README.md"
 
 
 class OnHub(ModelHubMixin, library_name="stblocks"):
@@ -36,10 +39,18 @@ class OnHub(ModelHubMixin, library_name="stblocks"):
                 "register its builder with @register_model, or save model.state_dict()."
             )
         check_counts(config, sum(value.numel() for value in weights(model).values()), "the model's config")
-        self.model, self._hub_mixin_config = model, config
+        self.model, self.config = model, config
+        self._hub_mixin_config = config
 
     def _save_pretrained(self, save_directory: Path) -> None:
         save_weights(self.model, save_directory / WEIGHTS)
+        card = save_directory / CARD
+        if card.is_file() and MARK in card.read_text(encoding="utf-8", errors="replace"):
+            card.unlink()  # else the client keeps it
+
+    def generate_model_card(self, *, scores: str | None = None, license: str | None = None) -> ModelCard:
+        """The card that the client writes if there is none; it hands on what is in `model_card_kwargs`."""
+        return ModelCard(model_card(self.model, self.config, scores=scores, license=license))
 
 
 def download(repo_id: str, name: str, **options: Any) -> Path:

@@ -18,8 +18,8 @@ class Nowcaster:
     A recurrent model remembers its state and the forecast of its last step, so that a new frame is one step of work,
     however many there were before; a direct one remembers the last `in_frames` frames.
 
-    Frames and forecasts are in the units that the model was trained in. Scaling is not done here: where a saved model
-    knows its data, `DataSpec.from_dict(model.data_spec).scaler()` has `to_model` and `to_physical`.
+    Frames and forecasts are in the units that the model was trained in. Scaling is not done here: the scaler of a model
+    that knows its data is `stblocks.data.DataSpec.of_model(model).scaler()`.
 
     Args:
         model: A forecaster; it is switched to `eval()`, and everything is computed on its device, without gradients.

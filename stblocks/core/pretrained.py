@@ -34,11 +34,13 @@ class Pretrained(nn.Module):
         self.data_spec: dict[str, Any] | None = None
 
     def save_pretrained(self, save_directory: str | Path, **hub: Any) -> str | None:
-        """Write `model.safetensors`, `config.json` and a model card.
+        """Write `model.safetensors`, `config.json` and a model card, `README.md`; one that was changed by hand is kept.
 
         Args:
             save_directory: Where to; made if it is missing.
-            **hub: `push_to_hub=True`, `repo_id` and others of `huggingface_hub.ModelHubMixin.save_pretrained`.
+            **hub: `model_card_kwargs=` with what the card cannot know: `scores`, a table in markdown, and `license`, an
+                identifier such as `"cc-by-4.0"`. Further `push_to_hub=True`, `repo_id` and others of
+                `huggingface_hub.ModelHubMixin.save_pretrained`.
 
         Returns:
             Where the hub has it, if it was pushed.

@@ -77,7 +77,7 @@ def _write(model: nn.Module, data: Dataset[Sample], tables: Tables, out: Path, s
     forecast_gif(past, future, forecast, out / "forecast.gif", scaler)
     if getattr(model, "data_spec", None) is None:
         model.data_spec = DataSpec.of(data).to_dict()  # type: ignore[assignment]
-    model.save_pretrained(out / "model")  # type: ignore[operator]
+    model.save_pretrained(out / "model", model_card_kwargs={"scores": text})  # type: ignore[operator]
 
 
 @torch.no_grad()

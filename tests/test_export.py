@@ -1,0 +1,208 @@
+"""Files of models do in onnxruntime and torch alone what the models do."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from stblocks import Cell, ConvLSTM, Forecaster, RecurrentForecaster, RecurrentStack, create_model, list_models
+from stblocks.export import export_step
+from tests.test_models import small_options
+
+HORIZON = 3
+#: What has no file for frames of any size, and why. Everything else has both kinds.
+BOUND = ("cms_lstm", "mim")  # weights for every position
+SCANS = ("vmrnn_b", "vmrnn_d")  # in ONNX, as many steps as the map has positions
+#: Where it must be large enough for windows.
+SIZES = {"swinlstm_b": (64, 96), "swinlstm_d": (64, 96)}
+
+
+def sample(*few):
+    """For checks that take seconds: these models by default, all others when asked for."""
+    cases = [pytest.param(name, marks=() if name in few else pytest.mark.slow) for name in list_models()]
+    return pytest.mark.parametrize("name", cases)
+
+
+def build(name, **options):
+    torch.manual_seed(0)
+    model = create_model(name, image_size=SIZES.get(name, (16, 24)), **small_options(name) | options)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter), alpha=0.05)
+    return model.eval()
+
+
+class InTorch:
+    """A file of a torch program."""
+
+    def __init__(self, path):
+        self.run = torch.export.load(path).module()
+
+    def __call__(self, **inputs):
+        return self.run(*inputs.values())
+
+
+class InONNX:
+    """A file of ONNX."""
+
+    def __init__(self, path):
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self.session = onnxruntime.InferenceSession(path, options)
+        self.inputs = tuple(each.name for each in self.session.get_inputs())
+        self.outputs = tuple(each.name for each in self.session.get_outputs())
+
+    def __call__(self, **inputs):
+        found = self.session.run(None, {name: value.numpy() for name, value in inputs.items()})
+        return [torch.from_numpy(np.asarray(value)) for value in found]
+
+
+def forecast(exported, past, horizon):
+    """What a program in another language does with the files."""
+    program = InONNX if exported.path.suffix == ".onnx" else InTorch
+    step = program(exported.path)
+    if program is InONNX:
+        assert (step.inputs, step.outputs) == (exported.inputs, exported.outputs)
+    if exported.start is None:
+        return step(frames=past)[0]
+    state, forecasts = program(exported.start)(frame=past[:, 0]), []
+    for t in range(past.shape[1] + horizon - 1):
+        frame = past[:, t] if t < past.shape[1] else forecasts[-1]
+        frame, *state = step(frame=frame, **dict(zip(exported.inputs[1:], state, strict=True)))
+        forecasts.append(frame)
+    return torch.stack(forecasts[past.shape[1] - 1 :], dim=1)
+
+
+def check(model, path, size=(16, 24), **options):
+    """Other batches and, where they may be, other sizes than it was traced for."""
+    exported = export_step(model, path, size, **options)
+    unit = exported.unit
+    for height, width in [size] if unit is None else [(2 * unit, 2 * unit), (3 * unit, 5 * unit)]:
+        past = torch.rand(3, getattr(model, "in_frames", 2), model.in_channels, height, width)
+        horizon = getattr(model, "out_frames", HORIZON)
+        with torch.no_grad():
+            torch.testing.assert_close(forecast(exported, past, horizon), model(past, horizon), rtol=1e-3, atol=1e-5)
+    return exported
+
+
+@pytest.fixture
+def onnx():
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(package, reason=f"export to ONNX needs the package {package}")
+
+
+@sample()  # the rollout of the page below is the sample
+@pytest.mark.usefixtures("onnx")
+def test_every_model_in_onnxruntime(name, tmp_path):
+    model = build(name)
+    exported = check(
+        model, tmp_path / "a.onnx", SIZES.get(name, (16, 24)), dynamic_size=False if name in SCANS else None
+    )
+    assert (exported.unit is None) is (name in BOUND + SCANS)
+
+
+ROLLOUT = re.search(
+    r"```py\n(import numpy[^`]*onnxruntime.*?)```",
+    (Path(__file__).resolve().parents[1] / "docs" / "deployment.md").read_text(encoding="utf-8"),
+    flags=re.S,
+)[1]
+
+
+@pytest.mark.usefixtures("onnx")
+def test_the_rollout_of_the_page(tmp_path, monkeypatch):
+    """It knows nothing but NumPy and onnxruntime, and pads frames of any size."""
+    monkeypatch.chdir(tmp_path)
+    model, past = build("convlstm", num_layers=1), torch.rand(2, 4, 1, 15, 21)
+    export_step(model, "model.onnx", (16, 24))
+    np.save("past.npy", past.numpy())
+    exec(compile(ROLLOUT, "deployment.md", "exec"), {})
+    with torch.no_grad():
+        np.testing.assert_allclose(np.load("forecast.npy"), model(past, 10).numpy(), rtol=1e-3, atol=1e-5)
+    assert set(re.findall(r"^(?:import|from) (\w+)", ROLLOUT, flags=re.M)) == {"numpy", "onnxruntime"}
+    assert len(ROLLOUT.splitlines()) <= 40
+
+
+@sample()
+def test_every_model_as_a_torch_program(name, tmp_path):
+    exported = check(build(name), tmp_path / "a.pt2", SIZES.get(name, (16, 24)))
+    assert (exported.unit is None) is (name in BOUND)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("onnx")
+@pytest.mark.parametrize("name", SCANS)
+def test_scans_say_that_they_have_one_size_in_onnx(name, tmp_path):
+    with pytest.raises(ValueError, match=r"cannot be written as \.onnx for frames of these sizes.*dynamic_size=False"):
+        export_step(build(name), tmp_path / "a.onnx", (16, 24))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("translator", ["gsta", "vit", "swin", "moga", "vss", "mlpmixer"])
+def test_translators(translator, tmp_path):
+    options = {"window_size": 4} if translator == "swin" else {}
+    check(build("simvpv2_s", translator=translator, **options), tmp_path / "a.pt2")
+
+
+def test_the_unit_is_what_maps_and_windows_need():
+    """Without tracing anything: it is found by running the model."""
+    from stblocks.export import _unit
+
+    units = {"convlstm": 2, "gmg_l": 4, "swinlstm_d": 32, "simvp": 2, "mim": None}
+    assert {name: _unit(build(name), (64, 96), required=False) for name in units} == units
+    assert _unit(build("swinlstm_d"), (64, 32), required=False) is None
+    with pytest.raises(ValueError, match=r"image_size must then be multiples of 32 from 64 on, and is \(64, 80\)"):
+        _unit(build("swinlstm_d"), (64, 80), required=True)
+
+
+class Doubling(nn.Module):
+    """A layer that does not say what it makes of a shape."""
+
+    def forward(self, x):
+        return x.repeat_interleave(2, -1)
+
+
+@pytest.mark.parametrize(
+    ("make", "path", "size", "options", "message"),
+    [
+        (lambda: build("convlstm"), "a.pt", (8, 8), {}, r"path must end in \.onnx or \.pt2, got a\.pt"),
+        (lambda: build("convlstm"), "a.pt2", (8,), {}, r"image_size must be \(H, W\), got \(8,\)"),
+        (
+            lambda: build("convlstm"), "a.pt2", (8, 9), {"dynamic_size": False},
+            r"image_size must be multiples of 2, since padding is not in the file, got \(8, 9\)",
+        ),
+        (
+            lambda: build("mim"), "a.pt2", (16, 24), {"dynamic_size": True},
+            r"dynamic_size must be False .* this model is bound to image_size=[\[(]16, 24",
+        ),
+        (
+            lambda: Forecaster(in_channels=1), "a.pt2", (8, 8), {"dynamic_size": False},
+            "model must be a RecurrentForecaster or DirectForecaster, got Forecaster",
+        ),
+        (
+            lambda: RecurrentForecaster(nn.Identity(), RecurrentStack([Cell(ConvLSTM(1, 1))]), nn.Identity()),
+            "a.pt2", (8, 8), {"dynamic_size": False}, "model must know its in_channels to be exported",
+        ),
+        (
+            lambda: RecurrentForecaster(
+                nn.Identity(), RecurrentStack([Doubling(), Cell(ConvLSTM(1, 1))]), nn.Identity(), in_channels=1
+            ),
+            "a.pt2", (8, 8), {"dynamic_size": False}, r"layer 1 of the stack must know its state beforehand",
+        ),
+    ],
+)  # fmt: skip
+def test_errors(make, path, size, options, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        export_step(make(), path, size, **options)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_missing_extra_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr("stblocks.export.find_spec", lambda name: None)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'stblocks\[export\]'"):
+        export_step(build("convlstm"), tmp_path / "a.onnx", (8, 8))
