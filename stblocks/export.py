@@ -186,8 +186,8 @@ def _unit(model: Forecaster, size: tuple[int, int], *, required: bool) -> int | 
     unit: int | None = None
     reason = f"this model is bound to image_size={model.image_size} by a weight for every position"
     if model.image_size is None:
-        multiple = model.size_multiple
-        unit = next((factor * multiple for factor in FACTORS if _grows(model, factor * multiple)), None)
+        units = [factor * model.size_multiple for factor in FACTORS]
+        unit = next((each for each in units if _grows(model, each)), None)
         reason = f"maps in this model do not grow as frames of multiples of {model.size_multiple} do"
     if unit is not None and any(side % unit or side < 2 * unit for side in size):
         unit, reason = None, f"image_size must then be multiples of {unit} from {2 * unit} on, and is {size}"
