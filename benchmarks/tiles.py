@@ -21,8 +21,8 @@ from stblocks.train.order import DataOrder, Drawn
 
 SIDE, IN_FRAMES, OUT_FRAMES, COMPOSITE = 96, 5, 10, (1226, 760)
 MODELS: dict[str, dict[str, Any]] = {
-    "convlstm": {"channels": 32, "num_layers": 2},
-    "gmg_m": {"channels": 32, "num_layers": 2, "kernel_size": 3},
+    "convlstm": {"channels": 16, "num_layers": 2},
+    "gmg_m": {"channels": 16, "num_layers": 2, "kernel_size": 3},
 }
 
 
@@ -69,8 +69,8 @@ def jump(frames: Tensor, rows: list[int], columns: list[int]) -> float:
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", help="radar-fmi.npz")
-    parser.add_argument("--steps", type=int, default=300, help="of training")
-    parser.add_argument("--overlaps", type=int, nargs="+", default=[0, 8, 16, 32, 48], help="in pixels")
+    parser.add_argument("--steps", type=int, default=150, help="of training")
+    parser.add_argument("--overlaps", type=int, nargs="+", default=[0, 16, 32], help="in pixels")
     options = parser.parse_args(arguments)
     frames, covered = composite(options.data)
     past, future = frames[:, :IN_FRAMES], frames[:, IN_FRAMES:]

@@ -190,7 +190,8 @@ def _unit(model: Forecaster, size: tuple[int, int], *, required: bool) -> int | 
         unit = next((each for each in units if _grows(model, each)), None)
         reason = f"maps in this model do not grow as frames of multiples of {model.size_multiple} do"
     if unit is not None and any(side % unit or side < 2 * unit for side in size):
-        unit, reason = None, f"image_size must then be multiples of {unit} from {2 * unit} on, and is {size}"
+        reason = f"image_size must then be multiples of {unit} from {2 * unit} on, and is {size}"
+        unit = None
     if unit is None and required:
         raise ValueError(f"dynamic_size must be False for this model and image_size: {reason}.")
     return unit

@@ -37,7 +37,7 @@ def as_pysteps_nowcast(model: Forecaster, scaler: Scaler | None = None) -> Nowca
 
     Raises:
         ValueError: If the model's frames have more channels, or it does not know its data and no `scaler` is given.
-            From the function: if `precip` has another shape or too few fields, or `timesteps` is no such number or list.
+            From the function: if `precip` has another shape or too few fields, or `timesteps` is neither of these.
     """
     if (model.in_channels, model.out_channels) != (1, 1):
         raise ValueError(
