@@ -45,6 +45,42 @@ def test_snippets_run(page, monkeypatch, tmp_path):
         exec(compile(code, page, "exec"), vars(snippet))
 
 
+class Lightning(ModuleType):
+    """The part of Lightning that the page needs: a trainer that takes one step of each kind."""
+
+    class LightningModule(torch.nn.Module):
+        def log_dict(self, values):
+            self.logged = {**getattr(self, "logged", {}), **values}
+
+        def log(self, name, value, prog_bar):
+            self.log_dict({name: value})
+
+    class Trainer:
+        def __init__(self, max_epochs):
+            pass
+
+        def fit(self, module, train, validation):
+            optimizer = module.configure_optimizers()
+            module.training_step(next(iter(train)), 0).backward()
+            optimizer.step()
+            module.validation_step(next(iter(validation)), 0)
+            assert module.logged.keys() == {"loss", "l1", "l2", "mse"}
+            assert all(value.isfinite() for value in module.logged.values())
+
+
+def test_the_module_for_lightning(monkeypatch, tmp_path):
+    page = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```py\n(import lightning.*?)```", page, flags=re.S)
+    model = stblocks.create_model("convlstm", channels=4, num_layers=1, kernel_size=3)
+    before = model.head[0].weight.clone()
+    loader = torch.utils.data.DataLoader(stblocks.data.SyntheticRadar(2), 2)
+    monkeypatch.setitem(sys.modules, "lightning", Lightning("lightning"))
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "deployment.md", "exec"), {"model": model, "train_loader": loader, "validation_loader": loader})
+    assert not torch.equal(model.head[0].weight, before)
+    assert (tmp_path / "model" / "config.json").is_file()
+
+
 def test_every_public_name_has_a_page():
     pages = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").rglob("*.md"))
     for package in (stblocks, stblocks.data, stblocks.tasks, stblocks.score, stblocks.train, stblocks.viz):
