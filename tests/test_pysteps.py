@@ -36,7 +36,7 @@ def test_it_is_the_model_in_physical_units(name, dtype):
 
 def test_missing_cells_stay_missing_and_are_dry_to_the_model():
     nowcast, precip = as_pysteps_nowcast(build(), DBZ), rain()
-    precip[1, 2, 3] = np.nan  # seen again since
+    precip[0, 2, 3] = np.nan  # seen again since
     precip[:, 5, 6] = np.nan
     found = nowcast(precip, 3)
     assert np.isnan(found[:, 5, 6]).all()
