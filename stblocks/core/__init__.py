@@ -5,6 +5,7 @@ from .block import Block
 from .cell import Cell
 from .create import ModelEntry, create_model, list_models, model_entry, register_model, register_variant
 from .direct import DirectForecaster
+from .ensemble import Ensemble, SmoothNoise
 from .forecaster import Forecaster, RecurrentForecaster, Rollout
 from .nowcaster import Nowcaster
 from .registry import Registry
@@ -49,6 +50,7 @@ __all__ = [
     "Cell",
     "D",
     "DirectForecaster",
+    "Ensemble",
     "F",
     "Forecaster",
     "H",
@@ -65,6 +67,7 @@ __all__ = [
     "Route",
     "S",
     "Slot",
+    "SmoothNoise",
     "X",
     "Z",
     "create_model",

@@ -3,9 +3,23 @@
 from ..borders.extras import needing
 
 with needing("train", "stblocks.score"):
+    from .ensemble import EnsembleScores
     from .evaluate import evaluate
     from .leaderboard import BoardEntry, Leaderboard, training_cost
     from .scores import Scores, persistence
+    from .spectrum import Spectra, Spectrum, radial_power
     from .table import Table
 
-__all__ = ["BoardEntry", "Leaderboard", "Scores", "Table", "evaluate", "persistence", "training_cost"]
+__all__ = [
+    "BoardEntry",
+    "EnsembleScores",
+    "Leaderboard",
+    "Scores",
+    "Spectra",
+    "Spectrum",
+    "Table",
+    "evaluate",
+    "persistence",
+    "radial_power",
+    "training_cost",
+]

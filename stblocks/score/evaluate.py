@@ -1,6 +1,7 @@
 """Scoring a model beside persistence."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ from ..runtime.graph import Graphed, obstacle
 from ..runtime.nan_guard import first_non_finite
 from ..runtime.processes import naming_lost_processes, process_state
 from ..runtime.signals import leave_signals_to_the_parent
+from .ensemble import EnsembleScores
 from .scores import DEFAULT_METRICS, Scores, persistence
 from .table import Table
 
@@ -32,6 +34,8 @@ def evaluate(
     *,
     thresholds: Sequence[float] = (),
     metrics: Sequence[str] = DEFAULT_METRICS,
+    windows: Sequence[int] = (),
+    beside: Mapping[str, nn.Module] | None = None,
     batch_size: int = 16,
     num_workers: int = 0,
     graph: Literal["auto", True, False] = "auto",
@@ -41,17 +45,20 @@ def evaluate(
     Runs on the model's device. With several processes, each scores its share and all return the scores of the whole.
 
     Args:
-        model: A forecaster; it is switched to `eval()` meanwhile.
+        model: A forecaster; it is switched to `eval()` meanwhile. An `Ensemble`, whose forecasts are
+            `(B, E, T, C, H, W)`, gets the scores of `EnsembleScores`.
         data: Sequences.
         thresholds: Where CSI and the like cut, in the units of `data.scaler`.
         metrics: Names of the other scores.
+        windows: Sides of the windows of the fractions skill score, see `Scores`.
+        beside: Other forecasters by name, such as `{"advection": create_model("advection")}`, to be scored as well.
         batch_size: Sequences at a time; it changes memory and speed, not the scores.
         num_workers: Processes that load data; 0 loads in this one.
         graph: Forecast by one CUDA graph, but for a last batch that is smaller. "auto" does on a GPU where there are
             batches enough to make up for its recording, and says so in one sentence where it fails.
 
     Returns:
-        The tables `"model"` and `"persistence"`.
+        The tables `"model"` and `"persistence"`, then those of `beside`.
 
     Raises:
         ValueError: If `graph=True` and the model is not on a CUDA device; if there are fewer sequences than processes;
@@ -63,8 +70,9 @@ def evaluate(
     if length < process.num_processes:
         raise ValueError(f"data must hold a sequence for each of {process.num_processes} process(es), got {length}.")
     share = Subset(data, range(process.process_index, length, process.num_processes))
-    empty = partial(Scores, thresholds, scaler_of(data), metrics)
-    scores = {"model": empty(), "persistence": empty()}
+    others = dict(beside or {})
+    if {"model", "persistence"} & others.keys():
+        raise ValueError("beside must not hold a forecaster called 'model' or 'persistence', which are there already.")
     device = next((parameter.device for parameter in model.parameters()), process.device)
     reason = obstacle(device)
     if graph is True and reason:
@@ -72,17 +80,26 @@ def evaluate(
     forecast: Callable[..., Tensor] = model
     if graph is True or (graph == "auto" and not reason and len(share) >= WORTH_A_GRAPH * batch_size):
         forecast = Graphed(model, model, fall_back=graph == "auto")
+    scaler = scaler_of(data)
     loader = DataLoader(share, batch_size, num_workers=num_workers, worker_init_fn=leave_signals_to_the_parent)
-    done = 0
-    with evaluating(model):
+    done, scores = 0, dict[str, Scores]()
+    with ExitStack() as modes:
+        for switched in (model, *others.values()):
+            modes.enter_context(evaluating(switched))
         for batch in loader:
             past, future = (frames.to(device) for frames in _pair(batch, data))
-            frames = forecast(past, future.shape[1])
+            horizon, channels = future.shape[1:3]
+            frames = forecast(past, horizon)
             if not frames.isfinite().all():
                 raise ValueError(_explain(model, past, frames, share.indices[done : done + len(past)]))
             done += len(past)
-            scores["model"].update(frames, future)
-            scores["persistence"].update(persistence(past, *future.shape[1:3]), future)
+            forecasts = {"model": frames, "persistence": persistence(past, horizon, channels)}
+            forecasts |= {name: other(past, horizon) for name, other in others.items()}
+            ensemble = any(frames.ndim == 6 for frames in forecasts.values())
+            empty = partial(EnsembleScores if ensemble else Scores, thresholds, scaler, metrics, windows)
+            for name, frames in forecasts.items():
+                alone = ensemble and frames.ndim == 5  # an ensemble of one, so that all tables have the same scores
+                scores.setdefault(name, empty()).update(frames.unsqueeze(1) if alone else frames, future)
     return {name: add_processes(part, empty()).compute(name) for name, part in scores.items()}
 
 
@@ -112,5 +129,5 @@ def _explain(model: nn.Module, past: Tensor, forecast: Tensor, indices: Sequence
     text = f"The forecast of sequence {indices[first]} is not finite"
     if not past[first].isfinite().all():
         return f"{text}, since its past has NaN or infinite values; fill them."
-    module = first_non_finite(model, past[first : first + 1], forecast.shape[1])
+    module = first_non_finite(model, past[first : first + 1], forecast.shape[-4])
     return f"{text}, though its past is; first to be not finite: {module or 'nothing when it is forecast alone'}."

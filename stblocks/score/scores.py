@@ -70,6 +70,7 @@ class Scores:
             self.metrics |= event_metrics(threshold, scaler)
             for window in windows:
                 self.metrics |= fraction_metric(threshold, window, scaler)
+        self.metrics |= self._further(thresholds, scaler)
         if not self.metrics:
             raise ValueError("metrics and thresholds must not both be empty: there is nothing to score.")
         self._state: dict[str, Tensor] = {}
@@ -89,13 +90,8 @@ class Scores:
                 f"prediction and target must both be (B, T, C, H, W), "
                 f"got {tuple(prediction.shape)} and {tuple(target.shape)}."
             )
-        for name, bad in (("prediction", ~prediction.isfinite()), ("target", target.isinf())):
-            if bad.any():
-                b, t = bad.nonzero()[0, :2].tolist()
-                raise ValueError(
-                    f"{name} must be finite, got {name}[{b}, {t}] with {bad[b, t].sum()} cells that are not."
-                )
-        prediction, target = _precise(prediction), _precise(target)
+        check_finite(prediction, target)
+        prediction, target = precise(prediction), precise(target)
         self.merge({metric.key: metric.sums(prediction, target) for metric in self._distinct()})
 
     def state(self) -> dict[str, Tensor]:
@@ -143,11 +139,24 @@ class Scores:
             [dict(zip(lead, scores, strict=True)) for scores in zip(*lead.values(), strict=True)],
         )
 
+    def _further(self, thresholds: Sequence[float], scaler: Scaler) -> dict[str, Metric]:
+        """Metrics of a subclass."""
+        return {}
+
     def _distinct(self) -> list[Metric]:
         """One metric for each of the sums."""
         return list({metric.key: metric for metric in self.metrics.values()}.values())
 
 
-def _precise(frames: Tensor) -> Tensor:
+def check_finite(prediction: Tensor, target: Tensor) -> None:
+    """Raise a `ValueError` that names the first frame with values that are not finite; NaN in `target` is missing."""
+    for name, bad in (("prediction", ~prediction.isfinite()), ("target", target.isinf())):
+        if bad.any():
+            place = bad.nonzero()[0, : bad.ndim - 3].tolist()
+            cells = int(bad[tuple(place)].sum())
+            raise ValueError(f"{name} must be finite, got {name}{place} with {cells} cells that are not.")
+
+
+def precise(frames: Tensor) -> Tensor:
     """Values as single precision has them, in double precision; on the CPU where the device has none."""
     return (frames.cpu() if frames.device.type == "mps" else frames).float().double()

@@ -38,12 +38,12 @@ def fraction_metric(threshold: float, window: int, scaler: Scaler) -> dict[str, 
     """
     name = f"fss{window}@{threshold:g}"
     sums = partial(fraction_sums, threshold=threshold, window=window, scaler=scaler)
-    return {name: Metric(name, sums, lambda sums: 1 - _ratio(sums[..., 0], sums[..., 1]))}
+    return {name: Metric(name, sums, lambda sums: 1 - ratio(sums[..., 0], sums[..., 1]))}
 
 
 def contingency_sums(prediction: Tensor, target: Tensor, *, threshold: float, scaler: Scaler) -> Tensor:
     """Hits, misses, false alarms, correct negatives: `(T, 4)` in int64."""
-    known, forecast, event = ~target.isnan(), *(_events(each, threshold, scaler) for each in (prediction, target))
+    known, forecast, event = ~target.isnan(), *(events(each, threshold, scaler) for each in (prediction, target))
     cells = (forecast & event, ~forecast & event, forecast & ~event, ~forecast & ~event)
     return torch.stack([(each & known).sum(dim=(0, 2, 3, 4)) for each in cells], dim=1)
 
@@ -59,13 +59,13 @@ def fraction_sums(prediction: Tensor, target: Tensor, *, threshold: float, windo
         pooled = avg_pool2d(values, (window, 1), stride=1, padding=(window // 2, 0))
         return avg_pool2d(pooled, (1, window), stride=1, padding=(0, window // 2))
 
-    f, o = (around(_events(each, threshold, scaler).flatten(0, 1) * known) for each in (prediction, target))
+    f, o = (around(events(each, threshold, scaler).flatten(0, 1) * known) for each in (prediction, target))
     weight = known / around(known).where(known > 0, 1).square()
     pair = ((f - o).square() * weight, (f.square() + o.square()) * weight)
     return torch.stack([each.view_as(target).sum(dim=(0, 2, 3, 4)) for each in pair], dim=1)
 
 
-def _events(values: Tensor, threshold: float, scaler: Scaler) -> Tensor:
+def events(values: Tensor, threshold: float, scaler: Scaler) -> Tensor:
     """Is the physical value at least the threshold? NaN is not.
 
     The threshold goes into model units and back in single precision, as frames do: a value equal to it is an event.
@@ -79,20 +79,20 @@ def _of_counts(score: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor], counts
     return score(*counts.double().unbind(-1))
 
 
-def _ratio(part: Tensor, whole: Tensor) -> Tensor:
+def ratio(part: Tensor, whole: Tensor) -> Tensor:
     """The quotient, NaN (never infinite) where the denominator is zero."""
     return (part / whole).where(whole != 0, torch.nan)
 
 
 def _hss(hits: Tensor, misses: Tensor, alarms: Tensor, negatives: Tensor) -> Tensor:
     chance = (hits + misses) * (misses + negatives) + (hits + alarms) * (alarms + negatives)
-    return _ratio(2 * (hits * negatives - misses * alarms), chance)
+    return ratio(2 * (hits * negatives - misses * alarms), chance)
 
 
 _SCORES: dict[str, Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]] = {
-    "csi": lambda hits, misses, alarms, _: _ratio(hits, hits + misses + alarms),
-    "pod": lambda hits, misses, alarms, _: _ratio(hits, hits + misses),
-    "far": lambda hits, misses, alarms, _: _ratio(alarms, hits + alarms),
+    "csi": lambda hits, misses, alarms, _: ratio(hits, hits + misses + alarms),
+    "pod": lambda hits, misses, alarms, _: ratio(hits, hits + misses),
+    "far": lambda hits, misses, alarms, _: ratio(alarms, hits + alarms),
     "hss": _hss,
-    "bias": lambda hits, misses, alarms, _: _ratio(hits + alarms, hits + misses),
+    "bias": lambda hits, misses, alarms, _: ratio(hits + alarms, hits + misses),
 }

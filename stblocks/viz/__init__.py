@@ -6,12 +6,16 @@ with needing("train", "stblocks.viz"):
     from .curves import leaderboard_bars, loss_curve, skill_by_lead_time
     from .forecasts import forecast_gif, forecast_strip
     from .maps import weight_maps
+    from .verification import power_spectrum, rank_histogram, skill_by_scale
 
 __all__ = [
     "forecast_gif",
     "forecast_strip",
     "leaderboard_bars",
     "loss_curve",
+    "power_spectrum",
+    "rank_histogram",
     "skill_by_lead_time",
+    "skill_by_scale",
     "weight_maps",
 ]
