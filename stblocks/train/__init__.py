@@ -4,7 +4,19 @@ from ..borders.extras import needing
 
 with needing("train", "stblocks.train"):
     from ..runtime.graph import graphed
-    from ..score import BoardEntry, Leaderboard, Scores, Table, evaluate, persistence, training_cost
+    from ..score import (
+        BoardEntry,
+        EnsembleScores,
+        Leaderboard,
+        Scores,
+        Spectra,
+        Spectrum,
+        Table,
+        evaluate,
+        persistence,
+        radial_power,
+        training_cost,
+    )
     from .checkpoint import load_checkpoint, save_checkpoint
     from .config import TrainConfig
     from .fit import TrainResult, fit
@@ -26,6 +38,7 @@ with needing("train", "stblocks.train"):
 __all__ = [
     "BoardEntry",
     "Check",
+    "EnsembleScores",
     "Help",
     "Leaderboard",
     "NoSampling",
@@ -40,7 +53,9 @@ __all__ = [
     "Settings",
     "SoftCSI",
     "SoftFSS",
+    "Spectra",
     "SpectralAmplitude",
+    "Spectrum",
     "Table",
     "Term",
     "ThresholdWeights",
@@ -53,6 +68,7 @@ __all__ = [
     "learning_rate",
     "load_checkpoint",
     "persistence",
+    "radial_power",
     "read_flags",
     "report",
     "run_recipe",
