@@ -5,6 +5,48 @@ from stblocks.slots import H, X
 ```
 """
 
-from .core.slot import DECOUPLING, DIFF, PREVIOUS, STARTED, C, D, F, H, K, M, N, O, S, X, Z
+from .core.slot import (
+    DECOUPLING,
+    DIFF,
+    FILLED,
+    MOMENT,
+    PAST_C,
+    PAST_X,
+    PREVIOUS,
+    STARTED,
+    C,
+    D,
+    F,
+    H,
+    K,
+    M,
+    N,
+    O,
+    P,
+    S,
+    X,
+    Z,
+)
 
-__all__ = ["DECOUPLING", "DIFF", "PREVIOUS", "STARTED", "C", "D", "F", "H", "K", "M", "N", "O", "S", "X", "Z"]
+__all__ = [
+    "DECOUPLING",
+    "DIFF",
+    "FILLED",
+    "MOMENT",
+    "PAST_C",
+    "PAST_X",
+    "PREVIOUS",
+    "STARTED",
+    "C",
+    "D",
+    "F",
+    "H",
+    "K",
+    "M",
+    "N",
+    "O",
+    "P",
+    "S",
+    "X",
+    "Z",
+]

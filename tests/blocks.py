@@ -48,6 +48,26 @@ BLOCKS: dict[str, Callable[[], st.Block]] = {
     "upper_mimn": lambda: st.UpperMIMN(4, kernel_size=1, norm=group),
     "mim": lambda: st.MIM(3, 4, kernel_size=3),
     "mim-norm": lambda: st.MIM(3, 4, kernel_size=1, forget_bias=0.0, norm=group),
+    "e3d_lstm": lambda: st.E3DLSTM(3, 4, kernel_size=3, recall=2),
+    "e3d_lstm-released": lambda: st.E3DLSTM(
+        4,
+        4,
+        first=False,
+        kernel_size=1,
+        recall=3,
+        time_padding="stretch",
+        tokens="runs",
+        memory="dropped",
+        output_gate="sigmoid_tanh",
+        norm=group,
+    ),
+    "mau": lambda: st.MAU(4, kernel_size=3, tau=2),
+    "mau-options": lambda: st.MAU(3, kernel_size=1, tau=3, residual=False, norm=group),
+    "phycell": lambda: st.PhyCell(4, 4, kernel_size=3),
+    "phycell-options": lambda: st.PhyCell(
+        3, 4, kernel_size=3, filters=12, gain="sigmoid", norm=partial(nn.GroupNorm, 3)
+    ),
+    "phy_branch": lambda: st.PhyBranch(3, 4, kernel_size=3),
     "gsta": lambda: st.GSTA(4, mlp_ratio=2.0),
     "gsta-options": lambda: st.GSTA(3, kernel_size=7, dilation=2, mlp_ratio=1.0, drop=0.1, drop_path=0.5),
     "tau": lambda: st.TAU(4, mlp_ratio=2.0),
@@ -96,5 +116,5 @@ BASES = (st.MapBlock,)
 #: Smallest side of a map, where it is not 1.
 SMALLEST = {"se-norm": 2}
 
-#: Endings of parameter names whose gradient is zero: a key's bias adds one number to all scores of a softmax.
-EXEMPT = ("key_h.bias", "key_m.bias")
+#: Endings of names whose gradient is zero: a key's bias adds one number to all scores of a softmax; a flag has none.
+EXEMPT = ("key_h.bias", "key_m.bias", "input filled")

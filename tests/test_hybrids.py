@@ -25,8 +25,9 @@ def runs(model, horizon=2):
 
 #: Plugs that a base has already, of which there can be only one.
 TAKEN = {"gmg_l": {"mgm", "motion_gru", "highway"}, "motionrnn": {"mgm", "motion_gru", "highway"}}
-#: Plugs that read what a base's cells do not have: a GRU has no cell state and no output gate.
+#: Plugs that read what a base's cells do not have: a GRU has no cell state and no output gate, a PhyCell has the gate.
 LACKING = {base: {"se": "SE reads c ", "highway": "MotionHighway reads o "} for base in ("convgru", "trajgru")}
+LACKING["phycell"] = {"se": "SE reads c "}
 
 
 @pytest.mark.parametrize("base", BASES)
@@ -40,6 +41,16 @@ def test_a_plug_that_needs_more_than_the_base_has(base, plug):
     message = rf"plugs \['{plug}'\] do not fit base '{base}': {LACKING[base][plug]}"
     with pytest.raises(ValueError, match=message):
         create_model("hybrid", base=base, plugs=[plug], **SMALL)
+
+
+@pytest.mark.parametrize("base", ["convlstm", "vmrnn", "phycell"])
+def test_a_physical_branch_stays_bounded_before_a_block_that_multiplies(base):
+    """GFM multiplies by what the layer below gave; a state that grows from step to step would overflow."""
+    torch.manual_seed(0)
+    model = create_model("hybrid", base=base, plugs=["phycell", "gfm"], **SMALL | {"num_layers": 2})
+    with torch.no_grad():
+        frames = model(torch.rand(2, 5, 1, 8, 6), 20)
+    assert frames.abs().max() < 10
 
 
 @pytest.mark.parametrize("base", ["convlstm", "predrnn", "sa_convlstm"])
@@ -69,7 +80,11 @@ def test_the_combinations_of_the_gmg_paper():
 def test_known_networks_are_hybrids(name, base, plugs):
     """The same forecast from the same weights: nothing is lost by composing."""
     options = {key: value for key, value in SMALL.items() if key != "scales"}
-    own = {"mim": {"peephole": "channel"}, "cms_lstm": {"scales": [1, 2], "norm": "group"}}.get(name, {})
+    own = {
+        "mim": {"peephole": "channel"},
+        "cms_lstm": {"scales": [1, 2], "norm": "group"},
+        "e3d_lstm": {"memory_norm": "group"},
+    }.get(name, {})
     norm = {"norm": own["norm"]} if "norm" in own else {}
     known, made = create_model(name, **options, **own), create_model("hybrid", base=base, plugs=plugs, **SMALL, **norm)
     weights = [value for value in known.state_dict().values()]

@@ -41,6 +41,9 @@ PUBLISHED = [
     ("vmrnn_d", {"depths_down": [2, 2], "depths_up": [2, 2]}, 9_674_113 - 821_248),
     ("swinlstm_b", {"in_channels": 2, "image_size": [32, 32]}, 2_939_442 - 197_376),
     ("swinlstm_d", {}, 20_191_969 - 1_346_560),
+    ("e3d_lstm", {}, 51_347_456),
+    ("mau", {}, 4_483_588 - 8_259),
+    ("phydnet", {"derivative_groups": 7}, 3_091_732),
 ]
 
 
@@ -96,6 +99,10 @@ def test_every_option_changes_something(name):
         "translator_channels": 12, "drop": 0.5, "plugs": ["simple_gfm"], "translator_kernel_sizes": [3, 5], "groups": 4,
         "cell": "convlstm", "cell_kernel_size": 3, "decoder_kernel_size": 5, "window_size": 2, "dt_rank": 2,
         "links": 3, "flow_channels": 5, "flow_kernel_size": 3,
+        "beside": "phycell", "hidden_channels": [3, 8], "gain": "sigmoid", "derivative_groups": 3,
+        "halvings": 1, "tau": 2, "residual": False, "recall": 1 if name == "e3d_lstm" else False,
+        "window": 4, "time_padding": "stretch", "tokens": "runs", "memory": "dropped", "output_gate": "sigmoid_tanh",
+        "memory_norm": "group",
     }  # fmt: skip
     base = create_model(name, **small)
     others["norm"] = "group" if base.config.get("norm") else "layer"

@@ -1,6 +1,7 @@
 """Blocks: one paper's idea a file."""
 
 from .frames.autoencoder import ConvUnit, Decoder, Encoder
+from .frames.dcgan import DCGANDecoder, DCGANEncoder, DCGANUnit
 from .frames.patch import PatchEmbed, PatchExpanding, PatchInflate, PatchMerging
 from .maps.convmixer import ConvMixerBlock
 from .maps.gsta import GSTA
@@ -25,9 +26,12 @@ from .plugs.se import SE
 from .recurrent.causal_lstm import CausalLSTM
 from .recurrent.conv_gru import ConvGRU
 from .recurrent.convlstm import ConvLSTM
+from .recurrent.e3d_lstm import E3DLSTM
 from .recurrent.gradient_highway import GradientHighway
+from .recurrent.mau import MAU
 from .recurrent.mim import MIM, MIMN, UpperMIMN
 from .recurrent.one_gate_lstm import OneGateLSTM
+from .recurrent.phycell import PhyBranch, PhyCell
 from .recurrent.st_convlstm import DecoupledSTConvLSTM, STConvLSTM
 from .recurrent.swin_lstm import SwinLSTM
 from .recurrent.traj_gru import TrajGRU
@@ -39,8 +43,10 @@ from .translators.translator import LinearShortcut, RecurrentTranslator, Transla
 
 __all__ = [
     "CE",
+    "E3DLSTM",
     "GFM",
     "GSTA",
+    "MAU",
     "MGM",
     "MIM",
     "MIMN",
@@ -56,6 +62,9 @@ __all__ = [
     "ConvMixerBlock",
     "ConvNeXtBlock",
     "ConvUnit",
+    "DCGANDecoder",
+    "DCGANEncoder",
+    "DCGANUnit",
     "Decoder",
     "DecoupledSTConvLSTM",
     "Encoder",
@@ -78,6 +87,8 @@ __all__ = [
     "PatchExpanding",
     "PatchInflate",
     "PatchMerging",
+    "PhyBranch",
+    "PhyCell",
     "PoolFormerBlock",
     "RecurrentTranslator",
     "STConvLSTM",

@@ -8,13 +8,18 @@ from .direct import DirectForecaster
 from .ensemble import Ensemble, SmoothNoise
 from .forecaster import Forecaster, RecurrentForecaster, Rollout
 from .nowcaster import Nowcaster
+from .parallel import Parallel
 from .registry import Registry
 from .slot import (
     AUX,
     DECOUPLING,
     DEPTH,
     DIFF,
+    FILLED,
     LOCAL,
+    MOMENT,
+    PAST_C,
+    PAST_X,
     PREVIOUS,
     STARTED,
     TIME,
@@ -27,6 +32,7 @@ from .slot import (
     M,
     N,
     O,
+    P,
     Route,
     S,
     Slot,
@@ -40,7 +46,11 @@ __all__ = [
     "DECOUPLING",
     "DEPTH",
     "DIFF",
+    "FILLED",
     "LOCAL",
+    "MOMENT",
+    "PAST_C",
+    "PAST_X",
     "PREVIOUS",
     "STARTED",
     "TIME",
@@ -60,6 +70,8 @@ __all__ = [
     "N",
     "Nowcaster",
     "O",
+    "P",
+    "Parallel",
     "RecurrentForecaster",
     "RecurrentStack",
     "Registry",

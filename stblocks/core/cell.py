@@ -101,6 +101,10 @@ class Cell(nn.Module):
         y, slots = self.run(x, start)
         return y, {name: value for name, value in slots.items() if self.slots[name].route is not DEPTH}
 
+    def aux(self, state: State) -> State:
+        """Auxiliary values of a step: AUX slot name to `(B,)`."""
+        return {name: state[name] for name, slot in self.slots.items() if slot.route is AUX}
+
     def extra_repr(self) -> str:
         """Shown in the module's representation."""
         return " -> ".join(["x", *(f"({', '.join(s.name for s in stage.writes)})" for stage in self._blocks())])

@@ -18,6 +18,7 @@ class RecurrentStack(nn.Module):
 
     A layer is a `Cell`; or a cell of your own, anything with `init_state(x) -> state` and
     `forward(x, state=None) -> (y, state)`, whose state is opaque to the stack; or a stateless module from `x` to `x`.
+    A stack is such a cell, too, and so is `Parallel`. One with auxiliary losses says them by a method `aux(state)`.
 
     TIME slots stay with their layer. ZIGZAG slots climb through the layers that have them, and go from the top one at
     step t-1 to the bottom one at step t. DEPTH slots climb within a step, from a layer that writes them to the next
@@ -26,6 +27,10 @@ class RecurrentStack(nn.Module):
     Args:
         layers: Bottom to top.
         routes: Slots that travel otherwise in this stack; `{M: TIME}` keeps every layer's memory to itself.
+
+    Attributes:
+        in_channels: Channels of the input, if the bottom layer publishes them.
+        out_channels: Channels of the output, if the top layer publishes them.
 
     Shapes:
         x: `(B, in_channels of the bottom layer, H, W)`.
@@ -62,6 +67,8 @@ class RecurrentStack(nn.Module):
                 )
             self.routes[slot.name] = route
         _check_chain(self.layers)
+        self.in_channels = getattr(self.layers[0], "in_channels", None)
+        self.out_channels = getattr(self.layers[-1], "out_channels", None)
         _check_routes(cells, slots, self.routes)
 
     def init_state(self, x: Tensor) -> StackState:
@@ -74,7 +81,7 @@ class RecurrentStack(nn.Module):
         layers: list[Any] = []
         zigzag: dict[str, Tensor] = {}
         for layer in self.layers:
-            state = None if shape is None else _start(layer, x.new_empty(shape))
+            state = None if shape is None else start_layer(layer, x.new_empty(shape))
             if isinstance(layer, Cell):
                 if state is not None:
                     zigzag = {**{n: v for n, v in state.items() if self.routes[n] is ZIGZAG}, **zigzag}
@@ -92,33 +99,46 @@ class RecurrentStack(nn.Module):
             state = {"layers": [None] * len(self.layers), "zigzag": {}}
         travelling, layers = dict(state["zigzag"]), []
         for layer, own in zip(self.layers, state["layers"], strict=True):
-            if own is None:
-                own = _start(layer, x)
             if isinstance(layer, Cell):
+                own = start_layer(layer, x) if own is None else own
                 have = {name: travelling[name] for name in layer.slots if name in travelling}
                 x, slots = layer.run(x, {**own, **have})
                 travelling.update({n: v for n, v in slots.items() if self.routes[n] in (ZIGZAG, DEPTH)})
                 own = {n: v for n, v in slots.items() if self.routes[n] not in (ZIGZAG, DEPTH)}
-            elif hasattr(layer, "init_state"):
-                x, own = layer(x, own)
             else:
-                x = layer(x)
+                x, own = step_layer(layer, x, own)
             layers.append(own)
         return x, {"layers": layers, "zigzag": {n: v for n, v in travelling.items() if self.routes[n] is ZIGZAG}}
 
     def aux(self, state: StackState) -> dict[str, Tensor]:
         """Auxiliary values of a step: AUX slot name to `(B,)`, averaged over the layers that have it."""
-        values: dict[str, list[Tensor]] = {}
-        for layer, own in zip(self.layers, state["layers"], strict=True):
-            for name in layer.slots if isinstance(layer, Cell) else ():
-                if self.routes[name] is Route.AUX:
-                    values.setdefault(name, []).append(own[name])
-        return {name: torch.stack(each).mean(0) for name, each in values.items()}
+        return mean_aux(layer_aux(layer, own) for layer, own in zip(self.layers, state["layers"], strict=True))
 
 
-def _start(layer: nn.Module, x: Tensor) -> Any:
+def start_layer(layer: nn.Module, x: Tensor) -> Any:
     """The state of a layer that is about to get its first map, `x`."""
     return layer.init_state(x) if hasattr(layer, "init_state") else {}  # type: ignore[operator]
+
+
+def step_layer(layer: nn.Module, x: Tensor, own: Any) -> tuple[Tensor, Any]:
+    """One step of a layer by itself, which starts from zeros where its state is `None`."""
+    if not hasattr(layer, "init_state"):
+        return layer(x), {}
+    return layer(x, start_layer(layer, x) if own is None else own)
+
+
+def layer_aux(layer: nn.Module, own: Any) -> dict[str, Tensor]:
+    """Auxiliary values in the state of a layer, name to `(B,)`; none if it has none."""
+    return layer.aux(own) if hasattr(layer, "aux") else {}  # type: ignore[operator]
+
+
+def mean_aux(each: Iterable[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Auxiliary values averaged over those that have them."""
+    values: dict[str, list[Tensor]] = {}
+    for own in each:
+        for name, value in own.items():
+            values.setdefault(name, []).append(value)
+    return {name: torch.stack(found).mean(0) for name, found in values.items()}
 
 
 def _check_chain(layers: Sequence[nn.Module] | nn.ModuleList) -> None:

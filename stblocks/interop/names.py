@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -120,6 +120,8 @@ class Plan:
         halves: Our parameters for two maps stacked by channel, which lie side by side along the width there.
         middles: Our tables of relative positions for windows larger than the map, which are the map there: the released
             ones are the middle of ours.
+        made: Our parameters that are a part of a released one, or hold it in another shape or order, with what makes
+            ours of it.
     """
 
     module: nn.Module
@@ -129,6 +131,7 @@ class Plan:
     patch_outputs: dict[str, Tensor] = field(default_factory=dict)
     halves: list[str] = field(default_factory=list)
     middles: list[str] = field(default_factory=list)
+    made: dict[str, Callable[[Tensor], Tensor]] = field(default_factory=dict)
 
     def load(self, official: Mapping[str, Tensor]) -> nn.Module:
         """Give the module its weights, strictly."""
@@ -144,6 +147,7 @@ class Plan:
                 raise ValueError(f"state_dict must hold {missing[0]}; it holds {', '.join(sorted(official))[:300]}.")
             left.difference_update(parts)
             value = torch.cat([official[part] for part in parts]) if len(parts) > 1 else official[parts[0]]
+            value = self.made[name](value) if name in self.made else value
             alike = _long_axes(value) == _long_axes(own[name])  # a linear layer is a 1x1 convolution
             ours[name] = value.reshape(own[name].shape) if alike else value
         if left:

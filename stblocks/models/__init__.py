@@ -1,6 +1,6 @@
 """Registered models, one family a file, and what they are made of: a base in a frame, with plugs."""
 
-from . import baselines, convlstm, gmg, gru, hybrid, plugs, predrnn, simvp, swinlstm, vmrnn
+from . import baselines, convlstm, e3d_lstm, gmg, gru, hybrid, mau, phydnet, plugs, predrnn, simvp, swinlstm, vmrnn
 from .base import BASES, PLUGS, Base, Place, Plug, register_base, register_plug
 from .frame import Frame
 from .patch_frame import PatchFrame
@@ -15,9 +15,12 @@ __all__ = [
     "Plug",
     "baselines",
     "convlstm",
+    "e3d_lstm",
     "gmg",
     "gru",
     "hybrid",
+    "mau",
+    "phydnet",
     "plugs",
     "predrnn",
     "register_base",

@@ -16,6 +16,7 @@ def hybrid(
     base: str = "predrnn",
     plugs: Sequence[str] = ("gfm",),
     scales: Sequence[int] = (1, 2, 4),
+    beside: str | None = None,
 ) -> RecurrentForecaster:
     """A network with blocks of other networks in every layer.
 
@@ -30,6 +31,8 @@ def hybrid(
         plugs: Some of `PLUGS`, in the order they run in. Each stands on its own side of the base's blocks, but where
             `"stage"`, which are these blocks, is among them: then all of a plug stands where it is listed.
         scales: See `SE`.
+        beside: Another base, without plugs, whose layers run beside those of `base` in `Parallel`: `"phycell"` gives
+            any base a physical branch, as PhyDNet has one.
 
     Raises:
         ValueError: If a name is unknown, or a plug does not fit the base.
@@ -38,8 +41,10 @@ def hybrid(
     build = BASES.find(base)
     own = build(frame, **taken(build, options))
     own = replace(own, cell=plugged(own.cell, plugs, frame.num_layers, options))
+    other = None if beside is None else BASES.find(beside)
+    branch = None if other is None else other(frame, **taken(other, options))
     try:
-        return frame.build(own)
+        return frame.build(own, branch)
     except ValueError as error:
         if not plugs:
             raise

@@ -9,7 +9,7 @@ from torch import nn
 
 from ..blocks.layers import MapNorm, Norm
 from ..borders.checks import check_positive, choose
-from ..core import Cell, RecurrentForecaster, RecurrentStack
+from ..core import Cell, Parallel, RecurrentForecaster, RecurrentStack
 from .base import Base, Place
 from .frame import Frame
 
@@ -73,26 +73,43 @@ class PatchFrame(Frame):
         """`(H, W)` of the feature maps for frames of `image_size`."""
         return self.map_size(self.patch_size)
 
-    def build(self, base: Base) -> RecurrentForecaster:
-        """The forecaster that has the layers of a base.
+    def build(self, base: Base, beside: Base | None = None) -> RecurrentForecaster:
+        """The forecaster that has the layers of a base, or those of two in `Parallel`, whose outputs are added.
 
         Raises:
             ValueError: If the layers do not fit each other.
         """
-        patch, forecast = (channels * self.patch_size**2 for channels in (self.in_channels, self.forecast_channels))
-        bottom, top = self.widths[0], self.widths[-1]
-        norm, layers = self.make_norm(), list[nn.Module]()
-        for layer, (below, width) in enumerate(pairwise([bottom if base.embed else patch, *self.widths])):
-            place = Place(layer, self.num_layers, below, width, self.kernel_size, norm)
-            layers.append(Cell(*base.cell(place)))
-        stem: nn.Module = nn.PixelUnshuffle(self.patch_size)
+        bases, stem = (
+            [base] if beside is None else [base, beside],
+            list[nn.Module]([nn.PixelUnshuffle(self.patch_size)]),
+        )
+        if beside is None:
+            stack, stem = RecurrentStack(self._layers(base), base.routes), stem + self._embedding(base)
+        else:
+            branches = (RecurrentStack(self._embedding(own) + self._layers(own), own.routes) for own in bases)
+            stack = RecurrentStack([Parallel(*branches)])
+        forecast = self.forecast_channels * self.patch_size**2
+        head = nn.Conv2d(self.widths[-1], forecast, 1, bias=any(own.embed for own in bases))
         return RecurrentForecaster(
-            nn.Sequential(stem, nn.Conv2d(patch, bottom, 1)) if base.embed else stem,
-            RecurrentStack([layers[0], *base.above_bottom, *layers[1:]], base.routes),
-            nn.Sequential(nn.Conv2d(top, forecast, 1, bias=base.embed), nn.PixelShuffle(self.patch_size)),
+            nn.Sequential(*stem),
+            stack,
+            nn.Sequential(head, nn.PixelShuffle(self.patch_size)),
             size_multiple=self.patch_size,
             checkpointing=self.checkpointing,
             in_channels=self.in_channels,
             out_channels=self.forecast_channels,
-            image_size=self.bound_size(base.bound or self.norm == "layer"),
+            image_size=self.bound_size(any(own.bound for own in bases) or self.norm == "layer"),
         )
+
+    def _embedding(self, base: Base) -> list[nn.Module]:
+        """What makes maps of the bottom layer's width of patches, if the base wants them."""
+        return [nn.Conv2d(self.in_channels * self.patch_size**2, self.widths[0], 1)] if base.embed else []
+
+    def _layers(self, base: Base) -> list[nn.Module]:
+        """The layers of a base, bottom to top."""
+        bottom = self.widths[0] if base.embed else self.in_channels * self.patch_size**2
+        norm, layers = self.make_norm(), list[nn.Module]()
+        for layer, (below, width) in enumerate(pairwise([bottom, *self.widths])):
+            place = Place(layer, self.num_layers, below, width, self.kernel_size, norm)
+            layers.append(Cell(*base.cell(place)))
+        return [layers[0], *base.above_bottom, *layers[1:]]

@@ -1,6 +1,6 @@
 """The plugs of the library: where the papers put their blocks into another network."""
 
-from ..blocks import CE, GFM, GSTA, MGM, SAM, SE, TAU, VSS, HighwayEntry, MotionGRU, MotionHighway, SimpleGFM
+from ..blocks import CE, GFM, GSTA, MGM, SAM, SE, TAU, VSS, HighwayEntry, MotionGRU, MotionHighway, PhyBranch, SimpleGFM
 from .base import Plug, register_plug
 
 register_plug("ce", Plug(before=lambda place: [CE(place.in_channels, place.channels, **place.options)]))
@@ -23,3 +23,7 @@ register_plug("mgm", Plug(after=lambda place: [MGM(place.channels, kernel_size=p
 register_plug("gsta", Plug(after=lambda place: [GSTA(place.channels)]))
 register_plug("tau", Plug(after=lambda place: [TAU(place.channels)]))
 register_plug("vss", Plug(after=lambda place: [VSS(place.channels)]))
+register_plug(  # with the gain that keeps a state between prediction and input, whatever stands around it
+    "phycell",
+    Plug(after=lambda place: [PhyBranch(place.in_channels, place.channels, gain="sigmoid", **place.options)]),
+)

@@ -18,7 +18,9 @@ def lay_channels_last(model: nn.Module) -> None:
     Args:
         model: Changed in place.
     """
-    model.to(memory_format=torch.channels_last)
+    for value in (*model.parameters(), *model.buffers()):
+        if value.ndim == 4:  # what convolves in time, too, stays as it is
+            value.data = value.data.contiguous(memory_format=torch.channels_last)
     for part in model.modules():
         if hasattr(part, "lay_channels_last"):
             part.lay_channels_last()  # type: ignore[operator]

@@ -1,0 +1,103 @@
+"""Released E3D-LSTM: its arguments as ours. Where paper and release differ, these take the options of the release."""
+
+from argparse import Namespace
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from torch import Tensor, nn
+
+from ..blocks import E3DLSTM
+from ..core import RecurrentForecaster, create_model
+from .names import Plan, Rules, block_names, patch_order
+
+Config = Mapping[str, Any]
+
+RENAMED = {"conv_m": "conv_gm", "conv_c_new": "conv_new_cell", "conv_m_new": "conv_new_gm"}
+RULES: dict[type[nn.Module], Rules] = {
+    E3DLSTM: (
+        *((rf"{ours}\.conv\.weight", f"{theirs}.0.conv3d.weight") for ours, theirs in RENAMED.items()),
+        *((rf"{ours}\.norm\.(.*)", rf"{theirs}.1.\1") for ours, theirs in RENAMED.items()),
+        (r"(conv_[xh])\.conv\.weight", r"\1.0.conv3d.weight"),
+        (r"(conv_[xh])\.norm\.(.*)", r"\1.1.\2"),
+        (r"conv_last\.conv\.weight", r"conv_last.conv3d.weight"),
+        (r"memory_norm\.(.*)", r"_norm_c_t.\1"),
+    )
+}
+RELEASED: dict[str, Any] = {
+    "time_padding": "stretch",
+    "tokens": "runs",
+    "memory": "dropped",
+    "output_gate": "sigmoid_tanh",
+}
+
+
+def _flat(axis: int, value: Tensor) -> Tensor:
+    """Channels and frames, which are two axes there, as one."""
+    return value.flatten(axis, axis + 1)
+
+
+def _norms(names: Mapping[str, str]) -> dict[str, Callable[[Tensor], Tensor]]:
+    return {name: partial(_flat, 0) for name in names if "norm." in name}
+
+
+def _cell(config: Config) -> Plan:
+    depth, side, other = config["filter_size"]
+    window, height, width = config["window_length"], config["height"], config["width"]
+    if side != other:
+        raise ValueError(f"filter_size must be square in space, got {config['filter_size']}.")
+
+    def norm(channels: int) -> nn.Module:
+        return nn.LayerNorm([channels, height, width])
+
+    block = E3DLSTM(
+        config["in_channel"] * window,
+        config["num_hidden"] * window,
+        first=False,
+        window=window,
+        kernel_size=side,
+        kernel_depth=depth,
+        recall=config.get("history", 20),
+        memory_norm=norm,
+        norm=norm if config["layer_norm"] else None,
+        **RELEASED,
+    )
+    names = block_names(block, table=RULES)
+    return Plan(block, names, made=_norms(names))
+
+
+def _model(config: Config) -> Plan:
+    """The released windows are of 2 frames and kernels of 2 x 5 x 5, whatever the configuration says."""
+    settings, widths = config["configs"], list(config["num_hidden"])
+    settings = vars(settings) if isinstance(settings, Namespace) else settings
+    if len(set(widths)) != 1 or len(widths) != config["num_layers"]:
+        raise ValueError(f"num_hidden must be one width, num_layers={config['num_layers']} times, got {widths}.")
+    _, channels, height, width = settings["in_shape"]
+    patch = settings["patch_size"]
+    model: RecurrentForecaster = create_model(
+        "e3d_lstm",
+        in_channels=channels,
+        image_size=(height, width),
+        channels=2 * widths[0],
+        num_layers=len(widths),
+        patch_size=patch,
+        kernel_size=5,
+        recall=settings.get("total_length", 20),
+        norm="layer" if settings["layer_norm"] else None,
+        **RELEASED,
+    )
+    names: dict[str, str] = {}
+    for index in range(len(widths)):
+        ours = f"stack.layers.{index}.stages.0."
+        names |= block_names(model.get_submodule(ours[:-1]), ours, f"cell_list.{index}.", table=RULES)
+    order = patch_order(channels, patch)
+    return Plan(
+        model,
+        names | {"head.0.weight": "conv_last.weight"},
+        patch_inputs={"stack.layers.0.stages.0.conv_x.conv.weight": order},
+        patch_outputs={"head.0.weight": order},
+        made=_norms(names) | {"head.0.weight": partial(_flat, 1)},
+    )
+
+
+KINDS: dict[str, Callable[[Config], Plan]] = {"e3dlstm/cell": _cell, "e3dlstm/model": _model}
