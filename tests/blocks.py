@@ -68,6 +68,12 @@ BLOCKS: dict[str, Callable[[], st.Block]] = {
         3, 4, kernel_size=3, filters=12, gain="sigmoid", norm=partial(nn.GroupNorm, 3)
     ),
     "phy_branch": lambda: st.PhyBranch(3, 4, kernel_size=3),
+    "prediction_error": lambda: st.PredictionError(2, 3, level=1),
+    "prediction_error-top": lambda: st.PredictionError(3, None, level=2),
+    "representation": lambda: st.Representation(3, 4, level=1),
+    "representation-top": lambda: st.Representation(4, 2, level=2, top=True, kernel_size=1),
+    "expectation": lambda: st.Expectation(3, kernel_size=1),
+    "expectation-above": lambda: st.Expectation(3, level=1),
     "gsta": lambda: st.GSTA(4, mlp_ratio=2.0),
     "gsta-options": lambda: st.GSTA(3, kernel_size=7, dilation=2, mlp_ratio=1.0, drop=0.1, drop_path=0.5),
     "tau": lambda: st.TAU(4, mlp_ratio=2.0),

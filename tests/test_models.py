@@ -53,7 +53,7 @@ TRAINED = [name for name in list_models() if name not in BASELINES]
 
 SMALL = {"channels": 4, "num_layers": 2, "patch_size": 2, "kernel_size": 3}
 #: For networks of other dimensions.
-ALSO_SMALL = {"depth": 2, "depths_down": [1, 1], "depths_up": [1, 1], "state_dim": 2}
+ALSO_SMALL = {"widths": [4, 6], "depth": 2, "depths_down": [1, 1], "depths_up": [1, 1], "state_dim": 2}
 #: For direct models.
 ALSO_SMALL |= {"in_frames": 2, "out_frames": 2, "encoder_layers": 2, "translator_channels": 8, "groups": 2}
 
@@ -86,9 +86,8 @@ def test_the_entry_knows_its_parameters(name):
 @pytest.mark.parametrize("name", TRAINED)
 def test_every_option_changes_something(name):
     """No option is swallowed: another value of it gives another model, or an error that speaks of it."""
-    small = small_options(name) | {"channels": 8, "image_size": (8, 8)}
-    if "patch_size" in small:
-        small["patch_size"] = 1
+    small = small_options(name) | {"image_size": (8, 8)}
+    small |= {option: value for option, value in (("channels", 8), ("patch_size", 1)) if option in small}
     others = {
         "channels": 12, "num_layers": 3, "patch_size": 2, "kernel_size": 5, "image_size": (8, 10), "in_channels": 2,
         "forget_bias": 0.25, "norm": "layer", "checkpointing": True, "attention_channels": 3, "warp_kernel_size": 5,
@@ -102,7 +101,7 @@ def test_every_option_changes_something(name):
         "beside": "phycell", "hidden_channels": [3, 8], "gain": "sigmoid", "derivative_groups": 3,
         "halvings": 1, "tau": 2, "residual": False, "recall": 1 if name == "e3d_lstm" else False,
         "window": 4, "time_padding": "stretch", "tokens": "runs", "memory": "dropped", "output_gate": "sigmoid_tanh",
-        "memory_norm": "group",
+        "memory_norm": "group", "widths": [4, 8],
     }  # fmt: skip
     base = create_model(name, **small)
     others["norm"] = "group" if base.config.get("norm") else "layer"

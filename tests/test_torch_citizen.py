@@ -270,7 +270,9 @@ def test_the_step_of_every_cell_compiles(name, autocast):
             model.zero_grad()
             with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
                 y, after = call(x, slots)
-            (y.float().square().sum() + sum(value.float().sum() for value in after.values())).backward()
+            loss = y.float().square().sum() + sum(value.float().sum() for value in after.values())
+            if loss.requires_grad:  # PredNet's top error has no weights
+                loss.backward()
             results.append((y, after, [each.grad for each in model.parameters()]))
         close = {"rtol": 0.05, "atol": 0.05} if autocast else {}
         torch.testing.assert_close(*results, **close)

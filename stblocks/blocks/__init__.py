@@ -32,6 +32,7 @@ from .recurrent.mau import MAU
 from .recurrent.mim import MIM, MIMN, UpperMIMN
 from .recurrent.one_gate_lstm import OneGateLSTM
 from .recurrent.phycell import PhyBranch, PhyCell
+from .recurrent.prednet import Expectation, PredictionError, Representation
 from .recurrent.st_convlstm import DecoupledSTConvLSTM, STConvLSTM
 from .recurrent.swin_lstm import SwinLSTM
 from .recurrent.traj_gru import TrajGRU
@@ -68,6 +69,7 @@ __all__ = [
     "Decoder",
     "DecoupledSTConvLSTM",
     "Encoder",
+    "Expectation",
     "FromInput",
     "GradientHighway",
     "HighwayEntry",
@@ -90,7 +92,9 @@ __all__ = [
     "PhyBranch",
     "PhyCell",
     "PoolFormerBlock",
+    "PredictionError",
     "RecurrentTranslator",
+    "Representation",
     "STConvLSTM",
     "SimpleGFM",
     "SwinBlock",

@@ -1,6 +1,21 @@
 """Registered models, one family a file, and what they are made of: a base in a frame, with plugs."""
 
-from . import baselines, convlstm, e3d_lstm, gmg, gru, hybrid, mau, phydnet, plugs, predrnn, simvp, swinlstm, vmrnn
+from . import (
+    baselines,
+    convlstm,
+    e3d_lstm,
+    gmg,
+    gru,
+    hybrid,
+    mau,
+    phydnet,
+    plugs,
+    prednet,
+    predrnn,
+    simvp,
+    swinlstm,
+    vmrnn,
+)
 from .base import BASES, PLUGS, Base, Place, Plug, register_base, register_plug
 from .frame import Frame
 from .patch_frame import PatchFrame
@@ -22,6 +37,7 @@ __all__ = [
     "mau",
     "phydnet",
     "plugs",
+    "prednet",
     "predrnn",
     "register_base",
     "register_plug",
