@@ -131,7 +131,7 @@ def test_samples_may_come_in_any_order(case):
 def test_a_perfect_forecast(case):
     pooled = scored((case[1].clamp(0, 1), case[1])).pooled
     assert all(pooled[name] == 0 for name in pooled if name.startswith(("mse", "mae", "rmse")))
-    assert all(pooled[name] == math.inf for name in pooled if name.startswith(("psnr", "snr")))
+    assert all(math.isnan(pooled[name]) for name in pooled if name.startswith(("psnr", "snr"))), "no error, no ratio"
     best = {
         name: value for name, value in pooled.items() if name.startswith(("ssim", "csi", "pod", "hss", "bias", "fss"))
     }
@@ -155,6 +155,77 @@ def test_scores_of_nothing_are_nan_and_others_are_not():
         ((dry, wet), [0, 0, nan, 0, 0]),
     ]:
         assert of(*pair) == pytest.approx(expected, nan_ok=True)
+
+
+def test_no_score_of_dry_scenes_is_infinite_and_they_decide_none():
+    dry, (p, t) = torch.zeros(2, 3, 1, 8, 8), torch.rand(2, 2, 3, 1, 8, 8)
+    none, alone = scored((dry, dry)), scored((p, t))
+    assert not any(map(math.isinf, [*none.pooled.values(), *(v for row in none.lead for v in row.values())]))
+    assert [none.pooled[name] for name in ("mse@pixel", "mae@physical", "ssim@uniform7")] == [0, 0, 1]
+    for false_alarm in (0, 0.5):  # a dry truth has no SNR, whatever is forecast
+        both = scored((p, t), (dry + false_alarm, dry))
+        assert all(map(math.isfinite, both.pooled.values()))
+        assert both.pooled["snr@frame_mean"] == pytest.approx(alone.pooled["snr@frame_mean"])
+        same_psnr = both.pooled["psnr@frame_mean"] == pytest.approx(alone.pooled["psnr@frame_mean"])
+        assert same_psnr == (false_alarm == 0)
+
+
+BOUNDED = [name for name in VALUES if name.startswith(("psnr", "snr", "ssim"))]
+
+
+@pytest.mark.parametrize("scaler", [Scaler(), Scaler(280.0, 10.0, "K"), Scaler((280.0,), (10.0,))])
+def test_scores_of_a_range_are_those_of_values_brought_to_0_and_1(scaler):
+    p, t = torch.rand(2, 2, 3, 1, 8, 8)
+    expected = scored((p, t)).pooled
+    for low, high in ((200.0, 320.0), ((200.0,), (320.0,))):
+        scores = Scores(scaler=scaler, metrics=BOUNDED, data_range=(low, high))
+        scores.update(*(scaler.to_model(200 + 120 * each.double()) for each in (p, t)))
+        assert scores.compute().pooled == pytest.approx({name: expected[name] for name in BOUNDED}, rel=1e-3)
+
+
+def test_a_range_for_each_channel():
+    p, t = torch.rand(2, 2, 3, 2, 8, 8)
+    scaler = Scaler((280.0, 5e4), (10.0, 1e3), ("K", "m2 s-2"))
+    low, high = (250.0, 4.8e4), (310.0, 5.2e4)
+    unit = Scaler(low, (60.0, 4e3))
+    scores = Scores(scaler=scaler, metrics=BOUNDED, data_range=(low, high))
+    scores.update(*(scaler.to_model(unit.to_physical(each)) for each in (p, t)))
+    whole = Scores(metrics=BOUNDED)
+    whole.update(p, t)
+    assert scores.compute().pooled == pytest.approx(whole.compute().pooled, rel=1e-3)
+
+
+@pytest.mark.parametrize("values", ["standardised", "0 to 255"])
+def test_scores_of_other_ranges_than_0_to_1_are_nan_and_say_what_to_do(values):
+    truth = torch.randn(2, 3, 1, 16, 16)
+    truth = truth if values == "standardised" else 128 + 40 * truth
+    scores = Scores(metrics=VALUES, scaler=DBZ)
+    with pytest.warns(UserWarning, match=r"from 0 to 1, .* are NaN. Pass data_range=\(low, high\), physical"):
+        scores.update(truth, truth)
+    pooled = scores.compute().pooled
+    assert all(math.isnan(pooled[name]) == (name in BOUNDED) for name in pooled)
+    ranged = Scores(data_range=(float(truth.min()), float(truth.max())), metrics=BOUNDED)
+    ranged.update(truth, truth)
+    assert ranged.compute().pooled["ssim@uniform7"] == pytest.approx(1)
+
+
+def test_a_truth_a_little_out_of_range_has_scores_and_one_lead_time_spoils_no_other():
+    truth = torch.rand(2, 3, 1, 8, 8)
+    truth[0, 0, 0, 0, :2] = torch.tensor([-0.09, 1.09])
+    assert not any(map(math.isnan, scored((truth * 0.9, truth)).pooled.values()))
+    truth[0, 0, 0, 0, 0] = -0.11
+    with pytest.warns(UserWarning, match="the truth reaches further"):
+        table = scored((truth * 0.9, truth))
+    assert [math.isnan(row["ssim@uniform7"]) for row in table.lead] == [True, False, False]
+    assert math.isnan(table.pooled["psnr@pixel"])
+
+
+@pytest.mark.parametrize(
+    "wrong", [(1.0, 1.0), (2.0, 1.0), 3.0, ("a", "b"), (0.0,), ((0.0,), (1.0, 2.0)), (0.0, math.inf)]
+)
+def test_a_range_must_be_one(wrong):
+    with pytest.raises(ValueError, match=r"data_range must be the least and the largest physical value, such as"):
+        Scores(data_range=wrong)
 
 
 def test_lead_times_without_truth_are_nan_and_leave_the_rest_alone():

@@ -32,6 +32,7 @@ class EnsembleScores(Scores):
         scaler: See `Scores`.
         metrics: Of the mean of the members, see `Scores`; may be empty.
         windows: See `Scores`.
+        data_range: See `Scores`.
 
     Raises:
         ValueError: See `Scores`.

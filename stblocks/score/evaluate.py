@@ -18,6 +18,7 @@ from ..runtime.nan_guard import first_non_finite
 from ..runtime.processes import naming_lost_processes, process_state
 from ..runtime.signals import leave_signals_to_the_parent
 from .ensemble import EnsembleScores
+from .metrics import Range
 from .scores import DEFAULT_METRICS, Scores, persistence
 from .table import Table
 
@@ -36,6 +37,7 @@ def evaluate(
     metrics: Sequence[str] = DEFAULT_METRICS,
     windows: Sequence[int] = (),
     beside: Mapping[str, nn.Module] | None = None,
+    data_range: Range | None = None,
     batch_size: int = 16,
     num_workers: int = 0,
     graph: Literal["auto", True, False] = "auto",
@@ -52,6 +54,7 @@ def evaluate(
         metrics: Names of the other scores.
         windows: Sides of the windows of the fractions skill score, see `Scores`.
         beside: Other forecasters by name, such as `{"advection": create_model("advection")}`, to be scored as well.
+        data_range: What PSNR, SNR and SSIM take as 0 and 1, in physical units; see `Scores`.
         batch_size: Sequences at a time; it changes memory and speed, not the scores.
         num_workers: Processes that load data; 0 loads in this one.
         graph: Forecast by one CUDA graph, but for a last batch that is smaller. "auto" does on a GPU where there are
@@ -96,7 +99,7 @@ def evaluate(
             forecasts = {"model": frames, "persistence": persistence(past, horizon, channels)}
             forecasts |= {name: other(past, horizon) for name, other in others.items()}
             ensemble = any(frames.ndim == 6 for frames in forecasts.values())
-            empty = partial(EnsembleScores if ensemble else Scores, thresholds, scaler, metrics, windows)
+            empty = partial(EnsembleScores if ensemble else Scores, thresholds, scaler, metrics, windows, data_range)
             for name, frames in forecasts.items():
                 alone = ensemble and frames.ndim == 5  # an ensemble of one, so that all tables have the same scores
                 scores.setdefault(name, empty()).update(frames.unsqueeze(1) if alone else frames, future)

@@ -1,5 +1,6 @@
 """Scores of values: errors, PSNR, SSIM, each a named protocol, since the papers' numbers differ by convention."""
 
+import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
@@ -16,6 +17,11 @@ Sums = Callable[[Tensor, Tensor], Tensor]
 
 #: Side of the windows of SSIM, in pixels.
 SSIM_WINDOW = 7
+#: By how much the truth may leave [0, 1] in scores of that range, as a later year may the range of those for training.
+MARGIN = 0.1
+
+#: The least and the largest value, or a pair of tuples, an entry for each channel.
+Range = tuple[float, float] | tuple[tuple[float, ...], tuple[float, ...]]
 
 
 class Metric(NamedTuple):
@@ -26,14 +32,22 @@ class Metric(NamedTuple):
     score: Callable[[Tensor], Tensor]  #: sums `(..., n)` to scores `(...)`
 
 
-def value_metrics(scaler: Scaler) -> dict[str, Metric]:
+def value_metrics(scaler: Scaler, data_range: Range | None = None) -> dict[str, Metric]:
     """The protocols for values by name, see the page on metrics.
 
     Args:
         scaler: Gives the units of those named `@physical`.
+        data_range: Physical values that are 0 and 1 to PSNR, SNR and SSIM; `None` are the 0 and 1 of the model.
+
+    Raises:
+        ValueError: If the range is no least and largest value.
     """
+    unit = _to_unit(scaler, data_range)
+
+    def clipped(key: str, sums: Sums, score: Callable[[Tensor], Tensor]) -> Metric:
+        return Metric(key, partial(_clip, sums, unit), score)
+
     error = partial(Metric, "error", error_sums)
-    clipped = partial(Metric, "clipped error", partial(_clip, error_sums))
     physical = partial(Metric, "physical error", lambda p, t: error_sums(scaler.to_physical(p), scaler.to_physical(t)))
     return {
         "mse@pixel": error(_mse),
@@ -44,11 +58,11 @@ def value_metrics(scaler: Scaler) -> dict[str, Metric]:
         "rmse@frame_sum": error(lambda sums: (_mse(sums) * _frame_size(sums)).sqrt()),
         "mae@physical": physical(_mae),
         "rmse@physical": physical(lambda sums: _mse(sums).sqrt()),
-        "psnr@pixel": clipped(lambda sums: -10 * _mse(sums).log10()),
-        "psnr@frame_mean": Metric("psnr", partial(_clip, psnr_sums), _frame_mean),
-        "snr@frame_mean": Metric("snr", partial(_clip, snr_sums), _frame_mean),
-        "ssim@uniform7": Metric("ssim", partial(_clip, partial(ssim_sums, data_range=1.0)), _frame_mean),
-        "ssim@uniform7_range2": Metric("ssim range 2", partial(_clip, partial(ssim_sums, data_range=2.0)), _frame_mean),
+        "psnr@pixel": clipped("clipped error", error_sums, _psnr),
+        "psnr@frame_mean": clipped("psnr", psnr_sums, _frame_mean),
+        "snr@frame_mean": clipped("snr", snr_sums, _frame_mean),
+        "ssim@uniform7": clipped("ssim", partial(ssim_sums, data_range=1.0), _frame_mean),
+        "ssim@uniform7_range2": clipped("ssim range 2", partial(ssim_sums, data_range=2.0), _frame_mean),
     }
 
 
@@ -62,12 +76,18 @@ def error_sums(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 def psnr_sums(prediction: Tensor, target: Tensor) -> Tensor:
-    """PSNR of each frame for values that reach from 0 to 1, and the number of frames: `(T, 2)`."""
+    """PSNR of each frame for values that reach from 0 to 1, and the number of frames: `(T, 2)`.
+
+    It is infinite where a frame is forecast without an error, such as a dry one: these count as no frame.
+    """
     return _sum_frames(-10 * _frame_power(prediction - target).log10())
 
 
 def snr_sums(prediction: Tensor, target: Tensor) -> Tensor:
-    """Mean square of the truth over that of the error, in dB, of each frame, and the number of frames: `(T, 2)`."""
+    """Mean square of the truth over that of the error, in dB, of each frame, and the number of frames: `(T, 2)`.
+
+    Frames of zeros and those without an error, where it is infinite or undefined, count as none.
+    """
     return _sum_frames(10 * (_frame_power(target) / _frame_power(prediction - target)).log10())
 
 
@@ -106,8 +126,38 @@ def ssim_sums(prediction: Tensor, target: Tensor, *, data_range: float, window: 
     return _sum_frames(per_frame.view(target.shape[:2]))
 
 
-def _clip(sums: Sums, prediction: Tensor, target: Tensor) -> Tensor:
-    return sums(prediction.clamp(0, 1), target)
+def _to_unit(scaler: Scaler, data_range: Range | None) -> Callable[[Tensor], Tensor]:
+    """From model units to those in which values reach from 0 to 1."""
+    if data_range is None:
+        return lambda values: values
+    try:
+        low, high = (each if isinstance(each, tuple | list) else (each,) for each in data_range)
+        spans = [most - least for least, most in zip(low, high, strict=True)]
+        unit = Scaler(tuple(low), tuple(spans)) if len(spans) > 1 else Scaler(low[0], spans[0])
+    except (TypeError, ValueError, IndexError) as error:
+        raise ValueError(_wrong_range(data_range)) from error
+    if min(spans) <= 0:
+        raise ValueError(_wrong_range(data_range))
+    return lambda values: unit.to_model(scaler.to_physical(values))
+
+
+def _wrong_range(data_range: object) -> str:
+    return f"data_range must be the least and the largest physical value, such as (200.0, 320.0), got {data_range!r}."
+
+
+def _clip(sums: Sums, unit: Callable[[Tensor], Tensor], prediction: Tensor, target: Tensor) -> Tensor:
+    """Sums of values that reach from 0 to 1, forecasts clipped to that; NaN where the truth reaches further."""
+    prediction, target = unit(prediction), unit(target)
+    result = sums(prediction.clamp(0, 1), target)
+    beyond = ((target < -MARGIN) | (target > 1 + MARGIN)).sum(dim=(0, 2, 3, 4)) > 0
+    if beyond.any():
+        warnings.warn(
+            "PSNR, SNR and SSIM are for values from 0 to 1, and the truth reaches further: they are NaN. Pass "
+            "data_range=(low, high), physical values, to Scores or evaluate, or leave them out by metrics=.",
+            stacklevel=2,
+        )
+        result[beyond] = torch.nan
+    return result
 
 
 def _frame_power(values: Tensor) -> Tensor:
@@ -116,8 +166,9 @@ def _frame_power(values: Tensor) -> Tensor:
 
 
 def _sum_frames(values: Tensor) -> Tensor:
-    """`(B, T)` values of frames, NaN where all of a frame is missing, to their sum and number, `(T, 2)`."""
-    return torch.stack([values.nansum(dim=0), (~values.isnan()).sum(dim=0)], dim=1)
+    """`(B, T)` values of frames, to the sum and number of those that are finite, `(T, 2)`; missing frames are not."""
+    known = values.isfinite()
+    return torch.stack([values.where(known, 0).sum(dim=0), known.sum(dim=0)], dim=1)
 
 
 def _frame_mean(sums: Tensor) -> Tensor:
@@ -126,6 +177,12 @@ def _frame_mean(sums: Tensor) -> Tensor:
 
 def _mae(sums: Tensor) -> Tensor:
     return sums[..., 0] / sums[..., 2]
+
+
+def _psnr(sums: Tensor) -> Tensor:
+    """NaN, never infinite, where there is no error."""
+    mse = _mse(sums)
+    return -10 * mse.where(mse > 0, torch.nan).log10()
 
 
 def _mse(sums: Tensor) -> Tensor:

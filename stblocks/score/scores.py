@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 from ..data import Scaler
-from .metrics import Metric, value_metrics
+from .metrics import Metric, Range, value_metrics
 from .table import Table
 from .verification import event_metrics, fraction_metric
 
@@ -44,10 +44,13 @@ class Scores:
         scaler: From the model units of the frames to those physical units; `None` if they are the same.
         metrics: Names of the other metrics.
         windows: Sides of the windows of the fractions skill score, in pixels, odd; one score per window and threshold.
+        data_range: Least and largest physical value, or one for each channel, `((low, ...), (high, ...))`: what PSNR,
+            SNR and SSIM take as 0 and 1. `None` are the model's 0 and 1; where the truth reaches further, these scores
+            are NaN, and a warning says so.
 
     Raises:
-        ValueError: If a metric is unknown, a window is not odd and positive or there are windows without thresholds, or
-            there is nothing to score.
+        ValueError: If a metric is unknown, a range is none, a window is not odd and positive or there are windows
+            without thresholds, or there is nothing to score.
     """
 
     def __init__(
@@ -56,9 +59,10 @@ class Scores:
         scaler: Scaler | None = None,
         metrics: Sequence[str] = DEFAULT_METRICS,
         windows: Sequence[int] = (),
+        data_range: Range | None = None,
     ) -> None:
         scaler = Scaler() if scaler is None else scaler
-        available = value_metrics(scaler)
+        available = value_metrics(scaler, data_range)
         if unknown := [name for name in metrics if name not in available]:
             raise ValueError(f"metrics must be among {', '.join(available)}, got {', '.join(unknown)}.")
         if windows and not thresholds:

@@ -15,6 +15,7 @@ from ..runtime.evaluating import evaluating
 from ..runtime.processes import process_state
 from ..runtime.signals import StopSignal
 from ..score.evaluate import Tables, evaluate
+from ..score.metrics import Range
 from ..score.scores import DEFAULT_METRICS
 from ..viz import forecast_gif, forecast_strip, skill_by_lead_time
 from .screen import main_scores
@@ -27,6 +28,7 @@ def report(
     *,
     thresholds: Sequence[float] = (),
     metrics: Sequence[str] = DEFAULT_METRICS,
+    data_range: Range | None = None,
     batch_size: int = 16,
     num_workers: int = 0,
     sample: int = 0,
@@ -42,6 +44,7 @@ def report(
         out_dir: The directory.
         thresholds: See `evaluate`.
         metrics: See `evaluate`.
+        data_range: See `evaluate`.
         batch_size: See `evaluate`.
         num_workers: See `evaluate`.
         sample: The sequence whose forecast is drawn.
@@ -56,7 +59,13 @@ def report(
     out = Path(out_dir)
     with StopSignal():
         tables = evaluate(
-            model, data, thresholds=thresholds, metrics=metrics, batch_size=batch_size, num_workers=num_workers
+            model,
+            data,
+            thresholds=thresholds,
+            metrics=metrics,
+            data_range=data_range,
+            batch_size=batch_size,
+            num_workers=num_workers,
         )
         if process_state().is_main_process:
             _write(model, data, tables, out, sample)
