@@ -3,9 +3,11 @@
 import pytest
 import torch
 
+from stblocks import Forecaster
 from stblocks.score import Table, evaluate
 from stblocks.train import Objective, TrainConfig, load_checkpoint
 from stblocks.train.run import Run
+from tests.test_data_spec import small
 from tests.tiny import FIT, SMALL, Drifting, same_weights, tiny, train
 
 
@@ -62,6 +64,14 @@ def test_the_monitor_says_what_is_best(monitor, step, monkeypatch, tmp_path):
 def test_a_score_that_is_not_among_the_metrics_can_be_monitored(tmp_path):
     result = train(tmp_path, epochs=1, monitor="ssim@uniform7", metrics=("mae@pixel",))
     assert {"mse@pixel", "mae@pixel", "ssim@uniform7"} == result.records[-1]["model"].keys()
+
+
+def test_a_score_of_nothing_stops_no_run_in_silence(tmp_path):
+    nothing = {"thresholds": (99.0,), "monitor": "csi@99", "patience": 1, "epochs": 4}
+    with pytest.warns(UserWarning, match=r"validation score csi@99 is NaN, .* monitor another score, or validate on"):
+        result = train(tmp_path, model=small(), **nothing)
+    assert (result.step, result.best_step) == (8, 8)
+    assert same_weights(Forecaster.from_pretrained(tmp_path / "best"), result.model)
 
 
 @pytest.mark.parametrize(("patience", "steps"), [(1, 6), (2, 14), (None, 14)])

@@ -98,6 +98,11 @@ def test_the_rate_rises_as_long_as_said_then_falls(name, total, warmup):
         assert all(b < a for a, b in pairwise(rates[top:]))
 
 
+@given(st.sampled_from(["onecycle", "cosine", "constant"]), st.integers(1, 6), st.floats(0, 0.99))
+def test_short_runs_train_too(name, total, warmup):
+    assert max(rate for (rate,) in course(name, total, warmup)) >= 0.5
+
+
 @pytest.mark.parametrize("name", ["onecycle", "cosine", "constant"])
 def test_groups_keep_their_own_rates(name):
     assert all(slow == pytest.approx(fast / 10) for fast, slow in course(name, 12, 0.25, lr=(1.0, 0.1)))

@@ -51,6 +51,7 @@ class Forecaster(Pretrained):
     Attributes:
         teachable: Whether `rollout` can be fed true future frames by a `teacher_mask`.
         remembers: The keys of what `observe` returns.
+        output_range: The least and the largest value that forecasts can have, in model units; `None` if there is none.
 
     Shapes:
         past: `(B, T, C, H, W)`, any `H` and `W` unless `image_size` is given.
@@ -61,6 +62,7 @@ class Forecaster(Pretrained):
     """
 
     teachable = True
+    output_range: tuple[float, float] | None = None
     remembers: ClassVar[tuple[str, ...]] = ("frames",)
 
     def __init__(

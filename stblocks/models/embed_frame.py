@@ -37,7 +37,7 @@ class EmbedFrame(Frame):
 
     def build(self, layers: Sequence[nn.Module], merges: int = 0) -> RecurrentForecaster:
         """The forecaster of these layers, which merge patches so many times and expand them as often."""
-        return RecurrentForecaster(
+        model = RecurrentForecaster(
             PatchEmbed(self.in_channels, self.channels, patch_size=self.patch_size),
             RecurrentStack(layers),
             nn.Sequential(
@@ -48,6 +48,8 @@ class EmbedFrame(Frame):
             in_channels=self.in_channels,
             out_channels=self.forecast_channels,
         )
+        model.output_range = (0.0, 1.0)
+        return model
 
     def u_shape(self, cell: MakeCell, depths_down: Sequence[int], depths_up: Sequence[int]) -> RecurrentForecaster:
         """Cells, each followed by a merging of patches on the way down and by an expansion on the way up.

@@ -39,10 +39,15 @@ class Best:
         return self.directory / f"step-{step:08d}.safetensors"
 
     def note(self, score: float, step: int) -> bool:
-        """Rank a score; NaN ranks last. Is it among those to keep?"""
+        """Rank a score. Is it among those to keep?
+
+        NaN ranks last, the latest before others, and does not count for patience: it says of no weights that they are
+        no better.
+        """
         entry = (math.inf if math.isnan(score) else score, step)
-        self.stale = 0 if not self.ranking or entry[0] < self.ranking[0][0] else self.stale + 1
-        self.ranking = sorted([*self.ranking, entry])[: self.keep]
+        if not math.isnan(score):
+            self.stale = 0 if not self.ranking or score < self.ranking[0][0] else self.stale + 1
+        self.ranking = sorted([*self.ranking, entry], key=_rank)[: self.keep]
         self.judged = step
         return entry in self.ranking
 
@@ -96,6 +101,11 @@ class Best:
         for _, step in self.ranking:
             if not self.path(step).is_file():
                 raise ValueError(f"{self.path(step)} is missing, which the checkpoint ranks; start a new run.")
+
+
+def _rank(entry: tuple[float, int]) -> tuple[float, int]:
+    score, step = entry
+    return score, -step if math.isinf(score) else step
 
 
 def _is_step(value: object, last: int) -> bool:

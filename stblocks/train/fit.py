@@ -2,6 +2,7 @@
 
 import json
 import math
+import warnings
 from collections.abc import Callable
 from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass
@@ -22,6 +23,7 @@ from .checkpoint import newest, require_newest
 from .config import KNOWN, TrainConfig
 from .log import Log, Record
 from .objective import Objective
+from .ranges import warn_of_ranges
 from .run import Run
 from .run_lock import run_lock
 from .run_state import CHECKPOINT, identity, restore_run, save_run
@@ -146,7 +148,7 @@ def _fit(
 
     log, screen = Log(out, run.step, best.judged, main), Screen(run.total_steps, run.step, main)
     with closing(log), closing(screen):
-        batches = run.batches()
+        batches, looked_at = run.batches(), False
         while True:
             if awaits_validation():  # what is to be judged is in the checkpoint already
                 stop.heed()
@@ -164,7 +166,11 @@ def _fit(
             if run.step == run.total_steps or best.exhausted:
                 break
             with stop.held():
-                losses, stopping = run.train(next(batches), stop.received)
+                batch = next(batches)
+                if main and not looked_at:
+                    warn_of_ranges(model, batch)
+                    looked_at = True
+                losses, stopping = run.train(batch, stop.received)
                 epoch, more = divmod(run.step, run.order.steps_per_epoch)
                 log.write({"step": run.step, "epoch": epoch + (more > 0), **losses})
                 screen.step(losses["loss"])
@@ -198,5 +204,12 @@ def _validate(run: Run, data: Dataset[Sequence]) -> Tables:
         raise ValueError(
             "validation_data must have a future frame with a cell that is known, but all are NaN, which means missing: "
             "no score can tell which weights are best."
+        )
+    if math.isnan(tables["model"].pooled[config.monitor]) and run.accelerator.is_main_process:
+        warnings.warn(
+            f"The validation score {config.monitor} is NaN, so that it cannot say which weights are best: "
+            f"validation_data have nothing that it could be computed of, such as an event; monitor another score, or "
+            f"validate on more sequences.",
+            stacklevel=2,
         )
     return tables

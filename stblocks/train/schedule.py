@@ -143,7 +143,8 @@ def learning_rate(
 
     `onecycle` is `torch`'s `OneCycleLR` (it rises from a 25th of the highest rate, then falls along a cosine; the first
     beta of Adam moves the other way); `cosine` rises linearly, then falls to 0 along a cosine; `constant` rises
-    linearly and stays. To resume, build optimizer and scheduler anew, then load the state dicts of both.
+    linearly and stays. `onecycle` of a single step has the highest rate. To resume, build optimizer and scheduler anew,
+    then load the state dicts of both.
 
     Args:
         name: `onecycle`, `cosine` or `constant`.
@@ -159,12 +160,15 @@ def learning_rate(
         raise ValueError(f"warmup must be a fraction of the steps in [0, 1), got {warmup}.")
     rise = warmup * total_steps
     match name:
+        case "onecycle" if total_steps == 1:  # its last rate is 0, and this is the last step
+            return LambdaLR(optimizer, partial(_linear, rise=0.0))
         case "onecycle":
             return OneCycleLR(
                 optimizer,
                 max_lr=[group["lr"] for group in optimizer.param_groups],
                 total_steps=total_steps,
-                pct_start=warmup if rise > 1 else 0.0,  # torch divides by zero where the rise is exactly one step
+                # torch divides by zero where the rise is exactly one step; of two, one would rise and the other be 0
+                pct_start=warmup if rise > 1 and total_steps > 2 else 0.0,
                 cycle_momentum="betas" in optimizer.defaults,
             )
         case "cosine":
