@@ -55,7 +55,7 @@ def place(tmp_path_factory):
     first.save(place / "codes.gif", save_all=True, append_images=rest)
     lat = ("lat", np.linspace(60, 50, SIZE[0]), {"units": "degrees_north"})
     lon = ("lon", np.linspace(0, 9, SIZE[1]), {"units": "degrees_east"})
-    time = np.datetime64("2019-01-31T20:00") + np.arange(6) * np.timedelta64(1, "h")
+    time = np.datetime64("2019-01-31T20:00", "ns") + np.arange(6) * np.timedelta64(1, "h")
     t2m = (("time", "lat", "lon"), TEMPERATURE, {"units": "K", "long_name": "2 m temperature"})
     data = xarray.Dataset({"t2m": t2m, "flag": ("time", np.arange(6))}, {"time": time, "lat": lat, "lon": lon})
     data.to_netcdf(place / "heat.nc", engine="h5netcdf")
@@ -326,7 +326,7 @@ def as_in_the_docs(tmp_path, monkeypatch):
         Image.fromarray(frame).save(tmp_path / "radar" / f"rain_{number}.png")
     np.savez("radar.npz", train=np.stack([CODES] * 4), test=np.stack([CODES] * 4))
     data = {"t2m": (("time", "lat", "lon"), TEMPERATURE), "z": (("time", "lat", "lon"), TEMPERATURE)}
-    axes = {"time": np.datetime64("2020-01-01") + np.arange(6) * np.timedelta64(1, "h")}
+    axes = {"time": np.datetime64("2020-01-01", "ns") + np.arange(6) * np.timedelta64(1, "h")}
     axes |= {"lat": np.arange(16.0), "lon": np.arange(12.0)}
     xarray.Dataset(data, axes).to_netcdf("era5.nc", engine="h5netcdf")
     settings = {"in_shape": [3, 1, 8, 12], "patch_size": 1, "filter_size": 3, "layer_norm": 0}

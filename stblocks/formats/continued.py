@@ -33,7 +33,7 @@ def continued(last: Any, step: float, horizon: int) -> np.ndarray:
     """The times of the frames after one, every `step` seconds: dates of the same kind."""
     if isinstance(last, np.datetime64):
         steps = np.round(np.arange(1, horizon + 1) * step * 1e6).astype("m8[us]")
-        return np.asarray(last.astype("M8[us]") + steps)
+        return np.asarray((last.astype("M8[us]") + steps).astype("M8[ns]"))  # what every xarray takes as it is
     return np.array([last + timedelta(seconds=step * lead) for lead in range(1, horizon + 1)], dtype=object)
 
 
