@@ -252,9 +252,12 @@ def _write(module: nn.Module, path: Path, given: dict[str, Tensor], outputs: tup
     """Trace a module, which takes these tensors in this order, and write it."""
     first, *rest = _dims(unit, [*given.values()])
     shapes = (first, tuple(rest)) if isinstance(module, _Step) else (first,)
+    onnx = path.suffix == ".onnx"
     with _told(path.suffix), torch.no_grad():
         program = torch.export.export(module, tuple(given.values()), dynamic_shapes=shapes, strict=False)
-        if path.suffix == ".onnx":
+        if onnx and unit is not None and any("selective_scan" in str(node.target) for node in program.graph.nodes):
+            raise NotImplementedError("a selective scan is as many steps as the map it was traced for needs")
+        if onnx:
             _write_onnx(program, path, [*given], [*outputs], unit)
         else:
             write_atomically(path, lambda file: torch.export.save(program, file))

@@ -15,15 +15,10 @@ from tests.test_models import small_options
 HORIZON = 3
 #: What has no file for frames of any size, and why. Everything else has both kinds.
 BOUND = ("cms_lstm", "mim")  # weights for every position
+WITHOUT = ("persistence", "advection")  # neither steps nor a forecast of so many frames, and nothing learnt
 SCANS = ("vmrnn_b", "vmrnn_d")  # in ONNX, as many steps as the map has positions
 #: Where it must be large enough for windows.
 SIZES = {"swinlstm_b": (64, 96), "swinlstm_d": (64, 96)}
-
-
-def sample(*few):
-    """For checks that take seconds: these models by default, all others when asked for."""
-    cases = [pytest.param(name, marks=() if name in few else pytest.mark.slow) for name in list_models()]
-    return pytest.mark.parametrize("name", cases)
 
 
 def build(name, **options):
@@ -82,7 +77,7 @@ def check(model, path, size=(16, 24), **options):
     """Other batches and, where they may be, other sizes than it was traced for."""
     exported = export_step(model, path, size, **options)
     unit = exported.unit
-    for height, width in [size] if unit is None else [(2 * unit, 2 * unit), (3 * unit, 5 * unit)]:
+    for height, width in [size] if unit is None else [(max(2 * unit, 8),) * 2, (5 * unit, 7 * unit)]:
         past = torch.rand(3, getattr(model, "in_frames", 2), model.in_channels, height, width)
         horizon = getattr(model, "out_frames", HORIZON)
         with torch.no_grad():
@@ -96,7 +91,8 @@ def onnx():
         pytest.importorskip(package, reason=f"export to ONNX needs the package {package}")
 
 
-@sample()  # the rollout of the page below is the sample
+@pytest.mark.slow  # the rollout of the page below is the sample
+@pytest.mark.parametrize("name", list_models())
 @pytest.mark.usefixtures("onnx")
 def test_every_model_in_onnxruntime(name, tmp_path):
     model = build(name)
@@ -127,7 +123,8 @@ def test_the_rollout_of_the_page(tmp_path, monkeypatch):
     assert len(ROLLOUT.splitlines()) <= 40
 
 
-@sample()
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in list_models() if name not in WITHOUT])
 def test_every_model_as_a_torch_program(name, tmp_path):
     exported = check(build(name), tmp_path / "a.pt2", SIZES.get(name, (16, 24)))
     assert (exported.unit is None) is (name in BOUND)

@@ -21,7 +21,7 @@ def rain(frames=4, dtype=np.float64):
     return np.random.default_rng(0).uniform(-10, 60, (frames, 7, 9)).astype(dtype)
 
 
-@pytest.mark.parametrize("name", ["convlstm", "simvpv2_s"])
+@pytest.mark.parametrize("name", ["convlstm", "simvpv2_s", "advection"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_it_is_the_model_in_physical_units(name, dtype):
     model, precip = build(name), rain(dtype=dtype)

@@ -113,6 +113,8 @@ class Forecaster(Pretrained):
     def steps(self, past: Tensor) -> Iterator[Tensor]:
         """Forecasts without end, one at a time and without gradients: no horizon takes more memory than another.
 
+        (Models that are neither recurrent nor direct, such as optical flow, make twice as many at once each time.)
+
         Args:
             past: Observed frames `(B, T, C, H, W)`, see `forward`.
 

@@ -44,9 +44,9 @@ class Nowcaster:
         self._memory: Memory | None = None
 
     @property
-    def device(self) -> torch.device:
-        """Where the model is, and with it what it remembers."""
-        return next((value.device for value in self.model.parameters()), torch.device("cpu"))
+    def device(self) -> torch.device | None:
+        """Where the model is, and with it what it remembers; `None` if it has no weights: where the frames are."""
+        return next((value.device for value in self.model.parameters()), None)
 
     @torch.no_grad()
     def push(self, frame: Tensor) -> None:

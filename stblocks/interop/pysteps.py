@@ -54,8 +54,7 @@ def as_pysteps_nowcast(model: Forecaster, scaler: Scaler | None = None) -> Nowca
         leads = _leads(timesteps)
         kept = fields[-getattr(model, "in_frames", len(fields)) :]
         scaled = units.to_model(torch.tensor(kept, dtype=torch.float64)[None, :, None])
-        some = next(model.parameters())
-        past = scaled.nan_to_num(nan=0.0).to(some)
+        past = scaled.nan_to_num(nan=0.0).to(next(model.parameters(), torch.empty(0)))
         frames = [
             units.to_physical(frame.double())[0, 0].cpu().numpy()
             for lead, frame in enumerate(islice(model.steps(past), leads[-1]), start=1)

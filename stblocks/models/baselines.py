@@ -68,6 +68,8 @@ class Advection(Baseline):
         ValueError: If a number is not positive.
     """
 
+    whole_map = True  # what counts as nothing to see is a share of the mean over the frame
+
     def __init__(self, frame: Frame, window: float, iterations: int, ridge: float) -> None:
         super().__init__(frame)
         check_positive(iterations=iterations)
