@@ -22,7 +22,7 @@ def lines(title: str, across: str, up: str, series: Mapping[str, Points]) -> str
     return figure(LEFT + WIDE + 20, TOP + HIGH + 76, title, parts + _legend(list(series)), "chart")
 
 
-def bars(title: str, up: str, names: Sequence[str], series: Mapping[str, Sequence[float]]) -> str:
+def bars(title: str, names: Sequence[str], series: Mapping[str, Sequence[float]]) -> str:
     """A bar for each name and series, lying down so that names can be read."""
     row, thick = 22 * len(series) + 12, 18
     most = max(value for values in series.values() for value in values)
@@ -35,8 +35,7 @@ def bars(title: str, up: str, names: Sequence[str], series: Mapping[str, Sequenc
             parts.append(f'<rect class="bar s{which}" x="{LEFT + 70}" y="{y}" width="{length:.1f}" height="{thick}"/>')
             parts.append(text(LEFT + 76 + length, y + 14, f"{values[place]:g}", "hint", "start"))
     bottom = TOP + row * len(names)
-    parts.append(text(LEFT + 70, bottom + 6, up, "hint", "start"))
-    return figure(LEFT + WIDE + 20, bottom + 44, title, parts + _legend(list(series), bottom + 34), "chart")
+    return figure(LEFT + WIDE + 20, bottom + 30, title, parts + _legend(list(series), bottom + 18), "chart")
 
 
 def scatter(title: str, across: str, up: str, points: Mapping[str, tuple[float, float]]) -> str:

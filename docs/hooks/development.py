@@ -14,7 +14,7 @@ def on_files(files: Any, config: Any) -> Any:
     """Makes the pages."""
     contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     add_page(files, config, "contributing.md", contributing.replace("](docs/", "]("))
-    add_page(files, config, "tests.md", "\n\n".join(tests()) + "\n")
+    add_page(files, config, "tests.md", "---\nsearch: {exclude: true}\n---\n\n" + "\n\n".join(tests()) + "\n")
     return files
 
 

@@ -55,7 +55,7 @@ def plot(name: str, measured: dict[str, Any], kind: str, *columns: str) -> str:
         series = {
             column: [_number(row[place]) for row in rows] for column, place in zip(columns[1:], places[1:], strict=True)
         }
-        return charts.bars(name, measured["machine"], [row[places[0]] for row in rows], series)
+        return charts.bars(name, [row[places[0]] for row in rows], series)
     if kind == "scatter":
         points = {row[0]: (_number(row[places[0]]), _number(row[places[1]])) for row in rows}
         return charts.scatter(name, *columns, points)

@@ -13,7 +13,9 @@ from .motion_gru import MotionGRU, MotionUnit
 class MGM(MotionGRU):
     r"""Motion guided module: `MotionGRU` with a trend that grows and decays as clouds do.
 
-    GMG paper, Sec. III-C. $D'_{t-1}$ of `GrowthDecay` takes the place of $D_{t-1}$ in Eq. 17; the rest is `MotionGRU`.
+    GMG paper, Sec. III-C. What `GrowthDecay` makes of $D_{t-1}$, $D'_{t-1}$, takes its place in `MotionGRU`:
+
+    $$D_t = \tfrac12 D'_{t-1} + \tfrac12 F_{t-1} \tag{17}$$
 
     Args:
         channels: Channels of `h`.

@@ -1,0 +1,11 @@
+"""Keeps signatures and source out of the index that every page loads: names and sentences find the same."""
+
+import re
+from typing import Any
+
+_CODE = re.compile(r'<(div|details) (class="(?:doc-signature|mkdocstrings-source))')
+
+
+def on_page_content(content: str, **_: Any) -> str:
+    """Runs once for each page."""
+    return _CODE.sub(r"<\1 data-search-exclude \2", content)
