@@ -1,4 +1,4 @@
-"""Data sets of sequences: your own arrays, public radar sets, and rain and digits made on the fly."""
+"""Data sets of sequences: your own arrays, public radar sets, and synthetic rain and digits."""
 
 from .cikm import CIKM2017, CIKM_DBZ
 from .folders import FrameFolders

@@ -1,4 +1,4 @@
-"""Moving MNIST: digits that move, bounce and overlap, made on the fly; and the fixed file it is tested on."""
+"""Moving MNIST: digits that move, bounce and overlap, synthetic; and the fixed file it is tested on."""
 
 from functools import partial
 from pathlib import Path

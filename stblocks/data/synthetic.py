@@ -1,4 +1,4 @@
-"""Rain made on the fly: cells that drift with a common wind, turn, grow and decay, under a little noise."""
+"""Synthetic rain: cells that drift with a common wind, turn, grow and decay, under a little noise."""
 
 from functools import partial
 

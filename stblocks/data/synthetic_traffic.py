@@ -1,4 +1,4 @@
-"""Traffic made on the fly: a city that drives to work and home again, and gathers for an event now and then."""
+"""Synthetic traffic: a city that drives to work and home again, and gathers for an event now and then."""
 
 from functools import partial
 

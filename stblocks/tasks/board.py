@@ -35,7 +35,7 @@ class BoardSettings(PatchSettings, moving_mnist.MovingMNISTSettings):
     seeds: Annotated[int, Help("Train each model so many times, from `seed` on.")] = 1
     data: Annotated[Literal["moving_mnist", "radar"], Help("Moving MNIST, or rain radar.")] = "moving_mnist"
     path: Annotated[
-        str | None, Help("CIKM2017, or a file of that layout, for radar; without it, rain made on the fly.")
+        str | None, Help("CIKM2017, or a file of that layout, for radar; without it, synthetic rain.")
     ] = None
 
     def problems(self) -> list[str]:
