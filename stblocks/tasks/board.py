@@ -34,9 +34,9 @@ class BoardSettings(PatchSettings, moving_mnist.MovingMNISTSettings):
     scales: Annotated[tuple[int, ...], Option("Scales of SE.")] = (1, 2, 4)
     seeds: Annotated[int, Help("Train each model so many times, from `seed` on.")] = 1
     data: Annotated[Literal["moving_mnist", "radar"], Help("Moving MNIST, or rain radar.")] = "moving_mnist"
-    path: Annotated[
-        str | None, Help("CIKM2017, or a file of that layout, for radar; without it, synthetic rain.")
-    ] = None
+    path: Annotated[str | None, Help("CIKM2017, or a file of that layout, for radar; without it, synthetic rain.")] = (
+        None
+    )
 
     def problems(self) -> list[str]:
         """What is wrong with the settings, a phrase each."""
