@@ -132,6 +132,12 @@ def changed(index, *options):
     return data
 
 
+def mirrored():
+    data = Drifting()
+    data.frames = data.frames.flip(-1)
+    return data
+
+
 def scaled(offset, scale):
     data = Drifting()
     data.scaler = Scaler(offset, scale)
@@ -154,6 +160,7 @@ class Anew(Drifting):
         ({"lr": 0.1, "seed": 3}, "another settings: lr was 0.05, is 0.1; seed was 0, is 3; resume it with the same"),
         ({"data": Drifting(8)}, "another training data: sequences was 9, is 8"),
         ({"data": Drifting(seed=2)}, "another training data: the values of sequence 0, 3, 5, 8; resume it with the"),
+        ({"data": mirrored()}, "another training data: the values of sequence 0, 3, 5, 8; resume it with the"),
         ({"data": changed(8)}, "another training data: the values of sequence 8; resume"),
         ({"validation": changed(1, 5, 1)}, "another validation data: the values of sequence 1; resume"),
         ({"validation": Drifting(4, seed=1)}, "another validation data: sequences was 5, is 4"),
