@@ -1,5 +1,6 @@
 """Forecasters: any horizon, any size, teacher forcing, streaming, checkpointing."""
 
+from contextlib import nullcontext
 from copy import deepcopy
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from stblocks import GSTA, Cell, ConvLSTM, RecurrentForecaster, RecurrentStack, Translator, create_model
+from stblocks import GSTA, Cell, ConvLSTM, RecurrentForecaster, RecurrentStack, Rollout, Translator, create_model
 
 SMALL = {"channels": 4, "num_layers": 2, "patch_size": 2, "kernel_size": 3}
 NAMES = ("gmg_l", "gmg_m", "gmg_s", "predrnn", "predrnnv2", "motionrnn", "convlstm")
@@ -196,6 +197,18 @@ def test_values_are_not_looked_at_where_there_are_none():
         assert net(torch.empty(past.shape), 2).shape == (2, 2, 1, 6, 7)
     with torch.autocast("cpu", torch.bfloat16):
         assert net(past.bfloat16(), 2).shape == (2, 2, 1, 6, 7)
+
+
+@pytest.mark.parametrize(
+    ("size", "name", "warned"),
+    [((513, 512), "vmrnn_b", "VSS|SS2D"), ((512, 512), "vmrnn_b", None), ((700, 1200), "convlstm", None)],
+)
+def test_models_that_look_at_a_large_map_name_tiles(size, name, warned, monkeypatch):
+    net = create_model(name, channels=4, depth=2) if name == "vmrnn_b" else model(name)
+    monkeypatch.setattr(type(net), "rollout", lambda *_: Rollout(torch.zeros(1, 3, 1, 1, 1), 1, {}, None))
+    told = pytest.warns(UserWarning, match=rf"513 x 512, and .*({warned}).*predict_tiled") if warned else nullcontext()
+    with told:
+        net(torch.zeros(1, 2, 1, *size), 2)
 
 
 def test_a_size_bound_model_names_image_size():

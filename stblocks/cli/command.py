@@ -17,6 +17,7 @@ COMMANDS = {
     "evaluate": "score a saved model on frames on disk, beside persistence",
     "train": "run a recipe; without a name, list them",
     "convert": "turn released weights of a paper's code into a model",
+    "export": "write a saved model as ONNX or as a torch program",
     "info": "parameters, multiply-adds, shapes and cells of a model",
     "list": "models and their published figures",
 }

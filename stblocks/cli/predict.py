@@ -76,10 +76,8 @@ def forecast(options: argparse.Namespace, model: Any, spec: Any, source: Any) ->
         warnings.warn(f"frames are {step:g} s apart, those of the training data {spec.step:g} s.", stacklevel=2)
     size, trained = source.shape[-2:], spec.image_size
     if trained is not None and size != tuple(trained):
-        text = f"frames are {size[0]} x {size[1]}, those of the training data {trained[0]} x {trained[1]}"
-        tile = "; a field so large may take long and much memory, stblocks.predict_tiled forecasts it in tiles"
-        many = size[0] * size[1] > 16 * trained[0] * trained[1]
-        warnings.warn(f"{text}{tile * many}.", stacklevel=2)
+        text = f"frames are {size[0]} x {size[1]}, those of the training data {trained[0]} x {trained[1]}."
+        warnings.warn(text, stacklevel=2)
     scaler = spec.scaler()
     physical = to_tensor(source.series[length - wanted : length])
     past = scaler.to_model(physical).float()

@@ -12,6 +12,7 @@ from ..borders.checks import check_positive
 from ..ops.recompute import recomputed
 from ..weights.fuse import fuse_children
 from ..weights.layout import lay_channels_last
+from .given_frames import check_kind, check_known, warn_of_size
 from .pretrained import Pretrained
 from .stack import RecurrentStack, StackState
 
@@ -94,12 +95,12 @@ class Forecaster(Pretrained):
         Raises:
             ValueError: If `past` has another shape, other channels or no pixels, is not where the weights are or not of
                 their dtype, or is on the CPU and has NaN; or if `horizon` is below 1.
+
+        Warns:
+            UserWarning: If frames are larger than 512 x 512 and a part of the model looks at the whole map.
         """
-        if _has_nan(past):
-            raise ValueError(
-                "past must be known everywhere, got NaN, which a forecast would spread over all its frames; fill it, "
-                "as SequenceWindows(..., missing='mask') does, or by past.nan_to_num()."
-            )
+        check_known(past)
+        warn_of_size(self, past)
         rollout = self.rollout(past, horizon)
         return rollout.frames[:, past.shape[1] - rollout.first :]
 
@@ -168,7 +169,7 @@ class Forecaster(Pretrained):
     def check_past(self, past: Tensor, horizon: int) -> None:
         """Raise a `ValueError` that names what is wrong with the arguments, if anything is."""
         check_positive(horizon=horizon)
-        self._check_frames("past", past)
+        check_kind(self, "past", past)
         channels = "C" if self.in_channels is None else self.in_channels
         if past.ndim != 5 or past.shape[1] < 1 or (self.in_channels or past.shape[2]) != past.shape[2]:
             raise ValueError(f"past must be (B, T, {channels}, H, W) with T >= 1, got shape {tuple(past.shape)}.")
@@ -178,7 +179,7 @@ class Forecaster(Pretrained):
 
     def check_frame(self, frame: Tensor) -> None:
         """Raise a `ValueError` that names what is wrong with a single frame, if anything is."""
-        self._check_frames("frame", frame)
+        check_kind(self, "frame", frame)
         if frame.ndim != 4 or 0 in frame.shape or self.in_channels not in (None, frame.shape[1]):
             raise ValueError(
                 f"frame must be (B, {self.in_channels or 'C'}, H, W) with no axis of 0, got shape {tuple(frame.shape)}."
@@ -193,26 +194,6 @@ class Forecaster(Pretrained):
                 f"{name} must have frames of image_size={tuple(self.image_size)}, which this model is bound to, "
                 f"got {size}; build one with image_size={size}, or one that is bound to none: "
                 f"`stblocks info {(self.config or {}).get('model', 'NAME')} --help` says by which option."
-            )
-
-    def _check_frames(self, name: str, frames: Tensor) -> None:
-        """Raise a `ValueError` unless frames are a tensor of the kind and in the place of the weights."""
-        if not isinstance(frames, Tensor):
-            raise ValueError(f"{name} must be a tensor, got {type(frames).__name__}; write torch.from_numpy(frames).")
-        if not frames.is_floating_point():
-            raise ValueError(f"{name} must hold floating-point values, got {frames.dtype}; scale the frames first.")
-        weight = next(self.parameters(), None)
-        if weight is None:
-            return
-        if frames.device != weight.device:
-            raise ValueError(
-                f"{name} must be where the model is, on {weight.device}, got {frames.device}; write "
-                f"{name}.to({str(weight.device)!r}) or model.to({str(frames.device)!r})."
-            )
-        if frames.dtype != weight.dtype and not torch.is_autocast_enabled(frames.device.type):
-            raise ValueError(
-                f"{name} must be {weight.dtype} as the weights are, got {frames.dtype}; "
-                f"write {name}.to({weight.dtype})."
             )
 
     def _padded(self, frames: Tensor) -> Tensor:
@@ -386,13 +367,3 @@ class RecurrentForecaster(Forecaster):
                 f"pass a longer future."
             )
         return every, some
-
-
-def _has_nan(frames: Any) -> bool:
-    """Whether frames have NaN, where looking costs nothing to speak of: on a GPU the host would have to wait."""
-    if not isinstance(frames, Tensor) or frames.device.type != "cpu" or torch.compiler.is_compiling():
-        return False
-    try:
-        return bool(frames.isnan().any())
-    except RuntimeError:  # under vmap, and of tensors without values
-        return False
