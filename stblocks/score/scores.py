@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor
 
 from ..data import Scaler
@@ -24,6 +25,10 @@ def persistence(past: Tensor, horizon: int, out_channels: int | None = None) -> 
         `(B, horizon, out_channels, H, W)`.
     """
     return past[:, -1:, :out_channels].expand(-1, horizon, -1, -1, -1)
+
+
+#: Lead times that are scored together: what that takes in between does not grow with the horizon.
+LEADS = 10
 
 
 class Scores:
@@ -95,8 +100,11 @@ class Scores:
                 f"got {tuple(prediction.shape)} and {tuple(target.shape)}."
             )
         check_finite(prediction, target)
-        prediction, target = precise(prediction), precise(target)
-        self.merge({metric.key: metric.sums(prediction, target) for metric in self._distinct()})
+        parts = [
+            {metric.key: metric.sums(precise(forecast), precise(truth)) for metric in self._distinct()}
+            for forecast, truth in zip(prediction.split(LEADS, dim=1), target.split(LEADS, dim=1), strict=True)
+        ]
+        self.merge({key: torch.cat([part[key] for part in parts]) for key in parts[0]})
 
     def state(self) -> dict[str, Tensor]:
         """The sums so far, `(T, n)` each by name, on the CPU; empty before the first batch."""
