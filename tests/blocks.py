@@ -72,6 +72,8 @@ BLOCKS: dict[str, Callable[[], st.Block]] = {
     "prediction_error-top": lambda: st.PredictionError(3, None, level=2),
     "representation": lambda: st.Representation(3, 4, level=1),
     "representation-top": lambda: st.Representation(4, 2, level=2, top=True, kernel_size=1),
+    "reversible_pair": lambda: st.ReversiblePair(6, kernel_size=3),
+    "reversible_pair-norm": lambda: st.ReversiblePair(4, kernel_size=1, forget_bias=0.0, norm=group),
     "expectation": lambda: st.Expectation(3, kernel_size=1),
     "expectation-above": lambda: st.Expectation(3, level=1),
     "gsta": lambda: st.GSTA(4, mlp_ratio=2.0),

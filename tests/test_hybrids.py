@@ -25,9 +25,11 @@ def runs(model, horizon=2):
 
 #: Plugs that a base has already, of which there can be only one.
 TAKEN = {"gmg_l": {"mgm", "motion_gru", "highway"}, "motionrnn": {"mgm", "motion_gru", "highway"}}
-#: Plugs that read what a base's cells do not have: a GRU has no cell state and no output gate, a PhyCell has the gate.
+#: Plugs that read what a base's cells do not have: a GRU has no cell state and no output gate, a PhyCell has the gate;
+#: the memories of a reversible pair are as wide as one of the two.
 LACKING = {base: {"se": "SE reads c ", "highway": "MotionHighway reads o "} for base in ("convgru", "trajgru")}
 LACKING["phycell"] = {"se": "SE reads c "}
+LACKING["reversible"] = {"se": "c has 4 .* 8 in SE", "sam": "m has 4 .* 8 in SAM", "highway": "MotionHighway reads o "}
 
 
 @pytest.mark.parametrize("base", BASES)

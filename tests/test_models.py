@@ -101,7 +101,7 @@ def test_every_option_changes_something(name):
         "beside": "phycell", "hidden_channels": [3, 8], "gain": "sigmoid", "derivative_groups": 3,
         "halvings": 1, "tau": 2, "residual": False, "recall": 1 if name == "e3d_lstm" else False,
         "window": 4, "time_padding": "stretch", "tokens": "runs", "memory": "dropped", "output_gate": "sigmoid_tanh",
-        "memory_norm": "group", "widths": [4, 8],
+        "memory_norm": "group", "widths": [4, 8], "couplings": 2,
     }  # fmt: skip
     base = create_model(name, **small)
     others["norm"] = "group" if base.config.get("norm") else "layer"

@@ -3,6 +3,7 @@
 from .frames.autoencoder import ConvUnit, Decoder, Encoder
 from .frames.dcgan import DCGANDecoder, DCGANEncoder, DCGANUnit
 from .frames.patch import PatchEmbed, PatchExpanding, PatchInflate, PatchMerging
+from .frames.two_way import Coupling, TwoWayDecoder, TwoWayEncoder
 from .maps.convmixer import ConvMixerBlock
 from .maps.gsta import GSTA
 from .maps.hornet import HorNetBlock
@@ -33,6 +34,7 @@ from .recurrent.mim import MIM, MIMN, UpperMIMN
 from .recurrent.one_gate_lstm import OneGateLSTM
 from .recurrent.phycell import PhyBranch, PhyCell
 from .recurrent.prednet import Expectation, PredictionError, Representation
+from .recurrent.reversible import ReversiblePair
 from .recurrent.st_convlstm import DecoupledSTConvLSTM, STConvLSTM
 from .recurrent.swin_lstm import SwinLSTM
 from .recurrent.traj_gru import TrajGRU
@@ -63,6 +65,7 @@ __all__ = [
     "ConvMixerBlock",
     "ConvNeXtBlock",
     "ConvUnit",
+    "Coupling",
     "DCGANDecoder",
     "DCGANEncoder",
     "DCGANUnit",
@@ -95,12 +98,15 @@ __all__ = [
     "PredictionError",
     "RecurrentTranslator",
     "Representation",
+    "ReversiblePair",
     "STConvLSTM",
     "SimpleGFM",
     "SwinBlock",
     "SwinLSTM",
     "TrajGRU",
     "Translator",
+    "TwoWayDecoder",
+    "TwoWayEncoder",
     "UniFormerBlock",
     "UpperMIMN",
     "VANBlock",

@@ -3,6 +3,7 @@
 from . import (
     baselines,
     convlstm,
+    crevnet,
     e3d_lstm,
     gmg,
     gru,
@@ -30,6 +31,7 @@ __all__ = [
     "Plug",
     "baselines",
     "convlstm",
+    "crevnet",
     "e3d_lstm",
     "gmg",
     "gru",

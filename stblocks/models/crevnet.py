@@ -1,0 +1,60 @@
+"""CrevNet: nothing of a frame is lost on the way to the features and back, and in the layers between."""
+
+from collections.abc import Sequence
+
+from ..blocks import ReversiblePair, TwoWayDecoder, TwoWayEncoder
+from ..borders.checks import check_image_size, check_positive
+from ..core import Cell, RecurrentForecaster, RecurrentStack, register_model
+from .base import Base, register_base
+from .patch_frame import PatchFrame
+
+
+@register_model(paper="Yu et al., CrevNet, ICLR 2020")
+def crevnet(
+    in_channels: int = 1,
+    image_size: Sequence[int] = (64, 64),
+    *,
+    channels: int = 128,
+    num_layers: int = 8,
+    patch_size: int = 4,
+    couplings: int = 4,
+    kernel_size: int = 3,
+    forget_bias: float = 1.0,
+    checkpointing: bool = False,
+) -> RecurrentForecaster:
+    """CrevNet (paper, Fig. 1, 2): a two-way autoencoder, one set of weights for both ways, and reversible pairs.
+
+    Of 2D convolutions, on one frame at a time; the sizes are ours.
+
+    Args:
+        in_channels: Channels of a frame.
+        image_size: `(H, W)` of a frame; any size is taken.
+        channels: Of the features, even, at least `in_channels * patch_size**2`.
+        num_layers: Number of pairs, in which the two halves of the features take turns.
+        patch_size: Side of the patches that frames are cut into.
+        couplings: Number of couplings of the autoencoder.
+        kernel_size: See `ReversiblePair`.
+        forget_bias: See `ReversiblePair`.
+        checkpointing: See `RecurrentForecaster`.
+
+    Raises:
+        ValueError: If a number is not positive, or `channels` odd or too few.
+    """
+    check_positive(num_layers=num_layers)
+    check_image_size(image_size)
+    encoder = TwoWayEncoder(in_channels, channels, patch_size=patch_size, depth=couplings)
+    pairs = (ReversiblePair(channels, kernel_size=kernel_size, forget_bias=forget_bias) for _ in range(num_layers))
+    return RecurrentForecaster(
+        encoder,
+        RecurrentStack([Cell(pair) for pair in pairs]),
+        TwoWayDecoder(encoder),
+        size_multiple=patch_size,
+        checkpointing=checkpointing,
+        in_channels=in_channels,
+    )
+
+
+@register_base
+def reversible(frame: PatchFrame, *, forget_bias: float = 1.0) -> Base:
+    """Layers of reversible pairs, for `hybrid`."""
+    return Base(lambda place: [ReversiblePair(place.channels, forget_bias=forget_bias, **place.options)], embed=True)
