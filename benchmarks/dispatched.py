@@ -25,7 +25,7 @@ class Dispatched(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.counts: Counter[str] = Counter()
         self.waits: Counter[str] = Counter()  # what no CUDA graph can hold: values read, tensors on the CPU
 

@@ -126,7 +126,7 @@ class MultiScaleConv(nn.Module):
         one, three, five = (nn.Conv2d(in_channels, out_channels, size) for size in (1, 3, 5))
         self.weight1, self.weight3, self.weight5 = one.weight, three.weight, five.weight
         self.bias1, self.bias3, self.bias5 = (each.get_parameter("bias") for each in (one, three, five))
-        self.register_load_state_dict_pre_hook(migrate)
+        self.register_load_state_dict_pre_hook(migrate)  # type: ignore[no-untyped-call]
 
     def forward(self, x: Tensor) -> Tensor:
         """`(B, in_channels, H, W)` to `(B, out_channels, H, W)`."""

@@ -75,7 +75,7 @@ class GrowthDecay(nn.Module):
         self.beta = nn.Parameter(torch.tensor([0.5]))
         head = choose("growth", growth, ("product", "head")) == "head"
         self.growth_linear = nn.Linear(channels, 1, bias=False) if head else None
-        self.register_load_state_dict_pre_hook(migrate)
+        self.register_load_state_dict_pre_hook(migrate)  # type: ignore[no-untyped-call]
 
     def forward(self, x: Tensor, d: Tensor) -> Tensor:
         """`x` `(B, channels, H, W)` and `d` `(B, *, H, W)` to the new `d`."""

@@ -93,7 +93,7 @@ class MapCell(MapBlock):
                         f"the layers of a translator take no steps and hand on their map alone."
                     )
         self.cell = Cell(FromInput(channels), *blocks)
-        self.register_load_state_dict_pre_hook(migrate)
+        self.register_load_state_dict_pre_hook(migrate)  # type: ignore[no-untyped-call]
 
     def forward(self, h: Tensor) -> Tensor:
         """The map after all stages."""
