@@ -83,6 +83,9 @@ BLOCKS: dict[str, Callable[[], st.Block]] = {
     "from_input": lambda: st.FromInput(3),
     "map_cell": lambda: st.MapCell(4, st.GSTA(4, kernel_size=5, dilation=1, mlp_ratio=1.0), st.GFM(4, 4)),
     "map_cell-module": lambda: st.MapCell(3, st.CE(3, 3, kernel_size=3, iterations=2), nn.Conv2d(3, 3, 3, padding=1)),
+    "rrdb": lambda: st.RRDB(5),
+    "tf_aware": lambda: st.TFAwareBlock(4, large_kernel=7, mlp_ratio=2.0),
+    "tf_aware-options": lambda: st.TFAwareBlock(3, large_kernel=3, small_kernel=1, mlp_ratio=1.0, drop_path=0.5),
     "vit": lambda: st.ViTBlock(4, num_heads=2, mlp_ratio=2.0),
     "swin": lambda: st.SwinBlock(4, num_heads=2, window_size=3, mlp_ratio=2.0),
     "swin-shifted": lambda: st.SwinBlock(4, num_heads=1, window_size=2, shift=True, mlp_ratio=1.0),
@@ -103,6 +106,8 @@ BLOCKS: dict[str, Callable[[], st.Block]] = {
     "ss2d-options": lambda: st.SS2D(
         3, state_dim=3, expand=1, kernel_size=1, dt_rank=2, directions=("columns_reversed", "rows")
     ),
+    "ss2d-full": lambda: st.SS2D(3, state_dim=2, expand=1, convolution="full"),
+    "ss2d-large": lambda: st.SS2D(3, state_dim=2, expand=1, convolution="large"),
     "vss": lambda: st.VSS(4, mixer=partial(st.SS2D, state_dim=2)),
     "vss-mixer": lambda: st.VSS(4, mixer=partial(nn.Conv2d, 4, kernel_size=3, padding=1), drop_path=0.5),
     "one_gate_lstm": lambda: st.OneGateLSTM(4, partial(st.GSTA, kernel_size=5, dilation=1, mlp_ratio=1.0)),

@@ -43,6 +43,7 @@ OTHERS = {
     "fss_window": (9, "9"),
     "softness": (1.5, "1.5"),
     "spectral": (0.2, "0.2"),
+    "high_frequency": (0.001, "1e-3"),
     "pinball": (1.0, "1"),
     "quantile": (0.9, "0.9"),
     "grad_clip": (None, "none"),

@@ -9,7 +9,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from benchmarks.dispatched import Dispatched, dispatched
 from stblocks import create_model
-from stblocks.train import Objective
+from stblocks.train import HighFrequencyFocal, Objective
 from stblocks.train.objective import Losses
 from tests.test_forecaster import model, video
 from tests.test_models import TRAINED, small_options
@@ -41,7 +41,9 @@ def inputs(model):
 
 @pytest.mark.parametrize(("name", "options"), CASES)
 def test_a_training_step_reads_no_value(name, options):
-    losses = Losses(small(name, options), Objective(divergence=0.1))
+    losses = Losses(
+        small(name, options), Objective(divergence=0.1, terms={"high_frequency": (0.1, HighFrequencyFocal())})
+    )
     with torch.device("meta"):
         batch = inputs(losses.model)
     found = dispatched(lambda: losses(*batch)["loss"].backward())

@@ -53,8 +53,9 @@ FLOORS_OF_BLOCKS = {
     "plugs": 2,
     "maps": 2,
     "frames": 2,
+    "sequences": 3,
     "recurrent": 3,
-    "translators": 3,
+    "translators": 4,
 }
 
 #: Packages that are slow to import, and serve a few constructors, the hub, data sets, the trainer or pictures.

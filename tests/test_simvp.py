@@ -372,7 +372,11 @@ def test_tau_squeezes_as_released(channels, squeezed):
             ("simvpv2_s", {"translator": name}, rf"translator .* got '{name}'; .* create_model\(\"simvp\"\)")
             for name in ("incepu", "IncepU", "inception")
         ),
-        ("simvpv2_s", {"translator": "zzz"}, r"There is no translator 'zzz'; there are gsta, .*, mlpmixer\.$"),
+        (
+            "simvpv2_s",
+            {"translator": "zzz"},
+            r"There is no translator 'zzz'; there are gsta, .*, mlpmixer, predformer, conv3d, afno\.$",
+        ),
         ("simvpv2_s", {"plugs": ["gmf"]}, "There is no plug 'gmf'; did you mean mgm or gfm"),
         ("simvpv2_s", {"plugs": "gfm"}, "plugs must be a list of names, 'stage' at most once among them, got 'gfm'"),
         ("simvpv2_s", {"plugs": ["mgm"], "num_layers": 1}, r"plugs \['mgm'\] stand in every layer but the top one"),

@@ -335,6 +335,8 @@ def test_vss_translates_for_simvp():
         (lambda: SS2D(4, dt_rank="half"), "dt_rank must be one of 'auto', got 'half'"),
         (lambda: SS2D(4, expand=0.1), r"expand \* channels must be an integer >= 1, got 0"),
         (lambda: SS2D(4, kernel_size=2), "kernel_size must be an odd integer"),
+        (lambda: VMRNN(4, convolution="dense"), "convolution must be one of 'depthwise', 'full', 'large', got 'dense'"),
+        (lambda: VMRNN(4, convolution="large", kernel_size=5), 'kernel_size must be left out with convolution="large"'),
         (lambda: VMRNN(4, depth=0), "depth must be an integer >= 1, got 0"),
         (lambda: VMRNN(4, drop_path=[0.1]), r"drop_path must be one rate or one for each of the 2 blocks, got \[0.1\]"),
         (lambda: VMRNN(4, drop_path=1.0), r"drop_path must be a rate in \[0, 1\), got 1.0"),

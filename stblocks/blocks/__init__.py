@@ -10,9 +10,11 @@ from .maps.hornet import HorNetBlock
 from .maps.map_block import MapBlock
 from .maps.metaformer import MetaFormerBlock
 from .maps.moganet import MogaBlock
+from .maps.rrdb import RRDB
 from .maps.ss2d import SS2D
 from .maps.swin import SwinBlock
 from .maps.tau import TAU
+from .maps.tf_aware import TFAwareBlock
 from .maps.timm_blocks import ConvNeXtBlock, MLPMixerBlock, PoolFormerBlock, ViTBlock
 from .maps.uniformer import UniFormerBlock
 from .maps.van import VANBlock
@@ -39,6 +41,12 @@ from .recurrent.st_convlstm import DecoupledSTConvLSTM, STConvLSTM
 from .recurrent.swin_lstm import SwinLSTM
 from .recurrent.traj_gru import TrajGRU
 from .recurrent.vmrnn import VMRNN
+from .sequences.afno import AFNOBlock
+from .sequences.conv3d import Conv3DBlock
+from .sequences.mmvp import MMVP
+from .sequences.predformer import PredFormer, PredFormerBlock
+from .sequences.translator import SequenceTranslator
+from .sequences.wast import WaST
 from .translators.inception import Inception, InceptionUNet
 from .translators.map_cell import FromInput, MapCell
 from .translators.names import register_translator
@@ -53,13 +61,17 @@ __all__ = [
     "MGM",
     "MIM",
     "MIMN",
+    "MMVP",
+    "RRDB",
     "SAM",
     "SE",
     "SS2D",
     "TAU",
     "VMRNN",
     "VSS",
+    "AFNOBlock",
     "CausalLSTM",
+    "Conv3DBlock",
     "ConvGRU",
     "ConvLSTM",
     "ConvMixerBlock",
@@ -95,14 +107,18 @@ __all__ = [
     "PhyBranch",
     "PhyCell",
     "PoolFormerBlock",
+    "PredFormer",
+    "PredFormerBlock",
     "PredictionError",
     "RecurrentTranslator",
     "Representation",
     "ReversiblePair",
     "STConvLSTM",
+    "SequenceTranslator",
     "SimpleGFM",
     "SwinBlock",
     "SwinLSTM",
+    "TFAwareBlock",
     "TrajGRU",
     "Translator",
     "TwoWayDecoder",
@@ -111,5 +127,6 @@ __all__ = [
     "UpperMIMN",
     "VANBlock",
     "ViTBlock",
+    "WaST",
     "register_translator",
 ]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from torch import nn
 
-from ..core import AUX, DEPTH, LOCAL, TIME, ZIGZAG, Block, Cell, DirectForecaster, RecurrentStack, Route
+from ..core import AUX, DEPTH, LOCAL, TIME, ZIGZAG, AtOnce, Block, Cell, RecurrentStack, Route
 from .columns import aligned
 
 #: Where slots of a route come from and go to.
@@ -25,7 +25,7 @@ def model_diagram(model: nn.Module) -> str:
     """
     stacks = [module for module in model.modules() if isinstance(module, RecurrentStack)]
     parts = [_part(part) for part in model.children()]
-    if isinstance(model, DirectForecaster):
+    if isinstance(model, AtOnce):
         way = [f"{model.in_frames} frames", *parts, f"{model.out_frames} frames"]
     else:
         way = ["frame", *parts, "next frame"]

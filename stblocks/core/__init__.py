@@ -4,7 +4,7 @@ from ..weights.layout import lay_channels_last
 from .block import Block
 from .cell import Cell
 from .create import ModelEntry, create_model, list_models, model_entry, register_model, register_variant
-from .direct import DirectForecaster
+from .direct import AtOnce, DirectForecaster, SequenceForecaster
 from .ensemble import Ensemble, SmoothNoise
 from .forecaster import Forecaster, RecurrentForecaster, Rollout
 from .nowcaster import Nowcaster
@@ -56,6 +56,7 @@ __all__ = [
     "STARTED",
     "TIME",
     "ZIGZAG",
+    "AtOnce",
     "Block",
     "C",
     "Cell",
@@ -80,6 +81,7 @@ __all__ = [
     "Rollout",
     "Route",
     "S",
+    "SequenceForecaster",
     "Slot",
     "SmoothNoise",
     "X",

@@ -1,4 +1,4 @@
-"""DirectForecaster: all past frames to all future frames at once."""
+"""Forecasters of many frames at once: SequenceForecaster, and DirectForecaster, which has an encoder and a decoder."""
 
 from collections.abc import Callable, Iterator
 
@@ -10,24 +10,16 @@ from ..weights.layout import channels_last
 from .forecaster import Forecaster, Memory, Rollout
 
 
-class DirectForecaster(Forecaster):
-    """Encodes every past frame by itself, translates all of them at once, decodes every future frame by itself.
+class AtOnce(Forecaster):
+    """Base of forecasters that make `out_frames` frames of `in_frames` at once, by `translate`.
 
     A horizon beyond `out_frames` is reached by feeding forecasts back as the newest past frames (SimVPv2 paper,
     Sec. V-C), a shorter one by cutting; so a forecast is the beginning of any longer one.
 
     Args:
-        encoder: Frames `(N, in_channels, H, W)` to features `(N, C', H', W')` and whatever the decoder wants of the
-            frames beside them: a skip `(N, *, *, *)`.
-        translator: Features of all past frames `(B, in_frames * C', H', W')` to those of all future ones,
-            `(B, out_frames * C', H', W')`, time before channels.
-        decoder: Features and skip to frames `(N, out_channels, H, W)`. Forecast k gets the skip of past frame k; with
-            fewer forecasts than past frames, they get those of the last ones; with more, the rest get the last one.
-        shortcut: Past frames as channels, `(B, in_frames * in_channels, H, W)`, to what is added to the forecasts,
-            `(B, out_frames * out_channels, H, W)`.
         in_frames: Past frames that a forecast is made from.
         out_frames: Frames that are forecast at once.
-        size_multiple: What encoder and translator need H and W to be multiples of; see `Forecaster`.
+        size_multiple: What the layers need H and W to be multiples of; see `Forecaster`.
         feedback: Forecasts `(B, T, out_channels, H, W)` to past frames; see `Forecaster`.
         in_channels: See `Forecaster`.
         out_channels: See `Forecaster`.
@@ -45,13 +37,9 @@ class DirectForecaster(Forecaster):
 
     def __init__(
         self,
-        encoder: nn.Module,
-        translator: nn.Module,
-        decoder: nn.Module,
         in_frames: int,
         out_frames: int,
         *,
-        shortcut: nn.Module | None = None,
         size_multiple: int = 1,
         feedback: Callable[[Tensor], Tensor] | None = None,
         in_channels: int | None = None,
@@ -66,7 +54,6 @@ class DirectForecaster(Forecaster):
             image_size=image_size,
         )
         check_positive(in_frames=in_frames, out_frames=out_frames)
-        self.encoder, self.translator, self.decoder, self.shortcut = encoder, translator, decoder, shortcut
         self.in_frames, self.out_frames = in_frames, out_frames
 
     def rollout(
@@ -114,16 +101,7 @@ class DirectForecaster(Forecaster):
 
     def translate(self, past: Tensor) -> Tensor:
         """`(B, in_frames, C, H, W)` to `(B, out_frames, C, H, W)`."""
-        batch, height, width = past.shape[0], *past.shape[-2:]
-        features, skip = self.encoder(self._padded(channels_last(past.flatten(0, 1))))
-        features = self.translator(features.unflatten(0, (batch, -1)).flatten(1, 2))
-        features = features.unflatten(1, (self.out_frames, -1)).flatten(0, 1)
-        if self.in_frames != self.out_frames:
-            skip = self._skips(skip.unflatten(0, (batch, -1))).flatten(0, 1)
-        forecast = self.decoder(features, skip)[..., :height, :width].unflatten(0, (batch, -1))
-        if self.shortcut is None:
-            return forecast
-        return forecast + self.shortcut(past.flatten(1, 2)).unflatten(1, (self.out_frames, -1))
+        raise NotImplementedError
 
     def check_past(self, past: Tensor, horizon: int) -> None:
         """Raise a `ValueError` that names what is wrong with the arguments, if anything is."""
@@ -134,6 +112,125 @@ class DirectForecaster(Forecaster):
                 f"past must have in_frames={self.in_frames} frames, got {past.shape[1]}; {hint}, or build the model "
                 f"with in_frames={past.shape[1]}."
             )
+
+
+class SequenceForecaster(AtOnce):
+    """A network from whole sequences to whole sequences, as a forecaster of any horizon and any size.
+
+    Args:
+        network: Past frames `(B, in_frames, in_channels, H, W)` to future ones, `(B, out_frames, out_channels, H, W)`.
+        in_frames: See `AtOnce`.
+        out_frames: See `AtOnce`.
+        size_multiple: What the network needs H and W to be multiples of; see `Forecaster`.
+        feedback: See `AtOnce`.
+        in_channels: See `Forecaster`.
+        out_channels: See `Forecaster`.
+        image_size: See `Forecaster`.
+
+    Raises:
+        ValueError: If a number is not positive.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        in_frames: int,
+        out_frames: int,
+        *,
+        size_multiple: int = 1,
+        feedback: Callable[[Tensor], Tensor] | None = None,
+        in_channels: int | None = None,
+        out_channels: int | None = None,
+        image_size: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(
+            in_frames,
+            out_frames,
+            size_multiple=size_multiple,
+            feedback=feedback,
+            in_channels=in_channels,
+            out_channels=out_channels,
+            image_size=image_size,
+        )
+        self.network = network
+
+    def translate(self, past: Tensor) -> Tensor:
+        """`(B, in_frames, C, H, W)` to `(B, out_frames, C, H, W)`."""
+        height, width = past.shape[-2:]
+        padded = self._padded(past.flatten(0, 1)).unflatten(0, past.shape[:2])
+        return self.network(padded)[..., :height, :width]
+
+
+class DirectForecaster(AtOnce):
+    """Encodes every past frame by itself, translates all of them at once, decodes every future frame by itself.
+
+    Args:
+        encoder: Frames `(N, in_channels, H, W)` to features `(N, C', H', W')` and whatever the decoder wants of the
+            frames beside them: a skip `(N, *, *, *)`.
+        translator: Features of all past frames `(B, in_frames * C', H', W')` to those of all future ones,
+            `(B, out_frames * C', H', W')`, time before channels. One whose attribute `sequences` is True has time as
+            an axis of its own: `(B, in_frames, C', H', W')` to `(B, out_frames, C', H', W')`.
+        decoder: Features and skip to frames `(N, out_channels, H, W)`. Forecast k gets the skip of past frame k; with
+            fewer forecasts than past frames, they get those of the last ones; with more, the rest get the last one.
+        shortcut: Past frames as channels, `(B, in_frames * in_channels, H, W)`, to what is added to the forecasts,
+            `(B, out_frames * out_channels, H, W)`.
+        in_frames: See `AtOnce`.
+        out_frames: See `AtOnce`.
+        size_multiple: What encoder and translator need H and W to be multiples of; see `Forecaster`.
+        feedback: See `AtOnce`.
+        in_channels: See `Forecaster`.
+        out_channels: See `Forecaster`.
+        image_size: See `Forecaster`.
+
+    Raises:
+        ValueError: If a number is not positive.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        translator: nn.Module,
+        decoder: nn.Module,
+        in_frames: int,
+        out_frames: int,
+        *,
+        shortcut: nn.Module | None = None,
+        size_multiple: int = 1,
+        feedback: Callable[[Tensor], Tensor] | None = None,
+        in_channels: int | None = None,
+        out_channels: int | None = None,
+        image_size: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(
+            in_frames,
+            out_frames,
+            size_multiple=size_multiple,
+            feedback=feedback,
+            in_channels=in_channels,
+            out_channels=out_channels,
+            image_size=image_size,
+        )
+        self.encoder, self.translator, self.decoder, self.shortcut = encoder, translator, decoder, shortcut
+
+    def translate(self, past: Tensor) -> Tensor:
+        """`(B, in_frames, C, H, W)` to `(B, out_frames, C, H, W)`."""
+        batch, height, width = past.shape[0], *past.shape[-2:]
+        features, skip = self.encoder(self._padded(channels_last(past.flatten(0, 1))))
+        features = features.unflatten(0, (batch, -1))
+        if getattr(self.translator, "sequences", False):
+            features = self.translator(features).flatten(0, 1)
+        else:
+            features = self.translator(features.flatten(1, 2)).unflatten(1, (self.out_frames, -1)).flatten(0, 1)
+        if self.in_frames != self.out_frames:
+            skip = self._skips(skip.unflatten(0, (batch, -1))).flatten(0, 1)
+        forecast = self.decoder(features, skip)[..., :height, :width].unflatten(0, (batch, -1))
+        if self.shortcut is None:
+            return forecast
+        return forecast + self.shortcut(past.flatten(1, 2)).unflatten(1, (self.out_frames, -1))
+
+    def check_past(self, past: Tensor, horizon: int) -> None:
+        """Raise a `ValueError` that names what is wrong with the arguments, if anything is."""
+        super().check_past(past, horizon)
         if min(past.shape[-2:]) < self.size_multiple:
             raise ValueError(
                 f"past must have H and W of at least {self.size_multiple}, which the strides divide them by, got "

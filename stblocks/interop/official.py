@@ -6,14 +6,14 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..core import Registry
-from . import cms_lstm, e3d_lstm, gmg, mau, phydnet, predrnn, simvp, vmrnn
+from . import cms_lstm, e3d_lstm, gmg, mau, mmvp, phydnet, predrnn, simvp, vmrnn, wast
 from .checkpoints import bare
 from .names import Plan
 
 #: What can be read: `<family>/<block>` to a function from the released configuration to our module and its names there.
 KINDS = Registry[Callable[[Mapping[str, Any]], Plan]]("kind", "stblocks.kinds")
 
-for _family in (gmg, predrnn, cms_lstm, simvp, vmrnn, phydnet, mau, e3d_lstm):
+for _family in (gmg, mmvp, predrnn, cms_lstm, simvp, vmrnn, phydnet, mau, e3d_lstm, wast):
     for _kind, _plan in _family.KINDS.items():
         KINDS.register(_kind)(_plan)
 

@@ -9,13 +9,16 @@ from . import (
     gru,
     hybrid,
     mau,
+    mmvp,
     phydnet,
     plugs,
+    predformer,
     prednet,
     predrnn,
     simvp,
     swinlstm,
     vmrnn,
+    wast,
 )
 from .base import BASES, PLUGS, Base, Place, Plug, register_base, register_plug
 from .frame import Frame
@@ -37,8 +40,10 @@ __all__ = [
     "gru",
     "hybrid",
     "mau",
+    "mmvp",
     "phydnet",
     "plugs",
+    "predformer",
     "prednet",
     "predrnn",
     "register_base",
@@ -46,4 +51,5 @@ __all__ = [
     "simvp",
     "swinlstm",
     "vmrnn",
+    "wast",
 ]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ..blocks import CE, SAM, SE, ConvLSTM
-from ..core import TIME, register_model
+from ..core import TIME, register_model, register_variant
 from ..core.slot import M
 from .base import Base, register_base
 from .patch_frame import PatchFrame
@@ -20,6 +20,16 @@ from .patch_frame import PatchFrame
 def convlstm(frame: PatchFrame, *, forget_bias: float = 0.0) -> Base:
     """A stack of ConvLSTMs. The published 15.08 M parameters count 3.41 M that never take part: not created here."""
     return Base(lambda place: [ConvLSTM(place.in_channels, place.channels, forget_bias=forget_bias, **place.options)])
+
+
+register_variant(
+    "convlstm_s", convlstm, paper="Tan et al., SimVPv2, 2025", dataset="Moving MNIST", parameters=2_970_624,
+    flops=14_449_115_136, channels=64,
+)  # fmt: skip
+register_variant(
+    "convlstm_l", convlstm, paper="Tan et al., SimVPv2, 2025", dataset="Moving MNIST", parameters=26_115_072,
+    flops=127_023_710_208, channels=192,
+)  # fmt: skip
 
 
 @register_model(frame=PatchFrame, paper="Lin et al., AAAI 2020", dataset="Moving MNIST", channels=64)

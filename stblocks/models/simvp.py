@@ -8,8 +8,9 @@ from torch import nn
 
 from ..blocks import ConvLSTM, STConvLSTM
 from ..blocks.frames.autoencoder import Decoder, Encoder
+from ..blocks.sequences.translator import SequenceTranslator
 from ..blocks.translators.inception import KERNEL_SIZES, InceptionUNet, check_sides
-from ..blocks.translators.map_cell import MapCell, as_stage
+from ..blocks.translators.map_cell import MapCell, SequenceCell, SequenceStage, as_stage
 from ..blocks.translators.names import TRANSLATORS, Place
 from ..blocks.translators.translator import LinearShortcut, RecurrentTranslator, Translator
 from ..borders.checks import check_odd, check_positive, check_rate, choose
@@ -136,13 +137,16 @@ def simvpv2_s(
 ) -> DirectForecaster:
     """SimVPv2-S: a translator of gSTA blocks, or of the blocks that `translator` names: see `register_translator`.
 
-    `mlp_ratio` is 8 by default, the `window_size` of `"swin"` 4, `drop` and `drop_path` 0; a block that lacks what is
-    asked for refuses it by name.
+    With the blocks of sequences `"predformer"`, `"conv3d"` and `"afno"`, `translator_channels` is the width of a
+    frame's map, not that of all of them.
+
+    `mlp_ratio` is 8 by default (4 for blocks of sequences), the `window_size` of `"swin"` 4, `drop` and `drop_path` 0;
+    a block that lacks what is asked for refuses it by name.
     `drop_path` grows evenly from 0 in the first block. `checkpointing` recomputes each block in backward instead of
     keeping its activations.
     `plugs` stand around the block of every layer as around the cells of `hybrid`: `["gfm"]` lets a GFM gate the result
     of every block by what the block was given, `["tau", "stage"]` puts a TAU before it. A translator takes no steps, so
-    that it refuses plugs with a memory.
+    that it refuses plugs with a memory. Around a block of sequences, plugs take every frame by itself.
     `shortcut` adds to the forecasts a weighted sum of the past frames within so many pixels, for fields whose values
     matter more than their pattern, and for little data.
     """
@@ -151,7 +155,7 @@ def simvpv2_s(
             f"translator must be a stack of blocks, got {translator!r}; the U of Inception modules is "
             f'create_model("simvp").'
         )
-    (make, size_bound), (before, after) = TRANSLATORS.find(translator), frame.widths
+    (make, size_bound, sequences), (before, after) = TRANSLATORS.find(translator), frame.widths
     for name, rate in (("drop", drop), ("drop_path", drop_path)):
         check_rate(name, rate)
 
@@ -160,20 +164,24 @@ def simvpv2_s(
         options = {name: value for name, value in options.items() if value}  # a block may lack what is not asked for
         of_blocks = {"mlp_ratio": mlp_ratio, "window_size": window_size}
         options |= {name: value for name, value in of_blocks.items() if value is not None}
-        resized = width != (after if layer == num_layers - 1 else translator_channels)
+        resized = not sequences and width != (after if layer == num_layers - 1 else translator_channels)
         made = make(width, Place(layer, frame.size, resized), **options)
         if not plugs:
             return made
         place = LayerPlace(layer, num_layers, width, width, frame.kernel_size, None)
-        cell = plugged(lambda _: [as_stage(width, made)], plugs, num_layers, {})
+        stage = SequenceStage(width, made, frame.in_frames) if sequences else as_stage(width, made)
+        cell = plugged(lambda _: [stage], plugs, num_layers, {})
         try:
-            return MapCell(width, *cell(place))
+            return (SequenceCell if sequences else MapCell)(width, *cell(place))
         except ValueError as error:
             raise ValueError(f"plugs {list(plugs)} do not fit translator {translator!r}: {error}") from error
 
-    stack = Translator(
-        before, translator_channels, after, num_layers=num_layers, block=block, checkpointing=checkpointing
-    )
+    of_stack: dict[str, Any] = {"num_layers": num_layers, "block": block, "checkpointing": checkpointing}
+    stack: nn.Module
+    if sequences:
+        stack = SequenceTranslator(frame.channels, translator_channels, frame.in_frames, frame.out_frames, **of_stack)
+    else:
+        stack = Translator(before, translator_channels, after, **of_stack)
     return frame.build(stack, bound=size_bound)
 
 

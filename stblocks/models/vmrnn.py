@@ -26,6 +26,7 @@ class ScanFrame(EmbedFrame):
         state_dim: See `VMRNN`.
         expand: See `VMRNN`.
         kernel_size: See `VMRNN`.
+        convolution: See `VMRNN`.
         dt_rank: See `VMRNN`.
         directions: See `VMRNN`.
     """
@@ -33,6 +34,7 @@ class ScanFrame(EmbedFrame):
     state_dim: int = 16
     expand: float = 2
     kernel_size: int = 3
+    convolution: str = "depthwise"
     dt_rank: int | str = "auto"
     directions: Sequence[str] = DIRECTIONS
 
@@ -46,6 +48,7 @@ class ScanFrame(EmbedFrame):
                 state_dim=self.state_dim,
                 expand=self.expand,
                 kernel_size=self.kernel_size,
+                convolution=self.convolution,
                 dt_rank=self.dt_rank,
                 directions=self.directions,
             )

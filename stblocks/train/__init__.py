@@ -21,6 +21,7 @@ with needing("train", "stblocks.train"):
     from .config import TrainConfig
     from .fit import TrainResult, fit
     from .flags import RecipeFlags, read_flags, run_recipe
+    from .frequency import HighFrequencyFocal
     from .objective import Objective, differential_divergence
     from .report import report
     from .schedule import (
@@ -40,6 +41,7 @@ __all__ = [
     "Check",
     "EnsembleScores",
     "Help",
+    "HighFrequencyFocal",
     "Leaderboard",
     "NoSampling",
     "Objective",

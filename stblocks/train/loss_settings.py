@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from ..data import Scaler
+from .frequency import HighFrequencyFocal
 from .settings import NUMBERS, Check, Help, Settings, above, at_least
 from .terms import Pinball, SoftCSI, SoftFSS, SpectralAmplitude, Term, ThresholdWeights
 
@@ -37,6 +38,9 @@ class LossSettings(Settings):
     ] = 2.0
     spectral: Annotated[
         float, at_least(0), Help("Weight of the squared error of the amplitudes of the Fourier transform.")
+    ] = 0.0
+    high_frequency: Annotated[
+        float, at_least(0), Help("Weight of WaST's focal loss of high frequencies, 0.001 in its paper.")
     ] = 0.0
     pinball: Annotated[float, at_least(0), Help("Weight of the pinball loss, which `quantile` minimises.")] = 0.0
     quantile: Annotated[float, INSIDE, Help("Which quantile of what may happen `pinball` asks for.")] = 0.75
@@ -79,6 +83,8 @@ class LossSettings(Settings):
             made["fss"] = self.fss, term
         if self.spectral:
             made["spectral"] = self.spectral, SpectralAmplitude()
+        if self.high_frequency:
+            made["high_frequency"] = self.high_frequency, HighFrequencyFocal()
         if self.pinball:
             made["pinball"] = self.pinball, Pinball(self.quantile)
         options: dict[str, Any] = {"l1": self.l1, "l2": self.l2}

@@ -10,7 +10,8 @@ from torch.nn import functional
 
 from ...borders.checks import check_positive, choose
 from ...ops.selective_scan import selective_scan
-from ..layers import Pointwise, depthwise
+from ..layers import Pointwise, conv, depthwise
+from .gsta import LargeKernel
 from .map_block import MapBlock
 
 #: Orders in which a map can be read: along its rows, along its columns, and both from the last position to the first.
@@ -42,6 +43,9 @@ class SS2D(MapBlock):
         state_dim: N.
         expand: Inner channels for each channel.
         kernel_size: Side of the depth-wise kernel $W_{dw}$, odd.
+        convolution: What $W_{dw}$ is, as in Table 6 of the VMRNN paper: `"depthwise"`; `"full"`, of all channels
+            (Conv2d there); or `"large"`, in three parts that see as far as SimVPv2's (DW-DW-D-1x1 there; see
+            `LargeKernel`), whose sides `kernel_size` does not set.
         dt_rank: Length of $\delta_l$; `"auto"` is a sixteenth of `channels`, rounded up.
         directions: Any of `"rows"`, `"columns"`, `"rows_reversed"`, `"columns_reversed"`, each once. The paper speaks
             of the four corners; its code has these four, which start at two of them.
@@ -51,8 +55,8 @@ class SS2D(MapBlock):
         returns: The same.
 
     Raises:
-        ValueError: If a number is not positive, `dt_rank` is another word than "auto", or a direction is unknown or
-            there twice.
+        ValueError: If a number is not positive, `dt_rank` is another word than "auto", `convolution` is unknown or does
+            not take a `kernel_size`, or a direction is unknown or there twice.
     """
 
     whole_map = True
@@ -64,6 +68,7 @@ class SS2D(MapBlock):
         state_dim: int = 16,
         expand: float = 2,
         kernel_size: int = 3,
+        convolution: str = "depthwise",
         dt_rank: int | str = "auto",
         directions: Sequence[str] = DIRECTIONS,
     ) -> None:
@@ -78,7 +83,7 @@ class SS2D(MapBlock):
         check_positive(**{"state_dim": state_dim, "dt_rank": rank, "expand * channels": inner})
         self.sizes = (rank, state_dim, state_dim)
         self.in_proj = Pointwise(channels, 2 * inner, bias=False)
-        self.conv = depthwise(inner, kernel_size)
+        self.conv = _convolution(inner, convolution, kernel_size)
         self.x_proj = nn.Parameter(_uniform(ways, sum(self.sizes), inner, bound=inner**-0.5))
         self.dt_proj = nn.Parameter(_uniform(ways, inner, rank, bound=rank**-0.5))
         self.dt_bias = nn.Parameter(_inverse_softplus(_log_uniform(ways, inner, low=1e-3, high=1e-1)))
@@ -120,6 +125,17 @@ class SS2D(MapBlock):
             if alike:
                 merged.append(_merge(sum(alike[1:], alike[0]), axis, *z.shape[1:3]))
         return sum(merged[1:], merged[0])  # (9)
+
+
+def _convolution(channels: int, kind: str, kernel_size: int) -> nn.Module:
+    """The convolution before the scan; see `SS2D`."""
+    if choose("convolution", kind, ("depthwise", "full", "large")) == "large":
+        if kernel_size != 3:
+            raise ValueError(f'kernel_size must be left out with convolution="large", got {kernel_size}.')
+        return nn.Sequential(LargeKernel(channels, 21, 3), Pointwise(channels, channels))
+    if kind == "full":
+        return conv(channels, channels, kernel_size, bias=True)
+    return depthwise(channels, kernel_size)
 
 
 def _expand(maps: Tensor, direction: str) -> Tensor:

@@ -26,6 +26,7 @@ class VMRNN(OneGateLSTM):
         state_dim: See `SS2D`.
         expand: See `SS2D`.
         kernel_size: See `SS2D`.
+        convolution: See `SS2D`.
         dt_rank: See `SS2D`.
         directions: See `SS2D`.
         drop_path: Chance that a block's branch is left out for a sample, in training: of all blocks, or one of each.
@@ -49,12 +50,19 @@ class VMRNN(OneGateLSTM):
         state_dim: int = 16,
         expand: float = 2,
         kernel_size: int = 3,
+        convolution: str = "depthwise",
         dt_rank: int | str = "auto",
         directions: Sequence[str] = DIRECTIONS,
         drop_path: float | Sequence[float] = 0.0,
     ) -> None:
         mixer = partial(
-            SS2D, state_dim=state_dim, expand=expand, kernel_size=kernel_size, dt_rank=dt_rank, directions=directions
+            SS2D,
+            state_dim=state_dim,
+            expand=expand,
+            kernel_size=kernel_size,
+            convolution=convolution,
+            dt_rank=dt_rank,
+            directions=directions,
         )
         rates = each_block(drop_path, depth)
         super().__init__(channels, *(partial(VSS, mixer=mixer, drop_path=rate, eps=1e-5) for rate in rates))

@@ -106,3 +106,30 @@ class MapCell(MapBlock):
         for former, present in (("block.", block), ("gate.", "cell.stages.2.")):
             for name in [name for name in state_dict if name.startswith(prefix + former)]:
                 state_dict[prefix + present + name.removeprefix(prefix + former)] = state_dict.pop(name)
+
+
+class SequenceStage(MapBlock):
+    """A block of sequences as a stage of a cell that is given the maps of all frames, one sample after the other.
+
+    Args:
+        channels: Of the map.
+        block: From `(B, frames, channels, H, W)` to the same.
+        frames: Length of the sequences.
+    """
+
+    def __init__(self, channels: int, block: nn.Module, frames: int) -> None:
+        super().__init__(channels)
+        self.block, self.frames = block, frames
+
+    def forward(self, h: Tensor) -> Tensor:
+        """`(B * frames, channels, H, W)` to the same."""
+        (h,) = self.take(h)
+        return self.block(h.unflatten(0, (-1, self.frames))).flatten(0, 1)
+
+
+class SequenceCell(MapCell):
+    """A `MapCell` for sequences `(B, T, channels, H, W)`: stages but a `SequenceStage` take each frame by itself."""
+
+    def forward(self, h: Tensor) -> Tensor:
+        """The sequence after all stages."""
+        return self.cell.run(h.flatten(0, 1), {})[0].unflatten(0, h.shape[:2])

@@ -1,4 +1,4 @@
-"""The blocks that a SimVP translator can be made of, by name."""
+"""The blocks that a translator can be made of, by name: of maps, with time in the channels, or of sequences."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,10 +13,14 @@ from ..maps.hornet import HorNetBlock
 from ..maps.moganet import MogaBlock
 from ..maps.swin import SwinBlock
 from ..maps.tau import TAU
+from ..maps.tf_aware import TFAwareBlock
 from ..maps.timm_blocks import ConvNeXtBlock, MLPMixerBlock, PoolFormerBlock, ViTBlock
 from ..maps.uniformer import UniFormerBlock
 from ..maps.van import VANBlock
 from ..maps.vss import VSS
+from ..sequences.afno import AFNOBlock
+from ..sequences.conv3d import Conv3DBlock
+from ..sequences.predformer import PositionCode, PredFormerBlock
 
 Maker = Callable[..., nn.Module]
 
@@ -30,7 +34,7 @@ class Place(NamedTuple):
     Attributes:
         layer: Counted from 0.
         size: `(H, W)` of the map for frames of the model's `image_size`.
-        resized: Whether a 1x1 convolution behind the block changes the width.
+        resized: Whether a 1x1 convolution behind the block changes the width; never, for blocks of sequences.
     """
 
     layer: int
@@ -57,22 +61,24 @@ def _uniformer(channels: int, place: Place, **options: Any) -> nn.Module:
     return UniFormerBlock(channels, relation=relation, **RELEASED | options)
 
 
-class MapMaker(NamedTuple):
+class BlockMaker(NamedTuple):
     """How the blocks of a translator are made.
 
     Attributes:
         make: Called as `(channels, place, **options)`, see `register_translator`.
         size_bound: Whether weights depend on the size of the map.
+        sequences: Whether they are blocks of sequences.
     """
 
     make: Maker
     size_bound: bool = False
+    sequences: bool = False
 
 
-TRANSLATORS = Registry[MapMaker]("translator", "stblocks.translators")
+TRANSLATORS = Registry[BlockMaker]("translator", "stblocks.translators")
 
 
-def register_translator(name: str, *, size_bound: bool = False) -> Callable[[Maker], Maker]:
+def register_translator(name: str, *, size_bound: bool = False, sequences: bool = False) -> Callable[[Maker], Maker]:
     """Register a function that makes a block, which models then take as `translator=name`.
 
     It is called as `(channels, place, **options)` and returns a module from maps `(B, channels, H, W)` to the same;
@@ -81,6 +87,7 @@ def register_translator(name: str, *, size_bound: bool = False) -> Callable[[Mak
     Args:
         name: Of the block.
         size_bound: Whether its weights depend on the size of the map; a model then takes frames of its `image_size`.
+        sequences: Whether it is a block of sequences, `(B, T, channels, H, W)` to the same, for `SequenceTranslator`.
 
     Raises:
         ValueError: If the name is taken, or none is given.
@@ -93,7 +100,7 @@ def register_translator(name: str, *, size_bound: bool = False) -> Callable[[Mak
     enter = TRANSLATORS.register(name)
 
     def register(make: Maker) -> Maker:
-        enter(MapMaker(make, size_bound))
+        enter(BlockMaker(make, size_bound, sequences))
         return make
 
     return register
@@ -112,6 +119,7 @@ _MAKERS: dict[str, Maker] = {
     "hornet": _plain(HorNetBlock),
     "moga": _plain(MogaBlock),
     "uniformer": _uniformer,
+    "tf_aware": lambda channels, place, **options: TFAwareBlock(channels, **options),
     "vss": lambda channels, place, **options: VSS(channels, **options),
 }
 for _name, _make in _MAKERS.items():
@@ -121,3 +129,20 @@ for _name, _make in _MAKERS.items():
 @register_translator("mlpmixer", size_bound=True)
 def _mlpmixer(channels: int, place: Place, **options: Any) -> nn.Module:
     return MLPMixerBlock(channels, size=place.size, **RELEASED | options)
+
+
+@register_translator("predformer", sequences=True)
+def _predformer(channels: int, place: Place, **options: Any) -> nn.Module:
+    """Quadruplet-TSST; what the first block is given says where in the sequence it is."""
+    block = PredFormerBlock(channels, over="tsst"[place.layer % 4], **options)
+    return nn.Sequential(PositionCode(), block) if place.layer == 0 else block
+
+
+@register_translator("conv3d", sequences=True)
+def _conv3d(channels: int, place: Place, **options: Any) -> nn.Module:
+    return Conv3DBlock(channels, **options)
+
+
+@register_translator("afno", sequences=True)
+def _afno(channels: int, place: Place, **options: Any) -> nn.Module:
+    return AFNOBlock(channels, **options)

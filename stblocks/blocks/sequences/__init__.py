@@ -1,0 +1,1 @@
+"""Blocks of whole sequences, which keep time an axis of its own."""
