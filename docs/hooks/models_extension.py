@@ -18,7 +18,7 @@ class ModelsExtension(griffe.Extension):
         build = MODELS[func.name].build
         signature = inspect.signature(build)
         func.parameters = griffe.Parameters(*(_parameter(each) for each in signature.parameters.values()))
-        func.returns = inspect.formatannotation(signature.return_annotation, "stblocks.core.forecaster")
+        func.returns = inspect.formatannotation(signature.return_annotation).rpartition(".")[2]
         if func.docstring is not None:
             func.docstring.value = inspect.getdoc(build) or ""
 

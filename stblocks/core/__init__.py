@@ -6,9 +6,10 @@ from .cell import Cell
 from .create import ModelEntry, create_model, list_models, model_entry, register_model, register_variant
 from .direct import AtOnce, DirectForecaster, SequenceForecaster
 from .ensemble import Ensemble, SmoothNoise
-from .forecaster import Forecaster, RecurrentForecaster, Rollout
+from .forecaster import Forecaster, Rollout
 from .nowcaster import Nowcaster
 from .parallel import Parallel
+from .recurrent import RecurrentForecaster
 from .registry import Registry
 from .slot import (
     AUX,
