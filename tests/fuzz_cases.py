@@ -19,6 +19,7 @@ from stblocks.data import (
     CIKM2017,
     KTH,
     SEVIR,
+    DataSpec,
     FrameFolders,
     Human36M,
     KittiCaltech,
@@ -157,7 +158,17 @@ def make_caltech(folder: Path) -> None:
 
 def model() -> torch.nn.Module:
     torch.manual_seed(0)
-    return create_model("convlstm", in_channels=1, channels=4, num_layers=1, patch_size=2).eval()
+    made = create_model("convlstm", in_channels=1, channels=4, num_layers=1, patch_size=2).eval()
+    made.data_spec = DataSpec(-10.0, 95.0, "dBZ", ("rain",), 300.0, 5, 10, (64, 64)).to_dict()
+    return made
+
+
+def load_model(folder: Path) -> list[Tensor]:
+    """Weights, and the numbers that a model knows of its data, if it says any."""
+    loaded = Pretrained.from_pretrained(folder)
+    if loaded.data_spec is not None:
+        DataSpec.of_model(loaded)
+    return tensors(loaded.state_dict())
 
 
 def tensors(value: object) -> list[Tensor]:
@@ -232,9 +243,7 @@ CASES = {
         partial(make_weather, name="two.zarr"), partial(read_weather, name="two.zarr", variables=BOTH)
     ),
     "weather .npz": Case(lambda f: weather.npz(f / "a.npz"), partial(read_weather, name="a.npz")),
-    "from_pretrained": Case(
-        lambda f: model().save_pretrained(f), lambda f: tensors(Pretrained.from_pretrained(f).state_dict())
-    ),
+    "from_pretrained": Case(lambda f: model().save_pretrained(f), load_model),
     "read_weights": Case(lambda f: save_weights(model(), f / "a.safetensors"), weights),
     "load_checkpoint": Case(
         lambda f: save_checkpoint({"step": 3, "model": model().state_dict()}, f / "checkpoint.pt"),
