@@ -164,8 +164,8 @@ def test_skill_has_a_panel_per_metric_and_a_line_per_forecast(tmp_path):
         (lambda path: forecast_strip(*sample()[:2], torch.zeros(3, 1, 8, 8), path), r"got \(3, 1, 8, 8\), \(2, 1, 8,"),
         (lambda path: forecast_gif(torch.zeros(3, 8, 8), *sample()[1:], path), r"got \(3, 8, 8\)"),
         (lambda path: forecast_gif(*sample(), path, channel=1), "channel must be from 0 to 0, got 1"),
-        (lambda path: forecast_gif(*sample(), path / "x"), "path must be a file that can be written"),
-        (lambda path: forecast_strip(*sample(), path / "x"), "path must be a file that can be written"),
+        (lambda path: forecast_gif(*sample(), path / "x.gif"), "path must be a file that can be written"),
+        (lambda path: forecast_strip(*sample(), path / "x.png"), "path must be a file that can be written"),
     ],
 )
 def test_what_cannot_be_drawn_is_said(draw, message, tmp_path):

@@ -94,9 +94,9 @@ def forecast_gif(
     Raises:
         ValueError: If shapes do not fit each other, or the file cannot be written.
     """
-    check_ending(path, ".gif")
     known = future is not None
     seen, truth, forecast, _ = physical(past, prediction if future is None else future, prediction, scaler, channel)
+    check_ending(path, ".gif")
     span, colours = colour_scale(seen, truth), colour_map(cmap)
     zoom = max(1, side // max(truth.shape[1:]))
 
