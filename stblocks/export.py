@@ -59,8 +59,8 @@ def export_step(
     all `in_frames` to all `out_frames`. Batches may have any size, and frames any that is a multiple of
     `Exported.unit`, but where the model is bound to `image_size`. Neither padding and cropping nor scaling is in it.
 
-    In ONNX a selective scan (VMRNN, `translator="vss"`) is a number of steps that depends on the size of the map: such
-    a model needs `dynamic_size=False`. In a `.pt2` file it is an operator of this library: `import stblocks` first.
+    A selective scan (VMRNN, `translator="vss"`) is traced for the size of one map: such a model needs
+    `dynamic_size=False`. In a `.pt2` file it is an operator of this library: `import stblocks` first.
 
     Args:
         model: It is exported as it is in `eval()`, and stays as it was.
@@ -252,12 +252,11 @@ def _write(module: nn.Module, path: Path, given: dict[str, Tensor], outputs: tup
     """Trace a module, which takes these tensors in this order, and write it."""
     first, *rest = _dims(unit, [*given.values()])
     shapes = (first, tuple(rest)) if isinstance(module, _Step) else (first,)
-    onnx = path.suffix == ".onnx"
     with _told(path.suffix), torch.no_grad():
         program = torch.export.export(module, tuple(given.values()), dynamic_shapes=shapes, strict=False)
-        if onnx and unit is not None and any("selective_scan" in str(node.target) for node in program.graph.nodes):
+        if unit is not None and any("selective_scan" in str(node.target) for node in program.graph.nodes):
             raise NotImplementedError("a selective scan is as many steps as the map it was traced for needs")
-        if onnx:
+        if path.suffix == ".onnx":
             _write_onnx(program, path, [*given], [*outputs], unit)
         else:
             write_atomically(path, lambda file: torch.export.save(program, file))

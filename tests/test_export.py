@@ -16,7 +16,7 @@ HORIZON = 3
 #: What has no file for frames of any size, and why. Everything else has both kinds.
 BOUND = ("cms_lstm", "mim")  # weights for every position
 WITHOUT = ("persistence", "advection")  # neither steps nor a forecast of so many frames, and nothing learnt
-SCANS = ("vmrnn_b", "vmrnn_d")  # in ONNX, as many steps as the map has positions
+SCANS = ("vmrnn_b", "vmrnn_d")  # traced for one number of positions
 #: Where it must be large enough for windows.
 SIZES = {"swinlstm_b": (64, 96), "swinlstm_d": (64, 96)}
 
@@ -129,23 +129,24 @@ def test_the_rollout_of_the_page(tmp_path, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in list_models() if name not in WITHOUT])
 def test_every_model_as_a_torch_program(name, tmp_path):
-    exported = check(build(name), tmp_path / "a.pt2", SIZES.get(name, (16, 24)))
-    assert (exported.unit is None) is (name in BOUND)
+    dynamic_size = False if name in SCANS else None
+    exported = check(build(name), tmp_path / "a.pt2", SIZES.get(name, (16, 24)), dynamic_size=dynamic_size)
+    assert (exported.unit is None) is (name in BOUND + SCANS)
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("onnx")
 @pytest.mark.parametrize("name", SCANS)
-def test_scans_say_that_they_have_one_size_in_onnx(name, tmp_path):
-    with pytest.raises(ValueError, match=r"cannot be written as \.onnx for frames of these sizes.*dynamic_size=False"):
-        export_step(build(name), tmp_path / "a.onnx", (16, 24))
+def test_scans_say_that_they_have_one_size(name, tmp_path):
+    with pytest.raises(ValueError, match=r"cannot be written as \.pt2 for frames of these sizes.*dynamic_size=False"):
+        export_step(build(name), tmp_path / "a.pt2", (16, 24))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("translator", ["gsta", "vit", "swin", "moga", "vss", "mlpmixer"])
 def test_translators(translator, tmp_path):
     options = {"window_size": 4} if translator == "swin" else {}
-    check(build("simvpv2_s", translator=translator, **options), tmp_path / "a.pt2")
+    dynamic_size = False if translator == "vss" else None
+    check(build("simvpv2_s", translator=translator, **options), tmp_path / "a.pt2", dynamic_size=dynamic_size)
 
 
 def test_the_unit_is_what_maps_and_windows_need():
