@@ -23,7 +23,9 @@ FAMILIES = {
     "simvp": "SimVP",
     "vmrnn": "VMRNN",
     "swinlstm": "SwinLSTM",
+    "gru": "ConvGRU and TrajGRU",
     "hybrid": "Hybrids",
+    "baselines": "Baselines",
 }
 
 
@@ -45,11 +47,14 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str | None:
-    """Links each model of the table to its page."""
+    """Links each model of the table to its page, and leaves the reference of models to these."""
     if page.file.src_uri != SOURCE:
         return None
     names = "|".join(stblocks.list_models())
-    return re.sub(rf"^\| `({names})` \|", r"| [`\1`](models/\1.md) |", markdown, flags=re.M)
+    markdown = re.sub(rf"^\| `({names})` \|", r"| [`\1`](models/\1.md) |", markdown, flags=re.M)
+    markdown = re.sub(rf"^::: stblocks\.models\.\w+\.({names})\n", "", markdown + "\n", flags=re.M)
+    others = f'    options: {{filters: ["!^_", "!^({names})$"]}}\n'
+    return re.sub(r"^::: stblocks\.models\.[a-z_]+\n(?! )", lambda found: found[0] + others, markdown, flags=re.M)
 
 
 def page_of(entry: ModelEntry) -> str:
@@ -59,15 +64,17 @@ def page_of(entry: ModelEntry) -> str:
     parts = [f"# {entry.name}", says, f"Paper: {entry.paper}." if entry.paper else ""]
     parts += ["## What it takes", "\n".join(table(entry)), "Options, with their defaults:", settings(entry)]
     parts.append(
-        "What the options mean is said in [the reference](../models.md#reference), what papers and released code "
-        "disagree about in [Fidelity](../fidelity.md), and what was measured in [Results](../results.md)."
+        "What papers and released code disagree about is in [Fidelity](../fidelity.md), what was measured in "
+        "[Results](../results.md)."
     )
     if blocks := [name for name in stblocks.__all__ if name in uses.models()[entry.name] and _has_page(name)]:
         parts += ["## Blocks", "Made of " + ", ".join(f"[`{name}`](../blocks/{name}.md)" for name in blocks) + "."]
     parts += ["## Composition", f"```py\n{inspect.getsource(build)}```"]
-    if build.__name__ != entry.name:
-        parts.append(f"`{entry.name}` is [`{build.__name__}`]({build.__name__}.md) with other defaults.")
     parts += ["## Commands", "```bash\n" + "\n".join(commands(entry.name)) + "\n```"]
+    if build.__name__ == entry.name:
+        parts += ["## API", f"::: {build.__module__}.{build.__name__}"]
+    else:
+        parts.append(f"`{entry.name}` is [`{build.__name__}`]({build.__name__}.md) with other defaults.")
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

@@ -1,9 +1,9 @@
-"""Keeps signatures and source out of the index that every page loads: names and sentences find the same."""
+"""Keeps code out of the index of the search that every page loads: headings and sentences find the same."""
 
 import re
 from typing import Any
 
-_CODE = re.compile(r'<(div|details) (class="(?:doc-signature|mkdocstrings-source))')
+_CODE = re.compile(r'<(div|details) (class="(?:doc-signature|mkdocstrings-source|language-))')
 
 
 def on_page_content(content: str, **_: Any) -> str:
