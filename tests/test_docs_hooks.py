@@ -1,5 +1,6 @@
 """What the site's hooks make of pages: formulas, tables, cards, drawings and charts."""
 
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,14 +10,18 @@ import pytest
 pytest.importorskip("mkdocs", reason="the extra `docs` is not installed")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "docs" / "hooks"))
 
+import catalogue
 import charts
+import development
 import diagrams
 import gallery
 import mathematics
 import results
+import search
 import tables
 from mkdocs.exceptions import PluginError
 
+from stblocks.core.create import model_entry
 from stblocks.slots import C, H, M, X
 
 BLOCKS = Path(gallery.__file__).parents[1] / gallery.SOURCE
@@ -115,3 +120,39 @@ def test_ticks_hold_all_values(values):
     ticks = charts._ticks(values)
     assert ticks[0] <= min(values) <= max(values) <= ticks[-1]
     assert 2 <= len(ticks) <= 9
+
+
+def test_the_search_passes_code_by():
+    page = '<p>said</p><div class="highlight"><pre>code</pre></div><div class="doc-signature highlight">f()</div>'
+    made = search.on_page_content(page)
+    assert made.count("data-search-exclude") == 2
+    assert made.startswith("<p>said</p>")
+
+
+def test_the_table_of_models_leads_to_their_pages_and_leaves_them_the_reference():
+    text = "| `gmg_l` | 31 |\n| `nosuch` | 0 |\n\n::: stblocks.models.gmg.gmg_l\n::: stblocks.models.simvp\n"
+    text += "::: stblocks.create_model\n"
+    made = catalogue.on_page_markdown(text, page=SimpleNamespace(file=SimpleNamespace(src_uri="models.md")))
+    assert "| [`gmg_l`](models/gmg_l.md) | 31 |\n| `nosuch` |" in made
+    assert "::: stblocks.models.gmg.gmg_l" not in made
+    assert re.search(r"::: stblocks\.models\.simvp\n    options: .*simvpv2_s.*\n::: stblocks\.create_model\n", made)
+
+
+@pytest.mark.parametrize("name", ["gmg_s", "simvp", "hybrid"])
+def test_the_page_of_a_model_has_its_figures_blocks_and_commands(name):
+    page = catalogue.page_of(model_entry(name))
+    assert "| here | published |" in page
+    assert f"stblocks info {name}" in page
+    assert f'create_model(\n    "{name}"' in page
+    assert "](../blocks/" in page
+
+
+def test_rows_of_fidelity_lead_to_tests_that_are_there():
+    text = (BLOCKS.parent / "fidelity.md").read_text(encoding="utf-8")
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="fidelity.md"))
+    rows = development.on_page_markdown(text, page=page).split("|---|", 1)[1].splitlines()[1:]
+    named = "\n".join(development.tests())
+    for row in filter(lambda row: row.startswith("|"), rows):
+        led = re.findall(r"\]\(tests\.md#(\w+)\)", row.split(" | ")[-1])
+        assert led, f"no test in the row {row[:60]}"
+        assert all(f"{{#{test}}}" in named for test in led), row

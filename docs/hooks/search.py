@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-_CODE = re.compile(r'<(div|details) (class="(?:doc-signature|mkdocstrings-source|language-))')
+_CODE = re.compile(r'<(div|details) (class="(?:doc-signature|mkdocstrings-source|highlight))')
 
 
 def on_page_content(content: str, **_: Any) -> str:
