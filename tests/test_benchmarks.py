@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 import torch
 
-from benchmarks import gpu
+from benchmarks import gpu, heavy_rain
 from benchmarks.models import SETTINGS
 from benchmarks.plain import step_products
 from benchmarks.reference import unusable
@@ -18,6 +18,7 @@ from stblocks.core import model_entry
 from stblocks.runtime.graph import Graphed
 from tests.graphs import Again
 from tests.test_models import small_options
+from tests.test_viz import pixels
 
 STEPS = {"CIKM2017": 14, "Moving MNIST": 19}
 
@@ -142,3 +143,8 @@ def test_the_forms_that_are_compared_are_one(forms):
 
 def test_scan_rows_time_both_ways():
     assert [*gpu.scan_row((1, 4, 7), torch.device("cpu"), 1)] == ["forward", "both"]
+
+
+def test_what_losses_for_heavy_rain_cost_is_drawn(tmp_path):
+    heavy_rain.draw(picture=tmp_path / "heavy-rain.png")
+    assert pixels(tmp_path / "heavy-rain.png").std() > 10

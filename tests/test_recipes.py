@@ -1,6 +1,7 @@
 """The recipe of GMG runs from end to end at a tiny size, and says what is wrong with its command line."""
 
 import csv
+import json
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from PIL import Image
 
 from stblocks import RecurrentForecaster, create_model
 from stblocks.data import DataSpec, SyntheticRadar
-from stblocks.recipes import gmg_cikm
+from stblocks.recipes import gmg_cikm, lagrangian_cikm
 from stblocks.tasks import radar
 from stblocks.train import read_flags, run_recipe
 from stblocks.weights.state import read_weights
@@ -200,3 +201,27 @@ def test_it_is_a_program(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["gmg_cikm.py", "--lr", "fast"])
     with pytest.raises(SystemExit, match="2"):
         gmg_cikm.main()
+
+
+def test_the_recipe_for_heavy_rain_trains_with_its_loss(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    lagrangian_cikm.main(
+        [
+            "--size",
+            "16",
+            "--in_frames",
+            "3",
+            "--out_frames",
+            "2",
+            "--epochs",
+            "1",
+            "--batch_size",
+            "2",
+            "--channels",
+            "4",
+            "--thresholds",
+        ]
+    )
+    out = tmp_path / "runs" / "lagrangian_cikm-1"
+    first = json.loads((out / "metrics.jsonl").read_text().splitlines()[0])
+    assert first["loss"] == pytest.approx(first["l2"] + 0.01 * first["csi"], rel=1e-4)

@@ -6,7 +6,7 @@ from torch import Tensor
 from ..borders.checks import check_positive
 from ..core import Forecaster, register_model
 from ..core.forecaster import Rollout
-from ..ops.optical_flow import optical_flow, semi_lagrangian
+from ..ops.optical_flow import optical_flow, semi_lagrangian, without_autocast
 from .frame import Frame
 
 
@@ -81,8 +81,9 @@ class Advection(Baseline):
     def extrapolate(self, past: Tensor, horizon: int) -> Tensor:
         """See `Baseline`. In single precision, which positions need."""
         exact = past.to(torch.promote_types(past.dtype, torch.float32))
-        flow = optical_flow(exact, window=self.window, iterations=self.iterations, ridge=self.ridge)
-        return semi_lagrangian(exact[:, -1, : self.out_channels], flow, horizon).to(past.dtype)
+        with without_autocast(past.device):
+            flow = optical_flow(exact, window=self.window, iterations=self.iterations, ridge=self.ridge)
+            return semi_lagrangian(exact[:, -1, : self.out_channels], flow, horizon).to(past.dtype)
 
 
 @register_model(frame=Frame)

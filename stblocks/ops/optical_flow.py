@@ -1,5 +1,6 @@
 """Motion between frames, and frames carried on by it."""
 
+from contextlib import AbstractContextManager, nullcontext
 from math import ceil, log2
 
 import torch
@@ -47,8 +48,9 @@ def optical_flow(frames: Tensor, *, window: float = 8.0, iterations: int = 4, ri
 
 def _resized(flow: Tensor, size: tuple[int, ...]) -> Tensor:
     """Motion at another size of the frames, in its pixels."""
-    ratio = flow.new_tensor([new / old for new, old in zip(size, flow.shape[-2:], strict=True)])
-    return functional.interpolate(flow, size=size, mode="bilinear", align_corners=False) * ratio.view(2, 1, 1)
+    down, right = (new / old for new, old in zip(size, flow.shape[-2:], strict=True))
+    rows, columns = functional.interpolate(flow, size=size, mode="bilinear", align_corners=False).unbind(1)
+    return torch.stack([rows * down, columns * right], dim=1)
 
 
 def _correction(frames: Tensor, flow: Tensor, window: float, ridge: float) -> Tensor:
@@ -104,11 +106,37 @@ def carry(maps: Tensor, displacement: Tensor) -> tuple[Tensor, Tensor]:
     return moved, inside.unsqueeze(1).to(maps.dtype)
 
 
-def semi_lagrangian(frame: Tensor, flow: Tensor, horizon: int) -> Tensor:
-    """A frame carried on along a steady motion: each pixel is followed back to where it is now.
+def without_autocast(device: torch.device) -> AbstractContextManager[object]:
+    """Within the block, nothing is computed in half precision, which positions are too fine for."""
+    available = torch.amp.is_autocast_available(device.type)
+    return torch.autocast(device.type, enabled=False) if available else nullcontext()
+
+
+def paths(flow: Tensor, steps: int) -> Tensor:
+    """How far what arrives at each pixel has come in 1, 2, ... steps of a steady motion, along a curved path.
 
     Germann and Zawadzki, MWR 2002. Each step back takes the motion half way, at the point that the last estimate of it
     leads to (Sec. 3c there).
+
+    Args:
+        flow: Pixels a frame, rows then columns, `(B, 2, H, W)`.
+        steps: How many.
+
+    Returns:
+        Displacements `(B, steps, 2, H, W)`.
+    """
+    ways, way = [], torch.zeros_like(flow)
+    for _ in range(steps):
+        step = flow
+        for _ in range(2):
+            step, _ = carry(flow, way + step / 2)
+        way = way + step
+        ways.append(way)
+    return torch.stack(ways, dim=1)
+
+
+def semi_lagrangian(frame: Tensor, flow: Tensor, horizon: int) -> Tensor:
+    """A frame carried on along a steady motion: each pixel is followed back to where it is now.
 
     Args:
         frame: `(B, C, H, W)`.
@@ -118,11 +146,4 @@ def semi_lagrangian(frame: Tensor, flow: Tensor, horizon: int) -> Tensor:
     Returns:
         `(B, horizon, C, H, W)`; bilinear between pixels, replicated beyond the border.
     """
-    frames, way = [], torch.zeros_like(flow)
-    for _ in range(horizon):
-        step = flow
-        for _ in range(2):
-            step, _ = carry(flow, way + step / 2)
-        way = way + step
-        frames.append(carry(frame, way)[0])
-    return torch.stack(frames, dim=1)
+    return torch.stack([carry(frame, way)[0] for way in paths(flow, horizon).unbind(1)], dim=1)
