@@ -1,6 +1,7 @@
 """Data sets of sequences: your own arrays, public radar sets, and synthetic rain and digits."""
 
 from .cikm import CIKM2017, CIKM_DBZ
+from .fill import fill_missing
 from .folders import FrameFolders
 from .human36m import Human36M
 from .kitti_caltech import KittiCaltech
@@ -40,6 +41,7 @@ __all__ = [
     "TaxiBJ",
     "Typhoon",
     "WeatherBench",
+    "fill_missing",
     "moving_mnist_test",
     "vil_kg_m2",
     "write_synthetic_weather",

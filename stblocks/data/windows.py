@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 
 from .crops import Crops
 from .cut import Cut, Made
+from .fill import fill_missing
 from .scaler import Scaler
 from .sequence import Sequence, to_tensor
 from .series import Series
@@ -39,8 +40,10 @@ class SequenceWindows(Dataset[Sequence]):
         scaler: From physical to model units.
         out_channels: Channels to forecast: `future` has the first so many of `past`; `None` stands for all.
         missing: `"error"` refuses windows with NaN, at once if the series is in memory, else when they are read.
-            `"mask"` takes NaN for missing cells: in `past` they become 0 (the scaler's offset, in physical units), in
-            `future` they stay NaN. Masked entries of masked arrays count as NaN.
+            `"mask"` takes NaN for missing cells: in `past` they are filled, in `future` they stay NaN. Masked entries
+            of masked arrays count as NaN.
+        fill: What missing cells of `past` become: `"zero"` is 0 in model units, the scaler's offset in physical ones;
+            `"last"` the cell's last known value, see `fill_missing`.
         variables: Names of the channels to forecast, which go with the trained model (`DataSpec`).
         seconds: From one frame to the next, for the same.
 
@@ -49,10 +52,10 @@ class SequenceWindows(Dataset[Sequence]):
         out_channels: Channels of the frames to forecast.
 
     Raises:
-        ValueError: If a number is not a positive integer, `missing` is another word, `length` is missing or `stride`
-            given for a function, `length` is given for anything else, `out_channels` are more than there are, `crop` or
-            `size` is not `(H, W)`, a series is shorter than one window, frames differ in shape, or values are not
-            finite.
+        ValueError: If a number is not a positive integer, `missing` or `fill` is another word, `length` is missing or
+            `stride` given for a function, `length` is given for anything else, `out_channels` are more than there are,
+            `crop` or `size` is not `(H, W)`, a series is shorter than one window, frames differ in shape, or values are
+            not finite.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class SequenceWindows(Dataset[Sequence]):
         scaler: Scaler = Scaler(),  # noqa: B008  (frozen)
         out_channels: int | None = None,
         missing: Literal["error", "mask"] = "error",
+        fill: Literal["zero", "last"] = "zero",
         variables: Iterable[str] | None = None,
         seconds: float | None = None,
     ) -> None:
@@ -78,7 +82,11 @@ class SequenceWindows(Dataset[Sequence]):
         if missing not in ("error", "mask"):
             raise ValueError(f"missing must be 'error' or 'mask', got {missing!r}.")
         self.in_frames, self.out_frames = in_frames, out_frames
-        self.size, self.scaler, self.missing = size, scaler, missing
+        if fill not in ("zero", "last"):
+            raise ValueError(f"fill must be 'zero' or 'last', got {fill!r}.")
+        if fill == "last" and missing == "error":
+            raise ValueError("fill='last' needs missing='mask': windows with NaN are refused otherwise.")
+        self.size, self.scaler, self.missing, self.fill = size, scaler, missing, fill
         self.variables = None if variables is None else tuple(variables)
         self.seconds = seconds
         self._crops = Crops.given(crop, crop_where, in_frames)
@@ -145,7 +153,8 @@ class SequenceWindows(Dataset[Sequence]):
                 f"got {tuple(frames.shape)}; make all windows of one shape."
             )
         past, future = frames.split([self.in_frames, self.out_frames])
-        return Sequence(past.nan_to_num(nan=0.0), future[:, : self.out_channels])
+        past = fill_missing(past)[0] if self.fill == "last" else past.nan_to_num(nan=0.0)
+        return Sequence(past, future[:, : self.out_channels])
 
     def _scaled(self, index: int, values: Any) -> Tensor:
         """Frames of a window in model units, checked."""

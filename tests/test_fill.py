@@ -1,0 +1,55 @@
+"""Missing cells of the past get their last known value, then the mean, then 0; what stood there has no part in it."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stblocks.data import Scaler, SequenceWindows, fill_missing
+
+
+@st.composite
+def frames_with_gaps(draw):
+    torch.manual_seed(draw(st.integers(0, 10**6)))
+    shape = [draw(st.integers(1, 4)) for _ in range(5)]
+    frames = torch.randn(shape, dtype=torch.float64)
+    return frames.masked_fill(torch.rand(shape) < draw(st.sampled_from([0.0, 0.5, 0.9, 1.0])), torch.nan)
+
+
+@given(frames_with_gaps())
+def test_cell_by_cell(frames):
+    filled, known = fill_missing(frames)
+    assert torch.equal(known, ~frames.isnan())
+    for b, t, c, i, j in np.ndindex(*frames.shape):
+        seen = [value for value in frames[b, : t + 1, c, i, j].tolist() if not math.isnan(value)]
+        every = [value for value in frames[b, :, c].flatten().tolist() if not math.isnan(value)]
+        expected = seen[-1] if seen else sum(every) / len(every) if every else 0.0
+        assert filled[b, t, c, i, j].item() == pytest.approx(expected)
+    assert torch.equal(filled[:1], fill_missing(frames[:1])[0])
+    assert torch.equal(filled[0], fill_missing(frames[0])[0])
+
+
+def test_windows_fill_as_they_are_told_in_model_units():
+    frames = np.arange(24.0).reshape(6, 2, 2)
+    frames[2, 0, 0] = frames[0, 1, 1] = frames[4, 1, 0] = np.nan
+    scaler = Scaler(offset=1.0, scale=2.0)
+    zero = SequenceWindows(frames, 3, 3, scaler=scaler, missing="mask")[0]
+    last = SequenceWindows(frames, 3, 3, scaler=scaler, missing="mask", fill="last")[0]
+    known = frames[:3][~np.isnan(frames[:3])]
+    assert (zero.past[2, 0, 0, 0], zero.past[0, 0, 1, 1]) == (0, 0)
+    assert last.past[2, 0, 0, 0] == (4.0 - 1) / 2
+    assert last.past[0, 0, 1, 1].item() == pytest.approx((known.mean() - 1) / 2)
+    assert last.past[1].equal(zero.past[1])
+    assert last.future[1, 0, 1, 0].isnan()
+
+
+def test_errors_say_what_to_do():
+    with pytest.raises(ValueError, match="fill must be 'zero' or 'last', got 'mean'"):
+        SequenceWindows(np.zeros((4, 2, 2)), 1, 1, missing="mask", fill="mean")
+    with pytest.raises(ValueError, match="fill='last' needs missing='mask'"):
+        SequenceWindows(np.zeros((4, 2, 2)), 1, 1, fill="last")
+    with pytest.raises(ValueError, match=r"frames must be \(T, C, H, W\) or .*got \(2, 2\)"):
+        fill_missing(torch.zeros(2, 2))
