@@ -67,7 +67,7 @@ def test_layers_that_let_nothing_in_give_the_frame_back():
 
 def test_one_set_of_weights_serves_both_ways():
     model = create_model("crevnet", channels=16, num_layers=1, couplings=2)
-    assert model.head.encoder is model.stem
+    assert model.head[0].encoder is model.stem
     names = {name.partition(".")[0] for name, _ in model.named_parameters()}
     assert names == {"stem", "stack"}
     assert sum(isinstance(part, STConvLSTM) for part in model.modules()) == 1

@@ -1,18 +1,18 @@
 """CrevNet: nothing of a frame is lost on the way to the features and back, and in the layers between."""
 
-from collections.abc import Sequence
+from torch import nn
 
 from ..blocks import ReversiblePair, TwoWayDecoder, TwoWayEncoder
-from ..borders.checks import check_image_size, check_positive
+from ..borders.checks import check_positive
 from ..core import Cell, RecurrentForecaster, RecurrentStack, register_model
 from .base import Base, register_base
+from .frame import Frame
 from .patch_frame import PatchFrame
 
 
-@register_model(paper="Yu et al., CrevNet, ICLR 2020")
+@register_model(frame=Frame, paper="Yu et al., CrevNet, ICLR 2020")
 def crevnet(
-    in_channels: int = 1,
-    image_size: Sequence[int] = (64, 64),
+    frame: Frame,
     *,
     channels: int = 128,
     num_layers: int = 8,
@@ -27,8 +27,7 @@ def crevnet(
     Of 2D convolutions, on one frame at a time; the sizes are ours.
 
     Args:
-        in_channels: Channels of a frame.
-        image_size: `(H, W)` of a frame; any size is taken.
+        frame: See `Frame`. Other `out_channels` are made of the frame that comes out, by a 1x1 convolution.
         channels: Of the features, even, at least `in_channels * patch_size**2`.
         num_layers: Number of pairs, in which the two halves of the features take turns.
         patch_size: Side of the patches that frames are cut into.
@@ -41,16 +40,16 @@ def crevnet(
         ValueError: If a number is not positive, or `channels` odd or too few.
     """
     check_positive(num_layers=num_layers)
-    check_image_size(image_size)
-    encoder = TwoWayEncoder(in_channels, channels, patch_size=patch_size, depth=couplings)
+    encoder = TwoWayEncoder(frame.in_channels, channels, patch_size=patch_size, depth=couplings)
     pairs = (ReversiblePair(channels, kernel_size=kernel_size, forget_bias=forget_bias) for _ in range(num_layers))
     return RecurrentForecaster(
         encoder,
         RecurrentStack([Cell(pair) for pair in pairs]),
-        TwoWayDecoder(encoder),
+        nn.Sequential(TwoWayDecoder(encoder), frame.readout()),
         size_multiple=patch_size,
         checkpointing=checkpointing,
-        in_channels=in_channels,
+        in_channels=frame.in_channels,
+        out_channels=frame.forecast_channels,
     )
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 
+from torch import nn
+
 from ..borders.checks import check_image_size, check_positive
 
 
@@ -33,6 +35,12 @@ class Frame:
     def forecast_channels(self) -> int:
         """Channels of the forecast frames."""
         return self.in_channels if self.out_channels is None else self.out_channels
+
+    def readout(self) -> nn.Module:
+        """From frames as they come in to those that are forecast: nothing, or a 1x1 convolution to other channels."""
+        if self.out_channels in (None, self.in_channels):
+            return nn.Identity()
+        return nn.Conv2d(self.in_channels, self.forecast_channels, 1)
 
     def map_size(self, side: int) -> tuple[int, int]:
         """`(H, W)` of a map that has one position for each square of `side` pixels, the last ones padded."""

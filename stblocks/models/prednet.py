@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from torch import nn
 
 from ..blocks.recurrent.prednet import Double, Expectation, Halve, PredictionError, Representation
-from ..borders.checks import check_image_size, check_positive
+from ..borders.checks import check_positive
 from ..core import Cell, RecurrentForecaster, RecurrentStack, register_model
+from .frame import Frame
 
 
-@register_model(paper="Lotter et al., PredNet, ICLR 2017")
+@register_model(frame=Frame, paper="Lotter et al., PredNet, ICLR 2017")
 def prednet(
-    in_channels: int = 1,
-    image_size: Sequence[int] = (64, 64),
+    frame: Frame,
     *,
     widths: Sequence[int] = (48, 96, 192),
     kernel_size: int = 3,
@@ -24,8 +24,7 @@ def prednet(
     expected next, which is the forecast. The paper's loss is `Objective(l1=1, l2=0)`, that of the lowest level.
 
     Args:
-        in_channels: Channels of a frame.
-        image_size: `(H, W)` of a frame; any size is taken.
+        frame: See `Frame`. Other `out_channels` are made of the frame that is expected, by a 1x1 convolution.
         widths: Channels of each level above the frame, bottom to top.
         kernel_size: Side of the kernels.
         checkpointing: See `RecurrentForecaster`.
@@ -33,11 +32,10 @@ def prednet(
     Raises:
         ValueError: If a number is not positive, or there is no level above the frame.
     """
-    check_positive(in_channels=in_channels, **{f"widths[{level}]": width for level, width in enumerate(widths)})
-    check_image_size(image_size)
+    check_positive(**{f"widths[{level}]": width for level, width in enumerate(widths)})
     if not widths:
         raise ValueError("widths must hold the channels of one level at least, got none.")
-    levels, top = [in_channels, *widths], len(widths)
+    levels, top = [frame.in_channels, *widths], len(widths)
     layers: list[nn.Module] = []
     for level, (width, above) in enumerate(zip(levels, [*levels[1:], None], strict=True)):
         layers.append(Cell(PredictionError(width, above, level=level, kernel_size=kernel_size)))
@@ -51,8 +49,9 @@ def prednet(
     return RecurrentForecaster(
         nn.Identity(),
         RecurrentStack(layers),
-        nn.Identity(),
+        frame.readout(),
         size_multiple=2**top,
         checkpointing=checkpointing,
-        in_channels=in_channels,
+        in_channels=frame.in_channels,
+        out_channels=frame.forecast_channels,
     )
