@@ -56,7 +56,7 @@ def test_a_step_by_hand_and_back(seed):
 def test_layers_that_let_nothing_in_give_the_frame_back():
     """An even number of turns puts the halves where they were; then the forecast is persistence, from any weights."""
     torch.manual_seed(0)
-    model = create_model("crevnet", 2, channels=12, num_layers=2, patch_size=2, couplings=3).double()
+    model = create_model("crevnet", 2, feature_channels=12, num_layers=2, patch_size=2, couplings=3).double()
     for part in model.modules():
         if isinstance(part, ReversiblePair):
             torch.nn.init.zeros_(part.attention[2].weight)
@@ -66,7 +66,7 @@ def test_layers_that_let_nothing_in_give_the_frame_back():
 
 
 def test_one_set_of_weights_serves_both_ways():
-    model = create_model("crevnet", channels=16, num_layers=1, couplings=2)
+    model = create_model("crevnet", feature_channels=16, num_layers=1, couplings=2)
     assert model.head[0].encoder is model.stem
     names = {name.partition(".")[0] for name, _ in model.named_parameters()}
     assert names == {"stem", "stack"}
@@ -78,8 +78,11 @@ def test_one_set_of_weights_serves_both_ways():
     [
         (lambda: ReversiblePair(5), "channels must be even, for a pair of maps, got 5"),
         (lambda: Coupling(3), "channels must be even, for a pair of maps, got 3"),
-        (lambda: create_model("crevnet", channels=17), "channels must be even, for a pair of maps, got 17"),
-        (lambda: create_model("crevnet", 3, channels=46), r"at least in_channels \* patch_size\*\*2 = 48, .* got 46"),
+        (lambda: create_model("crevnet", feature_channels=17), "channels must be even, for a pair of maps, got 17"),
+        (
+            lambda: create_model("crevnet", 3, feature_channels=46),
+            r"at least in_channels \* patch_size\*\*2 = 48, .* got 46",
+        ),
         (lambda: create_model("crevnet", couplings=0), "depth must be an integer >= 1, got 0"),
     ],
 )

@@ -14,7 +14,7 @@ from .patch_frame import PatchFrame
 def crevnet(
     frame: Frame,
     *,
-    channels: int = 128,
+    feature_channels: int = 128,
     num_layers: int = 8,
     patch_size: int = 4,
     couplings: int = 4,
@@ -28,7 +28,7 @@ def crevnet(
 
     Args:
         frame: See `Frame`. Other `out_channels` are made of the frame that comes out, by a 1x1 convolution.
-        channels: Of the features, even, at least `in_channels * patch_size**2`.
+        feature_channels: Even, at least `in_channels * patch_size**2`.
         num_layers: Number of pairs, in which the two halves of the features take turns.
         patch_size: Side of the patches that frames are cut into.
         couplings: Number of couplings of the autoencoder.
@@ -37,11 +37,13 @@ def crevnet(
         checkpointing: See `RecurrentForecaster`.
 
     Raises:
-        ValueError: If a number is not positive, or `channels` odd or too few.
+        ValueError: If a number is not positive, or `feature_channels` odd or too few.
     """
     check_positive(num_layers=num_layers)
-    encoder = TwoWayEncoder(frame.in_channels, channels, patch_size=patch_size, depth=couplings)
-    pairs = (ReversiblePair(channels, kernel_size=kernel_size, forget_bias=forget_bias) for _ in range(num_layers))
+    encoder = TwoWayEncoder(frame.in_channels, feature_channels, patch_size=patch_size, depth=couplings)
+    pairs = (
+        ReversiblePair(feature_channels, kernel_size=kernel_size, forget_bias=forget_bias) for _ in range(num_layers)
+    )
     return RecurrentForecaster(
         encoder,
         RecurrentStack([Cell(pair) for pair in pairs]),
