@@ -91,6 +91,7 @@ def test_errors_are_described(path):
     doc = inspect.getsource(thing)
     missing = [name for name in raised(thing) if not re.search(rf"Raises:\n(?:\s+.*\n)*?\s+{name}:", doc)]
     assert not missing, f"{path}: its docstring must have {', '.join(missing)} under Raises"
+    assert "as said here" not in doc, f"{path}: its docstring must say which argument is refused, and what it must be"
 
 
 @pytest.mark.parametrize("path", PUBLIC)

@@ -21,6 +21,8 @@ ARGUMENTS = {
     "OneGateLSTM": "64, GSTA",
     "Encoder": "1, 64, num_layers=2",
     "Decoder": "64, 1, num_layers=2",
+    "DCGANEncoder": "1, 64, patch_size=2",
+    "DCGANDecoder": "64, 1, patch_size=2",
     "Inception": "64, 32, 64",
     "InceptionUNet": "64, 64, 64, num_layers=2",
     "LinearShortcut": "1, 1, in_frames=4, out_frames=6",
@@ -35,6 +37,8 @@ CALLS = {
     "Encoder": "frames = torch.rand(8, 1, 32, 32)\nfeatures, skip = block(frames)",
     "Decoder": "features, skip = torch.randn(8, 64, 16, 16), torch.randn(8, 64, 32, 32)\n"
     "frames = block(features, skip)",
+    "DCGANEncoder": "features = block(torch.rand(8, 1, 32, 32))",
+    "DCGANDecoder": "frames = block(torch.randn(8, 64, 16, 16))",
     "LinearShortcut": "frames = block(torch.rand(2, 4 * 1, 16, 16))",
     "PatchEmbed": "features = block(torch.rand(2, 1, 32, 32))",
     "PatchInflate": "frame = block(torch.randn(2, 64, 16, 16))",
@@ -90,7 +94,9 @@ def _code(name: str) -> str:
 
 def _required(build: Callable[..., Any]) -> list[str]:
     """Every argument without a default is a number of channels, unless `ARGUMENTS` says it."""
-    return [str(CHANNELS) for each in inspect.signature(build).parameters.values() if each.default is each.empty]
+    parameters = inspect.signature(build).parameters.values()
+    required = [each for each in parameters if each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD]
+    return [str(CHANNELS)] * len(required)
 
 
 def _call(block: Any) -> str:

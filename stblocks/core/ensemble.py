@@ -24,6 +24,10 @@ class Ensemble(nn.Module):
             forecast does not depend on what else is in its batch.
         mean: Return the mean of the members, `(B, horizon, C, H, W)`: a forecaster like any other.
 
+    Shapes:
+        past: `(B, T, C, H, W)`.
+        returns: `(B, E, horizon, C, H, W)`, or without E if `mean`.
+
     Raises:
         ValueError: If there is no model, models differ in channels or the size they are bound to, there are fewer
             members than models, or members would be equal to each other.

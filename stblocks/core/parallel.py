@@ -30,8 +30,7 @@ class Parallel(nn.Module):
 
     Shapes:
         x: `(B, in_channels, H, W)`.
-        y: `(B, out_channels, H', W')`, what the branches make of it.
-        state: A list, one for each branch.
+        returns: What the branches make of it, `(B, out_channels, H', W')`, and the state: a list, one for each branch.
 
     Raises:
         ValueError: If there are fewer than two branches, one is no layer, or they differ in channels where they must

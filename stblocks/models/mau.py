@@ -49,7 +49,8 @@ def mau(
         checkpointing: See `RecurrentForecaster`.
 
     Raises:
-        ValueError: If a number is not as said here, or the norm is unknown, or there is nothing to recall around.
+        ValueError: If a number is not positive, `halvings` is negative, `kernel_size` is even, `norm` is another word,
+            or `recall` is asked for without `halvings`.
     """
     check_positive(channels=channels, num_layers=num_layers, patch_size=patch_size)
     if not isinstance(halvings, int) or halvings < 0:

@@ -50,7 +50,8 @@ def phydnet(
         checkpointing: See `RecurrentForecaster`.
 
     Raises:
-        ValueError: If the last of `hidden_channels` is not `channels`, or another argument is not as said here.
+        ValueError: If the last of `hidden_channels` is not `channels`, `channels` is odd or `groups` does not divide
+            it, `patch_size` is another number, a kernel is even, or `gain` is another word.
     """
     hidden = [2 * channels, 2 * channels, channels] if hidden_channels is None else list(hidden_channels)
     if not hidden or hidden[-1] != channels:

@@ -9,12 +9,18 @@ from .scores import check_finite, precise
 
 
 def radial_power(frames: Tensor) -> Tensor:
-    r"""The radially averaged power spectrum of frames, `(..., H, W)` to `(..., K)` with K = max(H, W) // 2 + 1.
+    r"""The radially averaged power spectrum of frames.
 
     $$P(k) = \overline{|\mathcal F x|^2} \quad \text{over waves with} \quad k = \mathrm{round}(L \sqrt{f_y^2 + f_x^2})$$
 
     with the orthonormal Fourier transform, $f_y$ and $f_x$ in cycles a pixel, and L = max(H, W): k waves fit into the
     longer side. k = 0 is the mean. NaN where no wave has this k.
+
+    Args:
+        frames: `(B, T, C, H, W)`, or any other number of axes before H and W.
+
+    Returns:
+        `(B, T, C, K)` with K = max(H, W) // 2 + 1.
     """
     height, width = frames.shape[-2:]
     side = max(height, width)
@@ -28,11 +34,17 @@ def radial_power(frames: Tensor) -> Tensor:
 
 
 class Spectrum(NamedTuple):
-    """Power by lead time and wavenumber, averaged over frames and channels."""
+    """Power by lead time and wavenumber, averaged over frames and channels.
 
-    wavelength: Tensor  #: (K,), in pixels; infinite for the mean
-    forecast: Tensor  #: (T, K)
-    truth: Tensor  #: (T, K)
+    Attributes:
+        wavelength: `(K,)`, in pixels; infinite for the mean.
+        forecast: `(T, K)`.
+        truth: `(T, K)`.
+    """
+
+    wavelength: Tensor
+    forecast: Tensor
+    truth: Tensor
 
 
 class Spectra:

@@ -11,7 +11,7 @@ STRIDES = {1: (1, 1, 1), 2: (2, 1, 1), 4: (2, 1, 2), 8: (2, 2, 2)}
 
 
 class DCGANUnit(nn.Module):
-    """A 3x3 convolution, group norm, and a leaky ReLU of slope 0.2.
+    r"""A 3x3 convolution, group norm, and a leaky ReLU of slope 0.2: $\mathrm{LeakyReLU}(\mathrm{GN}(W * x))$.
 
     PhyDNet, Le Guen and Thome, CVPR 2020, supplement; after Radford et al. (DC-GAN), ICLR 2016.
 
@@ -60,7 +60,9 @@ class DCGANUnit(nn.Module):
 
 
 class DCGANEncoder(nn.Sequential):
-    """Frames to features: three `DCGANUnit`.
+    """Frames to features: three `DCGANUnit`, $U_3(U_2(U_1(x)))$.
+
+    PhyDNet, Le Guen and Thome, CVPR 2020, supplement of the paper.
 
     Args:
         in_channels: Of a frame.
@@ -73,7 +75,8 @@ class DCGANEncoder(nn.Sequential):
         returns: `(N, channels, H / patch_size, W / patch_size)`.
 
     Raises:
-        ValueError: If an argument is not as said here.
+        ValueError: If a number is not positive, `channels` is odd, `patch_size` is another number, or `groups` does not
+            divide the channels that are normed.
     """
 
     def __init__(self, in_channels: int, channels: int, *, patch_size: int = 4, groups: int | None = 16) -> None:
@@ -85,7 +88,9 @@ class DCGANEncoder(nn.Sequential):
 
 
 class DCGANDecoder(nn.Sequential):
-    """Features to frames: two transposed `DCGANUnit` and a transposed convolution without norm and activation.
+    r"""Features to frames: two transposed `DCGANUnit` and a transposed convolution without norm and activation.
+
+    PhyDNet, Le Guen and Thome, CVPR 2020, supplement of the paper: $W *^\top U_2(U_1(z))$.
 
     Args:
         channels: Of the features, even; half of them after the first unit.
@@ -98,7 +103,7 @@ class DCGANDecoder(nn.Sequential):
         returns: `(N, out_channels, H * patch_size, W * patch_size)`.
 
     Raises:
-        ValueError: If an argument is not as said here.
+        ValueError: See `DCGANEncoder`.
     """
 
     def __init__(self, channels: int, out_channels: int, *, patch_size: int = 4, groups: int | None = 16) -> None:

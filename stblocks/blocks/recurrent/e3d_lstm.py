@@ -62,7 +62,8 @@ class E3DLSTM(Block):
             follow.
 
     Raises:
-        ValueError: If an argument is not as said here.
+        ValueError: If `window` is below 2 or `kernel_depth` above it, `channels` (or `in_channels` if not `first`) is
+            no multiple of `window`, `kernel_size` is even, `recall` is not positive, or an option is another word.
     """
 
     reads: tuple[Slot, ...] = (X, H, C, M, PAST_C, FILLED)

@@ -87,8 +87,8 @@ class PhyCell(Block):
 class PhyBranch(Block):
     r"""A PhyCell beside whatever cell it stands in: its state is its own, and is added to the hidden state.
 
-    PhyDNet adds what its two branches found. This is that sum inside of a layer, $H_t + H^p_t$, with $H^p_t$ the state
-    of a `PhyCell` that sees `x`; `Parallel` has it for whole networks.
+    Ours: PhyDNet (the paper of `PhyCell`) adds what its two branches found. This is that sum inside of a layer,
+    $H_t + H^p_t$, with $H^p_t$ the state of a `PhyCell` that sees `x`; `Parallel` has it for whole networks.
 
     Args:
         in_channels: See `PhyCell`.
