@@ -16,11 +16,11 @@ from stblocks.train import Option, run_recipe
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(radar.RadarSettings):
-    """The setting of the results: two epochs, and a loss that looks at 20 and 30 dBZ."""
+    """A small network, and a loss that looks at 20 and 30 dBZ."""
 
     channels: Annotated[int, Option("Of the network.")] = 32
 
-    epochs = 2
+    epochs = 8
     lr = 2e-3
     l1 = 0.0
     loss_thresholds = (20.0, 30.0)
