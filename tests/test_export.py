@@ -15,7 +15,7 @@ from tests.test_models import small_options
 HORIZON = 3
 #: What has no file for frames of any size, and why. Everything else has both kinds.
 BOUND = ("cms_lstm", "mim")  # weights for every position
-WITHOUT = ("persistence", "advection")  # neither steps nor a forecast of so many frames, and nothing learnt
+WITHOUT = ("persistence", "advection", "lagrangian")  # neither steps nor a forecast of so many frames
 SCANS = ("vmrnn_b", "vmrnn_d")  # traced for one number of positions
 #: Where it must be large enough for windows.
 SIZES = {"swinlstm_b": (64, 96), "swinlstm_d": (64, 96)}
