@@ -62,7 +62,14 @@ TRAINED = [name for name in list_models() if name not in BASELINES]
 
 SMALL = {"channels": 4, "num_layers": 2, "patch_size": 2, "kernel_size": 3}
 #: For networks of other dimensions.
-ALSO_SMALL = {"widths": [4, 6], "depth": 2, "depths_down": [1, 1], "depths_up": [1, 1], "state_dim": 2}
+ALSO_SMALL = {
+    "feature_channels": 16,
+    "widths": [4, 6],
+    "depth": 2,
+    "depths_down": [1, 1],
+    "depths_up": [1, 1],
+    "state_dim": 2,
+}
 #: For direct models.
 ALSO_SMALL |= {"in_frames": 2, "out_frames": 2, "encoder_layers": 2, "translator_channels": 8, "groups": 2}
 ALSO_SMALL |= {"depths": [1, 1, 1], "large_kernels": [5, 3], "matrix_channels": 3, "factors": [2, 2]}
@@ -117,7 +124,7 @@ def test_every_option_changes_something(name):
         "beside": "phycell", "hidden_channels": [3, 8], "gain": "sigmoid", "derivative_groups": 3,
         "halvings": 1, "tau": 2, "residual": False, "recall": 1 if name == "e3d_lstm" else False,
         "window": 4, "time_padding": "stretch", "tokens": "runs", "memory": "dropped", "output_gate": "sigmoid_tanh",
-        "memory_norm": "group", "widths": [4, 8], "couplings": 2,
+        "memory_norm": "group", "widths": [4, 8], "couplings": 2, "feature_channels": 20,
         "order": "st",
         "depths": [1, 2, 1], "large_kernels": [7, 3], "keep": "width",
         "convolution": "full", "matrix_channels": 5, "factors": [4, 2], "weights": "column", "scrambled": True,
