@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from .borders.checks import check_image_size
 from .borders.files import write_atomically
-from .core import AUX, Cell, DirectForecaster, Forecaster, RecurrentForecaster
+from .core import AUX, AtOnce, Cell, Forecaster, RecurrentForecaster
 
 #: Endings of the files that can be written.
 KINDS = (".onnx", ".pt2")
@@ -80,8 +80,10 @@ def export_step(
     if path.suffix == ".onnx" and not (find_spec("onnx") and find_spec("onnxscript")):
         raise ModuleNotFoundError("Writing ONNX needs onnx and onnxscript: pip install 'stblocks[export]'.")
     check_image_size(image_size)
-    if not isinstance(model, RecurrentForecaster | DirectForecaster):
-        raise ValueError(f"model must be a RecurrentForecaster or DirectForecaster, got {type(model).__name__}.")
+    if not isinstance(model, RecurrentForecaster | AtOnce):
+        raise ValueError(
+            f"model must be a RecurrentForecaster, DirectForecaster or SequenceForecaster, got {type(model).__name__}."
+        )
     model = deepcopy(model).eval().requires_grad_(False)
     size = (image_size[0], image_size[1])
     unit = None if dynamic_size is False else _unit(model, size, required=dynamic_size is True)
@@ -108,7 +110,7 @@ def export_step(
 class _Forecast(nn.Module):
     """The whole forecast of a direct model."""
 
-    def __init__(self, model: DirectForecaster) -> None:
+    def __init__(self, model: AtOnce) -> None:
         super().__init__()
         self.model = model
 

@@ -182,7 +182,7 @@ class Doubling(nn.Module):
         ),
         (
             lambda: Forecaster(in_channels=1), "a.pt2", (8, 8), {"dynamic_size": False},
-            "model must be a RecurrentForecaster or DirectForecaster, got Forecaster",
+            "model must be a RecurrentForecaster, DirectForecaster or SequenceForecaster, got Forecaster",
         ),
         (
             lambda: RecurrentForecaster(nn.Identity(), RecurrentStack([Cell(ConvLSTM(1, 1))]), nn.Identity()),

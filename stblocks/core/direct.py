@@ -157,7 +157,7 @@ class SequenceForecaster(AtOnce):
     def translate(self, past: Tensor) -> Tensor:
         """`(B, in_frames, C, H, W)` to `(B, out_frames, C, H, W)`."""
         height, width = past.shape[-2:]
-        padded = self._padded(past.flatten(0, 1)).unflatten(0, past.shape[:2])
+        padded = self._padded(past.flatten(0, 1)).unflatten(0, (-1, past.shape[1]))
         return self.network(padded)[..., :height, :width]
 
 

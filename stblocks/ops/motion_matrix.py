@@ -49,7 +49,7 @@ def resized_matrices(matrices: Tensor, size: tuple[int, int], to: tuple[int, int
     """
     columns = matrices.flatten(0, 1).unflatten(2, size)
     rows = functional.interpolate(columns, to, mode="bilinear").flatten(2).mT.unflatten(2, size)
-    return functional.interpolate(rows, to, mode="bicubic").flatten(2).mT.unflatten(0, matrices.shape[:2])
+    return functional.interpolate(rows, to, mode="bicubic").flatten(2).mT.unflatten(0, (-1, matrices.shape[1]))
 
 
 def composed(features: Tensor, past: Tensor, future: Tensor) -> Tensor:

@@ -48,12 +48,12 @@ class MatrixPredictor(nn.Module):
 
     def forward(self, matrices: Tensor, size: tuple[int, int]) -> Tensor:
         """The future matrices."""
-        batch = len(matrices)
+        batch = matrices.shape[0]
         rows = matrices.transpose(1, 2).flatten(0, 1).unflatten(2, size)  # (B H W, T, H, W)
         maps = self.halve(self.before(self.enter(rows.flatten(0, 1).unsqueeze(1))))
-        maps = self.over_time(maps.unflatten(0, (len(rows), -1)))
+        maps = self.over_time(maps.unflatten(0, (rows.shape[0], -1)))
         maps = self.translate(maps.flatten(1, 2)).unflatten(1, (self.out_matrices, -1))
-        deep = self.deep(self.quarter(maps.flatten(0, 1)).unflatten(0, maps.shape[:2])).flatten(0, 1)
+        deep = self.deep(self.quarter(maps.flatten(0, 1)).unflatten(0, (-1, maps.shape[1]))).flatten(0, 1)
         maps = maps.flatten(0, 1)
         maps = self.up(torch.cat([functional.interpolate(deep, maps.shape[2:]), maps], dim=1))
         maps = self.readout(self.leave(functional.interpolate(maps, size)))
@@ -80,7 +80,7 @@ class Alone(nn.Sequential):
         maps = x.flatten(0, 1)
         for layer in self:
             maps = layer(maps)
-        return maps.unflatten(0, x.shape[:2])
+        return maps.unflatten(0, (-1, x.shape[1]))
 
 
 def _conv(in_channels: int, out_channels: int, stride: int = 1) -> nn.Sequential:

@@ -98,7 +98,7 @@ class MMVP(nn.Module):
 
     def forward(self, past: Tensor) -> Tensor:
         """The future frames."""
-        batch = len(past)
+        batch = past.shape[0]
         frames = functional.pixel_unshuffle(past.flatten(0, 1), 2)
         maps = [self.encode(self.enter(frames))]
         for down in self.downs:
@@ -124,7 +124,7 @@ class MMVP(nn.Module):
 
     def _moved(self, maps: Tensor, fold: int, past: Tensor, future: Tensor) -> Tensor:
         """Maps of all past frames, `(B T, C, H, W)`, to those of all future ones, on a grid that `fold` is coarser."""
-        folded = functional.pixel_unshuffle(maps, fold).unflatten(0, (len(past), -1))
+        folded = functional.pixel_unshuffle(maps, fold).unflatten(0, (past.shape[0], -1))
         return functional.pixel_shuffle(composed(folded, past, future).flatten(0, 1), fold)
 
 

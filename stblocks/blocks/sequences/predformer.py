@@ -88,7 +88,7 @@ class PredFormerBlock(nn.Module):
             self.looks(tokens), "b g n (three heads c) -> three (b g) heads n c", three=3, heads=self.num_heads
         )
         looked = functional.scaled_dot_product_attention(query, key, value)
-        return self.drop(self.leave(rearrange(looked, "(b g) heads n c -> b g n (heads c)", b=len(tokens))))
+        return self.drop(self.leave(rearrange(looked, "(b g) heads n c -> b g n (heads c)", b=tokens.shape[0])))
 
 
 class PositionCode(nn.Module):
@@ -193,7 +193,7 @@ class PredFormer(nn.Module):
 
     def forward(self, past: Tensor) -> Tensor:
         """The future frames."""
-        tokens = self.embed(self.cut(past.flatten(0, 1))).unflatten(0, past.shape[:2])
+        tokens = self.embed(self.cut(past.flatten(0, 1))).unflatten(0, (-1, past.shape[1]))
         tokens = self.translator(self.places(tokens)).flatten(0, 1)
         tokens = self.norm(tokens.movedim(1, -1)).movedim(-1, 1)
-        return self.paste(self.head(tokens)).unflatten(0, (len(past), -1))
+        return self.paste(self.head(tokens)).unflatten(0, (past.shape[0], -1))

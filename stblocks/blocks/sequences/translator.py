@@ -73,4 +73,4 @@ class SequenceTranslator(nn.Module):
     @staticmethod
     def _each(layer: nn.Module, maps: Tensor) -> Tensor:
         """A layer of maps, on those of every frame."""
-        return layer(maps.flatten(0, 1)).unflatten(0, maps.shape[:2])
+        return layer(maps.flatten(0, 1)).unflatten(0, (-1, maps.shape[1]))
