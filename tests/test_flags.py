@@ -34,6 +34,7 @@ OTHERS = {
     "schedule": ("cosine", "cosine"),
     "warmup": (0.5, ".5"),
     "sampling": ("reverse", "reverse"),
+    "sampling_steps": (50_000, "50000"),
     "l1": (0.0, "0"),
     "l2": (2.0, "2"),
     "loss_thresholds": ((20.0, 30.0), "20 30"),

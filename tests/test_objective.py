@@ -94,6 +94,21 @@ def test_half_precision_forecasts_are_summed_in_single():
     assert all(value.dtype == torch.float32 for value in losses.values())
 
 
+@given(cases(), st.integers(0, 3))
+def test_forecasts_that_are_skipped_have_no_effect_and_no_gradient(case, skip):
+    rollout, frames, _ = case
+    length = rollout.frames.shape[1]
+    if skip >= length:
+        with pytest.raises(ValueError, match=f"skip must be below {length}, .* got {skip}"):
+            Objective(skip=skip)(rollout, frames)
+        return
+    loss = Objective(divergence=0.1, skip=skip)(rollout, frames)["loss"]
+    rest = rollout._replace(frames=rollout.frames[:, skip:], first=rollout.first + skip)
+    assert torch.equal(loss, Objective(divergence=0.1)(rest, frames)["loss"])
+    loss.backward()
+    assert rollout.frames.grad[:, :skip].eq(0).all()
+
+
 def test_errors_say_what_to_do():
     frames = torch.rand(2, 5, 1, 4, 4)
     rollout = Rollout(frames[:, 1:], 1, {"decoupling": torch.zeros(2)}, None)
@@ -101,6 +116,11 @@ def test_errors_say_what_to_do():
         Objective(l2=-1)
     with pytest.raises(ValueError, match=r"divergence must be a weight of at least 0, got -0.1"):
         Objective(divergence=-0.1)
+    for skip in (-1, 0.5):
+        with pytest.raises(
+            ValueError, match=f"skip must be an integer >= 0, the forecasts that do not count, got {skip}"
+        ):
+            Objective(skip=skip)
     with pytest.raises(ValueError, match=r"l1 and l2 must not both be 0"):
         Objective(0, 0)
     with pytest.raises(ValueError, match=r"aux must name .* which are \['decoupling'\], got \['decouple'\]"):

@@ -253,18 +253,21 @@ def test_what_changes_no_number_may_change(tmp_path):
 STEADY = {"schedule": "constant", "warmup": 0.0}
 
 
-@pytest.mark.parametrize("broken", [False, True])
-def test_a_longer_run_begins_as_a_shorter_one(broken, tmp_path):
+@pytest.mark.parametrize(
+    ("broken", "settings"),
+    [(False, STEADY), (True, STEADY), (False, {"sampling": "scheduled", "sampling_steps": 5, **STEADY})],
+)
+def test_a_longer_run_begins_as_a_shorter_one(broken, settings, tmp_path):
     whole, out = tmp_path / "whole", tmp_path / "out"
-    unbroken = train(whole, epochs=3, **STEADY)
+    unbroken = train(whole, epochs=3, **settings)
     if broken:
         with pytest.raises(KeyboardInterrupt):
-            train(out, data=Breaking(Drifting(), 8, interrupt), epochs=2, **STEADY)
+            train(out, data=Breaking(Drifting(), 8, interrupt), epochs=2, **settings)
     else:
-        train(out, epochs=2, **STEADY)
-    assert_same(out, train(out, epochs=3, resume=True, **STEADY), (whole, unbroken))
+        train(out, epochs=2, **settings)
+    assert_same(out, train(out, epochs=3, resume=True, **settings), (whole, unbroken))
     with pytest.raises(ValueError, match="another settings: epochs was 3, is 2"):
-        train(out, epochs=2, resume=True, **STEADY)
+        train(out, epochs=2, resume=True, **settings)
 
 
 @pytest.mark.parametrize(

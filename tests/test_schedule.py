@@ -73,6 +73,16 @@ def test_named_schedules_have_the_released_settings_at_their_length():
     assert vars(sampling("reverse", 80_000)) == vars(ReverseScheduledSampling())
 
 
+@pytest.mark.parametrize("name", ["scheduled", "reverse"])
+def test_a_schedule_may_end_at_any_step_of_a_run_of_any_length(name):
+    early, late = sampling(name, 375_000, 50_000), sampling(name, 10, 50_000)
+    assert vars(early) == vars(late) == pytest.approx(vars(sampling(name, 80_000)))
+    assert early.eta(49_900) > 0
+    assert early.eta(50_000) == 0
+    with pytest.raises(ValueError, match="stop_step must be at least 1, got 0"):
+        sampling(name, 10, 0)
+
+
 def course(name, total, warmup, lr=(1.0,)):
     optimizer = torch.optim.AdamW([{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": each} for each in lr])
     schedule, rates = learning_rate(name, optimizer, total, warmup=warmup), []

@@ -48,6 +48,11 @@ class TrainConfig(LossSettings):
             "or reverse scheduled sampling."
         ),
     ] = "none"
+    sampling_steps: Annotated[
+        int | None,
+        whole(1),
+        Help("Step from which `sampling` feeds what forecasting does; `None` is 5/8 of the run."),
+    ] = None
     grad_clip: Annotated[float | None, above(0), Help("Largest norm of the gradient; `None` leaves it as it is.")] = 1.0
     ema_decay: Annotated[
         float | None,
@@ -103,6 +108,8 @@ class TrainConfig(LossSettings):
         found = super().problems()
         if found:
             return found
+        if self.sampling == "none" and self.sampling_steps is not None:
+            found.append("sampling_steps changes nothing without sampling; give that, or leave sampling_steps out")
         known = [*KNOWN, *(f"{event}@{threshold:g}" for event in EVENTS for threshold in self.thresholds)]
         if self.monitor not in known:
             found.append(f"monitor must be one of {', '.join(known)}, got {self.monitor!r}")

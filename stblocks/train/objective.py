@@ -19,7 +19,8 @@ class Objective(nn.Module):
 
     Sums and the count $N$ go over the cells whose truth is known: NaN marks a missing cell, whose forecast has no
     effect on the loss and gets no gradient. Where every cell is missing, both errors are 0. All frames that the rollout
-    forecasts count, those of observed time included, as in the released code of the recurrent papers.
+    forecasts count, those of observed time included, as in the released code of the recurrent papers, but for the
+    first `skip`.
 
     Args:
         l1: Weight of the mean absolute error.
@@ -30,6 +31,8 @@ class Objective(nn.Module):
             `differential_divergence`. Missing cells are 0 in both.
         terms: Further terms by name, each with its weight: `{"csi": (0.005, SoftCSI((20, 30), scaler=scaler))}`.
         cell_weights: $w$, what each cell weighs in L1 and L2; 1 unless given. $N$ stays the count of cells.
+        skip: Forecasts at the start of a rollout that do not count, in no part of the loss but the auxiliary ones. With
+            1, a recurrent model need not say what comes after a single frame; CMS-LSTM is trained so.
 
     Shapes:
         rollout: A `Rollout` whose frames are `(B, N, C, H, W)`.
@@ -37,9 +40,9 @@ class Objective(nn.Module):
         returns: Scalars by name: the loss under `"loss"`, and its parts without their weights.
 
     Raises:
-        ValueError: If a weight is negative, `l1` and `l2` are both 0 and there is no other term, or a term has the name
-            of another loss; when called, if `aux` names a loss that the rollout does not have, or the frames do not fit
-            the rollout.
+        ValueError: If a weight or `skip` is negative, `l1` and `l2` are both 0 and there is no other term, or a term
+            has the name of another loss; when called, if `aux` names a loss that the rollout does not have, the frames
+            do not fit the rollout, or it has no more than `skip`.
     """
 
     def __init__(
@@ -50,11 +53,15 @@ class Objective(nn.Module):
         divergence: float = 0.0,
         terms: Terms | None = None,
         cell_weights: ThresholdWeights | None = None,
+        skip: int = 0,
     ) -> None:
         super().__init__()
         self.l1, self.l2, self.aux, self.divergence = l1, l2, dict(aux or {}), divergence
         self.terms = nn.ModuleDict({name: term for name, (_, term) in (terms or {}).items()})
         self.cell_weights = cell_weights
+        self.skip = skip
+        if type(skip) is not int or skip < 0:
+            raise ValueError(f"skip must be an integer >= 0, the forecasts that do not count, got {skip!r}.")
         own = {"l1": l1, "l2": l2, "divergence": divergence, **self.aux}
         self.weights = own | {name: weight for name, (weight, _) in (terms or {}).items()}
         if taken := {"loss", *own} & {*self.terms}:
@@ -86,9 +93,14 @@ class Objective(nn.Module):
             raise ValueError(
                 f"aux must name auxiliary losses of the model, which are {sorted(rollout.aux)}, got {sorted(unknown)}."
             )
+        if self.skip >= target.shape[1]:
+            raise ValueError(
+                f"skip must be below {target.shape[1]}, the frames that the rollout forecasts, got {self.skip}."
+            )
+        target = target[:, self.skip :]
         missing = target.isnan()
         # Half precision would round small divergences away, and sums.
-        forecast = rollout.frames.to(target.dtype).masked_fill(missing, 0)
+        forecast = rollout.frames[:, self.skip :].to(target.dtype).masked_fill(missing, 0)
         truth = target.masked_fill(missing, 0)
         error = forecast - truth
         weight = 1.0 if self.cell_weights is None else self.cell_weights(truth)

@@ -194,7 +194,7 @@ class Run:
         """One for each part, cut from what is drawn for the whole batch; none for models that take none."""
         if self.config.sampling == "none":
             return [None] * len(batch)
-        draw = sampling(self.config.sampling, self.total_steps)
+        draw = sampling(self.config.sampling, self.total_steps, self.config.sampling_steps)
         generator = torch.Generator().manual_seed(derive_seed(self.config.seed, "sampling", self.step))
         lengths = batch[0].past.shape[1], batch[0].future.shape[1]
         mask = draw(self.step, self.config.batch_size, *lengths, generator)

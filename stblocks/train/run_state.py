@@ -83,7 +83,7 @@ def _obstacle_to_more_steps(run: Run) -> str | None:
     config = run.config
     if config.schedule != "constant":
         return f"schedule={config.schedule!r} is laid over all steps, so that they would have had another learning rate"
-    if config.sampling != "none":
+    if config.sampling != "none" and config.sampling_steps is None:
         return f"sampling={config.sampling!r} is laid over all steps, so that they would have been fed other frames"
     if run.step < (rise := config.warmup * run.total_steps):
         return f"warmup={config.warmup} would be {rise:g} steps, and it is at step {run.step}"

@@ -113,26 +113,29 @@ class ReverseScheduledSampling(Sampling):
         return _chances(self.epsilon(step), in_frames, self.eta(step), out_frames)
 
 
-def sampling(name: Literal["none", "scheduled", "reverse"], total_steps: int) -> Sampling:
-    """A schedule by name, the released settings stretched from their 80,000 steps to a run of `total_steps`.
+def sampling(name: Literal["none", "scheduled", "reverse"], total_steps: int, stop_step: int | None = None) -> Sampling:
+    """A schedule by name, the released settings stretched from their 50,000 steps to `stop_step`.
 
     Args:
         name: `none`, `scheduled` or `reverse`.
         total_steps: Steps of the run.
+        stop_step: From which step on training feeds what forecasting does; `None` is 5/8 of the run, where it is in
+            the released settings, for 80,000 steps.
 
     Raises:
-        ValueError: If there is no such schedule, or `total_steps` is below 1.
+        ValueError: If there is no such schedule, or `total_steps` or `stop_step` is below 1.
     """
     _check_total(total_steps)
+    stop = total_steps * 5 / 8 if stop_step is None else stop_step
+    if stop_step is not None and stop_step < 1:
+        raise ValueError(f"stop_step must be at least 1, got {stop_step}.")
     match name:
         case "none":
             return NoSampling()
         case "scheduled":
-            return ScheduledSampling(rate=1.6 / total_steps, stop_step=total_steps * 5 / 8)
+            return ScheduledSampling(rate=1 / stop, stop_step=stop)
         case "reverse":
-            return ReverseScheduledSampling(
-                start_step=total_steps * 5 / 16, stop_step=total_steps * 5 / 8, decay_steps=total_steps / 16
-            )
+            return ReverseScheduledSampling(start_step=stop / 2, stop_step=stop, decay_steps=stop / 10)
     raise ValueError(f"sampling must be 'none', 'scheduled' or 'reverse', got {name!r}.")
 
 
