@@ -15,23 +15,24 @@ from typing import Any
 
 from stblocks import Forecaster, create_model
 from stblocks.tasks import Recipe
-from stblocks.tasks.weather import WeatherSettings, data_sets
+from stblocks.tasks.weather import SimVPWeatherSettings, data_sets
 from stblocks.train import run_recipe
 
 #: SimVPv2 on WeatherBench (paper, Sec. V-A3), which sees the variable alone; widths, learning rate and batch are those
 #: of the released configurations for that data set.
-PAPER = WeatherSettings(
+PAPER = SimVPWeatherSettings(
     extras=(), stride=1, shortcut=None,
     channels=32, encoder_layers=2, translator_channels=256, num_layers=8, mlp_ratio=8.0, drop=0.0, drop_path=0.1,
     epochs=50, lr=5e-3, schedule="cosine", weight_decay=0.0, l1=0.0, ema_decay=None, grad_clip=None,
 )  # fmt: skip
 
 
-def build(settings: WeatherSettings, options: dict[str, Any]) -> Forecaster:
-    return create_model("simvpv2_s", out_channels=1, **options)
+def build(settings: SimVPWeatherSettings, options: dict[str, Any]) -> Forecaster:
+    frames = settings.in_frames, settings.out_frames
+    return create_model("simvpv2_s", out_channels=1, in_frames=frames[0], out_frames=frames[1], **options)
 
 
-main = Recipe("simvpv2_weather", build, WeatherSettings(), PAPER, data_sets, __doc__)
+main = Recipe("simvpv2_weather", build, SimVPWeatherSettings(), PAPER, data_sets, __doc__)
 
 if __name__ == "__main__":
     run_recipe(main)

@@ -190,6 +190,7 @@ def test_paper_is_table_1_of_the_paper(tmp_path, monkeypatch):
     settings = made["settings"]
     assert (settings.batch_size, settings.lr, settings.epochs, settings.schedule) == (16, 3e-4, 100, "onecycle")
     assert (settings.l1, settings.l2, settings.augment, settings.precision) == (1.0, 1.0, False, "no")
+    assert (settings.sampling, settings.sampling_steps, settings.grad_clip) == ("scheduled", 50_000, None)
     assert made["train"].frame_shape == (1, 64, 64)
     assert (made["train"].in_frames, made["train"].out_frames) == (5, 10)
     assert not settings.problems()

@@ -14,6 +14,7 @@ FRAMES = {"in_channels": 2, "image_size": (32, 32)}
 RECIPES = {
     "simvpv2_taxibj": "--channels 4 --translator_channels 8 --num_layers 2",
     "vmrnn_taxibj": "--channels 4 --depth 1 --patch_size 8",
+    "gmg_taxibj": "--channels 4 --num_layers 2 --patch_size 4",
 }
 
 
@@ -72,10 +73,14 @@ def test_a_mistake_is_a_message_and_leaves_no_run(name, argv, message, run, tmp_
 
 
 @pytest.mark.parametrize(
-    ("name", "parameters", "epochs", "lr"),
-    [("simvpv2_taxibj", 9_961_058, 50, 5e-4), ("vmrnn_taxibj", 2_579_970 - 361_856, 200, 4e-4)],
+    ("name", "parameters", "epochs", "lr", "l1"),
+    [
+        ("simvpv2_taxibj", 9_961_058, 50, 5e-4, 0.0),
+        ("vmrnn_taxibj", 2_579_970 - 361_856, 200, 4e-4, 0.0),
+        ("gmg_taxibj", 30_186_509, 200, 3e-4, 1.0),
+    ],
 )
-def test_the_setting_of_the_paper(name, parameters, epochs, lr, monkeypatch):
+def test_the_setting_of_the_paper(name, parameters, epochs, lr, l1, monkeypatch):
     recipe = importlib.import_module(f"stblocks.recipes.{name}")
     settings, built = recipe.PAPER, []
     monkeypatch.setattr(recipe, "create_model", lambda *args, **options: built.append((args, options)))
@@ -84,6 +89,6 @@ def test_the_setting_of_the_paper(name, parameters, epochs, lr, monkeypatch):
     with torch.device("meta"):
         assert sum(parameter.numel() for parameter in create_model(model, **options).parameters()) == parameters
     assert (settings.epochs, settings.lr, settings.batch_size, settings.precision) == (epochs, lr, 16, "no")
-    assert (settings.l1, settings.l2, settings.schedule) == (0.0, 1.0, "cosine")
+    assert (settings.l1, settings.l2, settings.schedule, settings.grad_clip) == (l1, 1.0, "cosine", None)
     assert settings.warmup * settings.epochs == 5
     assert not settings.problems()

@@ -1,6 +1,7 @@
 """The weather recipe on small files, and the weather that is made."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import xarray
 
 from stblocks import Forecaster
 from stblocks.data import WeatherBench, write_synthetic_weather
+from stblocks.recipes import gmg_weather
 from stblocks.recipes import simvpv2_weather as recipe
 from stblocks.tasks.weather import WeatherSettings, data_sets
 
@@ -88,6 +90,53 @@ def test_the_setting_of_the_paper():
     assert (settings.epochs, settings.lr, settings.batch_size, settings.precision) == (50, 5e-3, 16, "no")
     assert (settings.l1, settings.l2, settings.schedule, settings.extras) == (0.0, 1.0, "cosine", ())
     assert not settings.problems()
+
+
+def test_gmg_sees_the_temperature_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "stblocks.tasks.recipe.report", lambda model, data, out, **_: model.save_pretrained(out / "model")
+    )
+    tiny = "--in_frames 3 --out_frames 2 --stride 200 --channels 4 --num_layers 1 --batch_size 1"
+    gmg_weather.main(["--out", str(tmp_path), *tiny.split()])
+    assert Forecaster.from_pretrained(tmp_path / "model").in_channels == 1
+
+
+def test_the_setting_of_gmg():
+    settings = gmg_weather.PAPER
+    options = {"in_channels": 1, "image_size": (32, 64), **settings.model_options()}
+    with torch.device("meta"):
+        assert sum(p.numel() for p in gmg_weather.build(settings, options).parameters()) == 28_967_181
+    assert (settings.epochs, settings.lr, settings.batch_size, settings.first_year) == (100, 3e-4, 16, 2010)
+    assert (settings.l1, settings.l2, settings.schedule, settings.grad_clip) == (1.0, 1.0, "cosine", None)
+    assert (settings.sampling, settings.sampling_steps, settings.stride) == ("scheduled", 50_000, 1)
+    assert not settings.problems()
+
+
+def test_the_windows_of_gmg(tmp_path):
+    """The paper has 52,559 to train on and 17,495 to test on; the released loader leaves out the last two of either."""
+    time = np.arange("2010-01-01", "2019-01-01", dtype="M8[h]").astype("M8[ns]")
+    t2m = np.random.default_rng(0).normal(280, 3, (len(time), 1, 1)).astype(np.float32)
+    np.savez(tmp_path / "a.npz", t2m=t2m, time=time, lat=[0.0], lon=[0.0])
+    train, _, test = data_sets(replace(gmg_weather.PAPER, data=str(tmp_path / "a.npz")))
+    assert (len(train), len(test)) == (52_559 + 2, 17_495 + 2)
+
+
+def test_years_to_train_on(tmp_path):
+    time = np.concatenate(
+        [
+            np.datetime64(f"{year}-06-01", "ns") + np.arange(30) * np.timedelta64(1, "h")
+            for year in (2009, 2015, 2016, 2017)
+        ]
+    )
+    t2m = np.random.default_rng(0).normal(280, 3, (len(time), 2, 3))
+    coordinates = {"time": time, "lat": [1.0, 0.0], "lon": [0.0, 1.0, 2.0]}
+    made = xarray.Dataset({"t2m": (("time", "lat", "lon"), t2m)}, coords=coordinates)
+    made.to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    for first, windows in ((None, 14), (2010, 7)):
+        train, validation, test = data_sets(
+            WeatherSettings(data=str(tmp_path / "a.nc"), stride=1, extras=(), first_year=first)
+        )
+        assert (len(train), len(validation), len(test)) == (windows, 1, 7)
 
 
 def test_more_than_temperature_may_be_seen(tmp_path):

@@ -1,12 +1,14 @@
 """A recipe from end to end."""
 
-from collections.abc import Callable, Sequence
+from collections import abc
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from torch import nn
+from torch.utils.data import Dataset
 
-from ..data import SequenceWindows
+from ..data import Sequence
 from ..train import Objective, TrainConfig, fit, read_flags, report, seed_everything
 
 
@@ -29,12 +31,12 @@ class Recipe:
     build: Callable[[Any, dict[str, Any]], nn.Module]
     default: TrainConfig
     paper: TrainConfig
-    data_sets: Callable[[Any], Sequence[SequenceWindows]]
+    data_sets: Callable[[Any], abc.Sequence[Dataset[Sequence]]]
     description: str | None = None
     _: KW_ONLY
     objective: Callable[..., nn.Module] = Objective
 
-    def __call__(self, argv: Sequence[str] | None = None) -> None:
+    def __call__(self, argv: abc.Sequence[str] | None = None) -> None:
         """Run it.
 
         Args:
@@ -47,7 +49,7 @@ class Recipe:
         settings, out, resume = read_flags(self.name, self.default, {"paper": self.paper}, argv, self.description)
         train, validation, test = self.data_sets(settings)
         seed_everything(settings.seed)
-        channels, height, width = train.frame_shape
+        channels, height, width = train[0].past.shape[1:]
         frames = {"in_channels": channels, "image_size": (height, width)}
         model = self.build(settings, frames | settings.model_options())
         result = fit(model, train, validation, settings, out, objective=self.objective, resume=resume)

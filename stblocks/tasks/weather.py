@@ -8,12 +8,13 @@ from typing import Annotated, Any, Literal
 import numpy as np
 
 from ..data import WeatherBench, write_synthetic_weather
+from ..data.weatherbench import YEARS
 from ..train import Help, Option, TrainConfig
 
 
 @dataclass(frozen=True, kw_only=True)
 class WeatherSettings(TrainConfig):
-    """A small setting, of SimVP."""
+    """A small setting, of any model."""
 
     data: Annotated[
         str | None, Help("A file or folder that `stblocks.data.WeatherBench` reads; without it, made weather.")
@@ -33,8 +34,25 @@ class WeatherSettings(TrainConfig):
             "sequences that are trained on do."
         ),
     ] = 0.0
-    in_frames: Annotated[int, Option("Frames a forecast starts from.")] = 12
-    out_frames: Annotated[int, Option("Frames to forecast.")] = 12
+    first_year: Annotated[
+        int | None,
+        Help(
+            "Train on the years from this one to 2015; `None` on the hours that an `.npz` file says, or 1979 to 2015."
+        ),
+    ] = None
+    in_frames: Annotated[int, Help("Frames a forecast starts from.")] = 12
+    out_frames: Annotated[int, Help("Frames to forecast.")] = 12
+
+    epochs = 8
+    batch_size = 16
+    lr = 5e-3
+    metrics = ("mse@pixel", "rmse@physical", "mae@physical")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimVPWeatherSettings(WeatherSettings):
+    """A small setting, of SimVP."""
+
     translator: Annotated[str, Option("Block of the translator.")] = "gsta"
     channels: Annotated[int, Option("Features of a frame.")] = 4
     encoder_layers: Annotated[int, Option("Convolutions of the encoder.")] = 2
@@ -46,13 +64,10 @@ class WeatherSettings(TrainConfig):
     shortcut: Annotated[
         int | None, Option("Side of the neighbourhood whose weighted sum the forecasts are added to.")
     ] = 9
-    epochs = 8
-    batch_size = 16
-    lr = 5e-3
+
     weight_decay = 0.05
     ema_decay = 0.95
     validate_every = 2
-    metrics = ("mse@pixel", "rmse@physical", "mae@physical")
 
 
 def data_sets(settings: WeatherSettings) -> list[WeatherBench]:
@@ -74,6 +89,7 @@ def read(path: str, settings: WeatherSettings) -> list[WeatherBench]:
         "in_frames": settings.in_frames,
         "out_frames": settings.out_frames,
         "step": settings.step,
+        "years": None if settings.first_year is None else YEARS | {"train": (settings.first_year, YEARS["train"][1])},
     }
     train = WeatherBench(path, "train", stride=settings.stride, **options)
     options["scaler"] = train.scaler
