@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch.nn.functional import conv2d, leaky_relu
 
 from stblocks import GFM, MGM, ConvGRU, ConvLSTM, SimpleGFM, STConvLSTM, TrajGRU
+from stblocks.blocks.maps.gsta import GatedAttention
 from stblocks.blocks.plugs.mgm import GrowthDecay
 from stblocks.testing import example
 
@@ -135,3 +136,9 @@ def test_batch_decay_is_the_released_quirk():
     rise, beta = factor[0] - 1, factor[1] - (factor[0] - 1)
     assert math.isclose(factor[2] - rise, beta**2, rel_tol=1e-5)
     assert MGM(8, time_decay="batch").motion.trend.by_batch
+
+
+def test_the_second_half_gates_in_gsta():
+    attention, maps = GatedAttention(4, kernel_size=5, dilation=2), torch.randn(2, 4, 5, 3)
+    kept, gate = attention.split(attention.large(maps)).split(4, dim=1)  # (12), (13)
+    torch.testing.assert_close(attention(maps), torch.sigmoid(gate) * kept)  # (14)

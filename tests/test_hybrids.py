@@ -205,3 +205,16 @@ def test_unknown_names():
         create_model("hybrid", base="predrn")
     with pytest.raises(ValueError, match=r"There is no plug 'gmf'; did you mean mgm or gfm"):
         create_model("hybrid", plugs=["gmf"])
+
+
+@pytest.mark.parametrize(
+    ("plugs", "millions", "printed"),
+    [(["sam"], 27.95, 31.4), (["gfm"], 30.41, 30.4), (["gfm", "sam"], 31.45, 31.4)],
+)
+def test_sizes_of_the_ablation_of_gmg(plugs, millions, printed):
+    """GMG paper, Table VI (d) to (f): without MGM there is MotionRNN's GRU, and (d), SAM alone, is no sum."""
+    with torch.device("meta"):
+        model = create_model("hybrid", base="motionrnn", plugs=plugs, in_channels=1, image_size=(64, 64))
+    size = sum(parameter.numel() for parameter in model.parameters()) / 1e6
+    assert round(size, 2) == millions
+    assert (abs(size - printed) < 0.1) == (plugs != ["sam"])

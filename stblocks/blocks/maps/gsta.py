@@ -15,6 +15,7 @@ class GSTA(Mixing):
     $$\hat H = W_{1 \times 1} * (\mathrm{DW\text{-}D} * (\mathrm{DW} * H)) \tag{12}$$
     $$[g, \bar H] = \mathrm{split}(\hat H) \qquad H' = \sigma(g) \circ \bar H \tag{13, 14}$$
 
+    $g$ is the second half of the channels, as released; in the equation it is the first, which is the same network.
     A depth-wise convolution of side $2d - 1$, a depth-wise one with dilation $d$, and a 1x1 convolution see as far as
     one convolution of side `kernel_size`. Time lies in the channels.
 
