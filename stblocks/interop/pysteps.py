@@ -26,11 +26,11 @@ def as_pysteps_nowcast(model: Forecaster, scaler: Scaler | None = None) -> Nowca
             know that `fit` has trained.
 
     Returns:
-        The function `nowcast(precip, timesteps)`. `precip` are observed fields `(T, m, n)` in physical units, the newest
-        one last; NaN marks missing cells, which the model sees as 0 in its own units; of more fields than a direct
-        model takes, it takes the last ones. `timesteps` is how many fields to forecast, or a list of whole lead times
-        in steps, in rising order. It returns `(number of timesteps, m, n)` in physical units, in the floating-point
-        type of `precip`, and NaN where the newest field is.
+        The function `nowcast(precip, timesteps)`. `precip` holds observed fields `(T, m, n)` in physical units, the
+        newest one last; NaN marks missing cells, which the model sees as 0 in its own units; of more fields than a
+        direct model takes, it takes the last ones. `timesteps` is how many fields to forecast, or a list of whole lead
+        times in steps, in rising order. It returns `(number of timesteps, m, n)` in physical units, in the
+        floating-point type of `precip`, and NaN where the newest field is.
 
     Raises:
         ValueError: If the model's frames have more channels, or it does not know its data and no `scaler` is given.
