@@ -154,5 +154,5 @@ def test_rows_of_fidelity_lead_to_tests_that_are_there():
     named = "\n".join(development.tests())
     for row in filter(lambda row: row.startswith("|"), rows):
         led = re.findall(r"\]\(tests\.md#(\w+)\)", row.split(" | ")[-1])
-        assert led, f"no test in the row {row[:60]}"
+        assert led or row.endswith("| none |"), f"no test in the row {row[:60]}"
         assert all(f"{{#{test}}}" in named for test in led), row

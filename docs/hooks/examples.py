@@ -30,7 +30,17 @@ ARGUMENTS = {
     "PatchInflate": "64, 1, patch_size=2",
     "RecurrentTranslator": "RecurrentStack([Cell(STConvLSTM(64, 64))]), in_frames=4, out_frames=6",
     "Translator": "4 * 64, 64, 6 * 64, num_layers=2, block=lambda layer, channels: GSTA(channels)",
+    "MMVP": "1, 1, 64, 32, in_frames=4, out_frames=6",
+    "PredFormer": "1, 1, 64, in_frames=4, out_frames=6, num_layers=2",
+    "PredictionError": "64, 64, level=1",
+    "SequenceTranslator": "64, 64, 4, 6, num_layers=2, block=lambda layer, channels: AFNOBlock(channels)",
+    "TwoWayDecoder": "TwoWayEncoder(1, 64)",
+    "TwoWayEncoder": "1, 64",
+    "WaST": "1, 1, 64, 4",
 }
+
+SEQUENCE = "sequence = block(torch.randn(2, 4, 64, 16, 16))"
+
 
 #: Calls of what is no block, which has no `reads` to tell them.
 CALLS = {
@@ -44,6 +54,15 @@ CALLS = {
     "PatchInflate": "frame = block(torch.randn(2, 64, 16, 16))",
     "RecurrentTranslator": "features = block(torch.randn(2, 4 * 64, 16, 16))",
     "Translator": "features = block(torch.randn(2, 4 * 64, 16, 16))",
+    "AFNOBlock": SEQUENCE,
+    "Conv3DBlock": SEQUENCE,
+    "MMVP": "future = block(torch.rand(2, 4, 1, 32, 32))",
+    "PredFormer": "future = block(torch.rand(2, 4, 1, 32, 32))",
+    "PredFormerBlock": SEQUENCE,
+    "SequenceTranslator": SEQUENCE,
+    "TwoWayDecoder": "frames = block(torch.randn(2, 64, 16, 16))",
+    "TwoWayEncoder": "features = block(torch.rand(2, 1, 32, 32))",
+    "WaST": "future = block(torch.rand(2, 4, 1, 32, 32))",
 }
 
 BASES = ("MapBlock",)  # which cannot be built
@@ -95,7 +114,9 @@ def _code(name: str) -> str:
 def _required(build: Callable[..., Any]) -> list[str]:
     """Every argument without a default is a number of channels, unless `ARGUMENTS` says it."""
     parameters = inspect.signature(build).parameters.values()
-    required = [each for each in parameters if each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD]
+    required = [each.name for each in parameters if each.default is each.empty and each.kind is not each.VAR_KEYWORD]
+    if unknown := [name for name in required if name not in ("channels", "in_channels", "out_channels")]:
+        raise ValueError(f"ARGUMENTS must have {', '.join(unknown)}")
     return [str(CHANNELS)] * len(required)
 
 

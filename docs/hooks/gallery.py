@@ -131,8 +131,8 @@ def _in_use(name: str) -> list[str]:
 def _example(name: str) -> Example | None:
     try:
         return example(name)
-    except ValueError as error:
-        raise PluginError(str(error)) from error
+    except ValueError:
+        return None  # a test says so
 
 
 def _card(card: Card) -> str:

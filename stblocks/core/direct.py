@@ -127,6 +127,10 @@ class SequenceForecaster(AtOnce):
         out_channels: See `Forecaster`.
         image_size: See `Forecaster`.
 
+    Shapes:
+        past: `(B, in_frames, C, H, W)`, any `H` and `W` unless `image_size` is given.
+        returns: `(B, horizon, C', H, W)`, with C' the channels of the forecast frames.
+
     Raises:
         ValueError: If a number is not positive.
     """
@@ -181,6 +185,10 @@ class DirectForecaster(AtOnce):
         in_channels: See `Forecaster`.
         out_channels: See `Forecaster`.
         image_size: See `Forecaster`.
+
+    Shapes:
+        past: `(B, in_frames, C, H, W)`, any `H` and `W` unless `image_size` is given.
+        returns: `(B, horizon, C', H, W)`, with C' the channels of the forecast frames.
 
     Raises:
         ValueError: If a number is not positive.

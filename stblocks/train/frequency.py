@@ -31,6 +31,10 @@ class HighFrequencyFocal(Term):
         over: What weights are 1 at the maximum of: each `"map"`, or the whole `"batch"`.
         tiles: Each band is cut into so many tiles a side, which are transformed one by one.
 
+    Shapes:
+        forecast, truth, known: See `Term`.
+        returns: A scalar.
+
     Raises:
         ValueError: If a number is not positive or a word is another; when called, if `tiles` does not divide a band.
     """

@@ -55,6 +55,8 @@ class Coupling(nn.Module):
 class TwoWayEncoder(nn.Module):
     """Frames to features and back: patches, zeros beside them, and a chain of `Coupling`.
 
+    Yu et al. (CrevNet), ICLR 2020.
+
     Args:
         in_channels: Channels of a frame.
         channels: Of the features, even, at least `in_channels * patch_size**2`.
@@ -92,6 +94,8 @@ class TwoWayEncoder(nn.Module):
 
 class TwoWayDecoder(nn.Module):
     """Features to frames: an encoder undone, by the same weights. Where it made the features, to rounding the frames.
+
+    Yu et al. (CrevNet), ICLR 2020.
 
     Args:
         encoder: The encoder, which is shared.

@@ -13,6 +13,8 @@ from ..layers import Pointwise
 class SequenceTranslator(nn.Module):
     """A stack of blocks from sequences of maps to the same, between 1x1 convolutions where the width changes.
 
+    Ours, as `Translator` is a stack of blocks over maps.
+
     The blocks keep the number of frames. Where more or fewer are to come out than go in, the last step makes each a
     weighted sum of the frames that there are.
 
