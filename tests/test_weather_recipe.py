@@ -114,7 +114,7 @@ def test_the_setting_of_gmg():
 
 def test_the_windows_of_gmg(tmp_path):
     """The paper has 52,559 to train on and 17,495 to test on; the released loader leaves out the last two of either."""
-    time = np.arange("2010-01-01", "2019-01-01", dtype="M8[h]").astype("M8[ns]")
+    time = np.arange("2009-01-01", "2019-01-01", dtype="M8[h]").astype("M8[ns]")
     t2m = np.random.default_rng(0).normal(280, 3, (len(time), 1, 1)).astype(np.float32)
     np.savez(tmp_path / "a.npz", t2m=t2m, time=time, lat=[0.0], lon=[0.0])
     train, _, test = data_sets(replace(gmg_weather.PAPER, data=str(tmp_path / "a.npz")))
