@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from matplotlib import colormaps
 from PIL import Image
 
 from stblocks.data import Scaler
@@ -53,6 +54,42 @@ def test_a_strip_shows_the_error(tmp_path):
     assert errors(wrong) > 0.1
     assert errors(right) == 0
     assert wrong.shape[1] > 300
+
+
+def test_a_strip_shows_errors_enlarged_in_the_colours_of_the_frames(tmp_path):
+    past, future, prediction = sample()
+    frames = torch.cat([past, future])
+    for factor in (1, 10):
+        forecast_strip(past, future, future - 0.05, tmp_path / "strip.png", error_factor=factor)
+        picture = pixels(tmp_path / "strip.png")
+        lowest = picture[-picture.shape[0] // 4 :, : -picture.shape[1] // 5]
+        colour = colormaps["turbo"](factor * 0.05 / float(frames.max() - frames.min()), bytes=True)[:3]
+        assert share(lowest, np.array(colour, int), tolerance=8) > 0.2
+    for factor in (0, -1):
+        with pytest.raises(ValueError, match=f"error_factor must be above 0, how much larger errors .* got {factor}"):
+            forecast_strip(past, future, prediction, tmp_path / "x.png", error_factor=factor)
+
+
+def test_a_strip_shows_a_box_again(tmp_path):
+    past, future, prediction = sample()
+    future[:, :, 2:4, 1:5] = torch.nan
+    for zoom in (None, (2, 1, 2, 4), (4, 0, 4, 8)):
+        forecast_strip(past, future, prediction, tmp_path / "strip.png", zoom=zoom)
+        picture = pixels(tmp_path / "strip.png")
+        red = share(picture, (255, 0, 0), tolerance=20)
+        if zoom is None:
+            plain, height = share(picture, GREY), picture.shape[0]
+            assert red == 0
+        else:
+            assert red > 0
+            assert picture.shape[0] > 1.3 * height
+            assert (share(picture, GREY) > plain) == (zoom[0] == 2), "a box without a known cell is grey"
+            row = picture[int(4.2 / 6 * len(picture)) : int(4.8 / 6 * len(picture)), : -picture.shape[1] // 5]
+            coloured = (row.max(axis=-1) - row.min(axis=-1) > 60).mean()
+            assert (coloured == 0) == (zoom[0] == 2), "all of it, and nothing else"
+    for zoom in ((0, 0, 9, 1), (-1, 0, 2, 2), (0, 0, 0, 1), (0, 7, 1, 2)):
+        with pytest.raises(ValueError, match=r"zoom must be \(top, left, height, width\) within frames of 8 x 8, got"):
+            forecast_strip(past, future, prediction, tmp_path / "x.png", zoom=zoom)
 
 
 def test_a_strip_shows_the_channel_asked_for_and_missing_cells_in_grey(tmp_path):
