@@ -5,7 +5,7 @@
     python recipes/hybrids.py --base predrnn --plug gfm sam mgm --grid --data radar --path CIKM2017/ --seeds 3
 
 Without `--grid` each base is compared with one hybrid that has all plugs, with it with every combination of them. The
-run's directory ends up with `leaderboard.md`, `.csv` and `.png`, and a run for every model and seed.
+run's directory ends up with `leaderboard.md`, `.csv` and `.png`, `efficiency.png`, and a run for every model and seed.
 """
 
 from collections.abc import Sequence

@@ -12,7 +12,7 @@ from stblocks.recipes.hybrids import main as hybrids
 from stblocks.score import BoardEntry, Leaderboard, training_cost
 from stblocks.tasks.board import BoardSettings, choices
 from stblocks.train import run_recipe
-from stblocks.viz import leaderboard_bars
+from stblocks.viz import efficiency, leaderboard_bars
 
 FLAGS = "--size 16 --patch_size 2 --channels 4 --num_layers 2 --sequences 4 --test_sequences 2 --batch_size 2"
 TINY = [*FLAGS.split(), "--glyphs"]
@@ -60,6 +60,18 @@ def test_picture(tmp_path):
         leaderboard_bars(Leaderboard(("mse",)), tmp_path / "none.png")
 
 
+def test_efficiency_shows_the_main_score_against_both_costs(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("stblocks.viz.curves.save", lambda figure, path: drawn.append((figure, path)))
+    efficiency(board(), tmp_path / "efficiency.png")
+    ((figure, path),) = drawn
+    points = [[tuple(note.xy) for note in axis.texts] for axis in figure.axes]
+    assert points == [[(2.0, 3.0), (2.5, 1.5)], [(10.0, 3.0), (12.0, 1.5)]]
+    assert path == tmp_path / "efficiency.png"
+    with pytest.raises(ValueError, match="board must hold at least one model"):
+        efficiency(Leaderboard(("mse",)), tmp_path / "none.png")
+
+
 def test_entries_must_fit_the_board():
     with pytest.raises(ValueError, match="scores of 'a' must hold ssim, got mse"):
         Leaderboard(("mse", "ssim")).add(BoardEntry("a", "a", 1, 1, 1.0, {"mse": [1.0]}))
@@ -96,7 +108,7 @@ def test_the_board_is_trained_and_gone_on_with(glyphs, tmp_path, capsys):
     assert table in capsys.readouterr().out
     assert [line.split("|")[1].strip() for line in table.splitlines()[2:]] == ["predrnn", "predrnn+gfm"]
     assert {path.name for path in out.iterdir()} == {
-        *("predrnn", "predrnn+gfm", "leaderboard.md", "leaderboard.csv", "leaderboard.png")
+        *("predrnn", "predrnn+gfm", "leaderboard.md", "leaderboard.csv", "leaderboard.png", "efficiency.png")
     }
     with pytest.raises(ValueError, match="holds a run already"):
         hybrids(argv)

@@ -17,7 +17,7 @@ from ..data import CIKM2017, SequenceWindows, SyntheticRadar
 from ..score import BoardEntry, Leaderboard, evaluate, training_cost
 from ..train import Help, Option, fit, read_flags, seed_everything
 from ..train.checkpoint import newest
-from ..viz import leaderboard_bars
+from ..viz import efficiency, leaderboard_bars
 from . import moving_mnist
 from .models import PatchSettings
 
@@ -137,4 +137,5 @@ def run_board(name: str, default: BoardSettings, description: str | None, argv: 
         write_atomically(out / "leaderboard.md", methodcaller("write", text))
         board.to_csv(out / "leaderboard.csv")
         leaderboard_bars(board, out / "leaderboard.png")
+        efficiency(board, out / "efficiency.png")
     print(f"\n{board.to_markdown()}\n\nThe board and all runs are in {out}; go on with --out {out} --resume.")

@@ -3,12 +3,13 @@
 from ..borders.extras import needing
 
 with needing("train", "stblocks.viz"):
-    from .curves import leaderboard_bars, loss_curve, skill_by_lead_time
+    from .curves import efficiency, leaderboard_bars, loss_curve, skill_by_lead_time
     from .forecasts import forecast_gif, forecast_strip
     from .maps import weight_maps
     from .verification import power_spectrum, rank_histogram, skill_by_scale
 
 __all__ = [
+    "efficiency",
     "forecast_gif",
     "forecast_strip",
     "leaderboard_bars",

@@ -100,6 +100,33 @@ def leaderboard_bars(board: Leaderboard, path: str | Path) -> None:
     save(figure, path)
 
 
+def efficiency(board: Leaderboard, path: str | Path) -> None:
+    """Draw the main score of all models against multiply-adds, and against the time of a training step.
+
+    Args:
+        board: With at least one model.
+        path: A PNG file.
+
+    Raises:
+        ValueError: If the board is empty, or the file cannot be written.
+    """
+    if not board.entries:
+        raise ValueError("board must hold at least one model, got none; draw it after the first.")
+    bases = list(dict.fromkeys(entry.base for entry in board.entries))
+    figure, axes = new_figure(1, 2, width=4.0, height=3.2)
+    labels = ("multiply-adds of a forecast (G)", "forward and backward of a batch (ms)")
+    metric = board.metrics[0]
+    for axis, label in zip(axes, labels, strict=True):
+        for entry in board.entries:
+            cost = entry.multiply_adds / 1e9 if axis is axes[0] else entry.milliseconds
+            colour, score = f"C{bases.index(entry.base)}", entry.mean(metric)
+            axis.errorbar(cost, score, yerr=entry.spread(metric), fmt="o", color=colour)
+            axis.annotate(entry.name, (cost, score), xytext=(4, 4), textcoords="offset points", fontsize=7)
+        axis.set(xlabel=label, ylabel=metric)
+        axis.margins(x=0.3)
+    save(figure, path)
+
+
 def _limits(means: Sequence[float], spreads: Sequence[float]) -> tuple[float, float]:
     """Ends of an axis on which the bars differ: from a little below the lowest."""
     low = min(mean - spread for mean, spread in zip(means, spreads, strict=True))
