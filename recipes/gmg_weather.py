@@ -16,7 +16,6 @@ from stblocks.train import run_recipe
 class Settings(PatchSettings, weather.WeatherSettings):
     """A small setting, which sees the temperature alone."""
 
-    extras = ()
     stride = 8
     epochs = 1
 

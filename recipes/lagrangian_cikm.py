@@ -1,9 +1,6 @@
 """Train a small network that corrects optical flow on rain radar, 5 frames to 10, for heavy rain too.
 
-With no argument it takes made rain and minutes, and leaves scores beside those of persistence, pictures and the model.
-
-    python recipes/lagrangian_cikm.py
-    python recipes/lagrangian_cikm.py --data CIKM2017/
+python recipes/lagrangian_cikm.py --data CIKM2017/
 """
 
 from dataclasses import dataclass
@@ -30,14 +27,12 @@ class Settings(radar.RadarSettings):
     ema_decay = 0.98
 
 
-#: Wider and longer, for CIKM2017 as a whole.
-LARGE = Settings(channels=64, epochs=20)
-
-
 def build(settings: Settings, options: dict[str, Any]) -> Forecaster:
     return create_model("lagrangian", **options)
 
 
+#: Wider and longer, for CIKM2017 as a whole.
+LARGE = Settings(channels=64, epochs=20)
 main = Recipe("lagrangian_cikm", build, Settings(), LARGE, radar.data_sets, __doc__)
 
 if __name__ == "__main__":

@@ -88,7 +88,7 @@ def test_the_setting_of_the_paper():
         parameters = sum(parameter.numel() for parameter in recipe.build(settings, options).parameters())
     assert parameters == 12_758_305
     assert (settings.epochs, settings.lr, settings.batch_size, settings.precision) == (50, 5e-3, 16, "no")
-    assert (settings.l1, settings.l2, settings.schedule, settings.extras) == (0.0, 1.0, "cosine", ())
+    assert (settings.l1, settings.l2, settings.schedule) == (0.0, 1.0, "cosine")
     assert not settings.problems()
 
 
@@ -133,9 +133,7 @@ def test_years_to_train_on(tmp_path):
     made = xarray.Dataset({"t2m": (("time", "lat", "lon"), t2m)}, coords=coordinates)
     made.to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
     for first, windows in ((None, 14), (2010, 7)):
-        train, validation, test = data_sets(
-            WeatherSettings(data=str(tmp_path / "a.nc"), stride=1, extras=(), first_year=first)
-        )
+        train, validation, test = data_sets(WeatherSettings(data=str(tmp_path / "a.nc"), stride=1, first_year=first))
         assert (len(train), len(validation), len(test)) == (windows, 1, 7)
 
 

@@ -20,10 +20,6 @@ class WeatherSettings(TrainConfig):
         str | None, Help("A file or folder that `stblocks.data.WeatherBench` reads; without it, made weather.")
     ] = None
     variable: Annotated[str, Help("Its name in the files.")] = "t2m"
-    extras: Annotated[tuple[str, ...], Help("Channels to see beside it, see `WeatherBench`.")] = (
-        "climatology",
-        "climatology_ahead",
-    )
     step: Annotated[int, Help("Hours from one frame to the next.")] = 1
     stride: Annotated[int, Help("Frames from the start of a training sequence to that of the next.")] = 2
     validation_fraction: Annotated[
@@ -51,8 +47,12 @@ class WeatherSettings(TrainConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class SimVPWeatherSettings(WeatherSettings):
-    """A small setting, of SimVP."""
+    """A small setting, of SimVP, which may see more than it forecasts."""
 
+    extras: Annotated[tuple[str, ...], Help("Channels to see beside it, see `WeatherBench`.")] = (
+        "climatology",
+        "climatology_ahead",
+    )
     translator: Annotated[str, Option("Block of the translator.")] = "gsta"
     channels: Annotated[int, Option("Features of a frame.")] = 4
     encoder_layers: Annotated[int, Option("Convolutions of the encoder.")] = 2
@@ -85,7 +85,7 @@ def read(path: str, settings: WeatherSettings) -> list[WeatherBench]:
     options: dict[str, Any] = {
         "variables": settings.variable,
         "validation_fraction": settings.validation_fraction,
-        "extras": settings.extras,
+        "extras": settings.extras if isinstance(settings, SimVPWeatherSettings) else (),
         "in_frames": settings.in_frames,
         "out_frames": settings.out_frames,
         "step": settings.step,
