@@ -124,9 +124,13 @@ def test_ticks_hold_all_values(values):
 
 def test_the_search_passes_code_by():
     page = '<p>said</p><div class="highlight"><pre>code</pre></div><div class="doc-signature highlight">f()</div>'
-    made = search.on_page_content(page)
+    made = search.on_page_content(page, page=PAGE)
     assert made.count("data-search-exclude") == 2
     assert made.startswith("<p>said</p>")
+    option = '<li class="doc-section-item field-body">channels</li>'
+    model = SimpleNamespace(file=SimpleNamespace(src_uri="models/gmg_l.md"))
+    assert "data-search-exclude" in search.on_page_content(option, page=model)
+    assert "data-search-exclude" not in search.on_page_content(option, page=PAGE)
 
 
 def test_the_table_of_models_leads_to_their_pages_and_leaves_them_the_reference():
