@@ -95,7 +95,7 @@ def test_npz_files_that_do_not_do(npz, tmp_path):
         path.write_bytes(content)
         with pytest.raises(ValueError, match=r"digits.npz cannot be read as an .npz file \(.+\); fetch it again"):
             read_glyphs(path, "train")
-    with pytest.raises(ValueError, match=r"There is no .*nowhere; name an .npz file of glyphs or the root"):
+    with pytest.raises(ValueError, match=r"There is no .*nowhere; name an .npz file of glyphs or torchvision"):
         read_glyphs(tmp_path / "nowhere", "train")
 
 

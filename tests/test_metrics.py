@@ -2,6 +2,7 @@ import csv
 import math
 from itertools import product
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -370,3 +371,18 @@ def test_a_data_set_holds_samples():
         ValueError, match=r"data must be a data set of samples \(past, future\), got Tensor with samples"
     ):
         evaluate(create_model("convlstm", channels=2, num_layers=1), torch.rand(4, 5, 1, 8, 8))
+
+
+def test_agreement_with_scikit_image():
+    peer = pytest.importorskip("skimage.metrics", reason="scikit-image is not installed")
+    rng = np.random.default_rng(0)
+    truth = rng.random((2, 3, 2, 15, 20)).astype(np.float32)
+    forecast = np.clip(truth + 0.1 * rng.normal(size=truth.shape), 0, 1).astype(np.float32)
+    scores = Scores(metrics=("psnr@frame_mean", "ssim@uniform7"))
+    scores.update(torch.from_numpy(forecast), torch.from_numpy(truth))
+    pairs = [(truth[b, t], forecast[b, t]) for b in range(2) for t in range(3)]
+    psnr = np.mean([peer.peak_signal_noise_ratio(*pair, data_range=1.0) for pair in pairs])
+    ssim = np.mean([peer.structural_similarity(*pair, data_range=1.0, channel_axis=0) for pair in pairs])
+    found = scores.compute("model").pooled
+    assert found["psnr@frame_mean"] == pytest.approx(psnr, abs=1e-5)
+    assert found["ssim@uniform7"] == pytest.approx(ssim, abs=1e-5)
