@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from .borders.checks import check_image_size
 from .borders.files import write_atomically
-from .core import AUX, AtOnce, Cell, Forecaster, RecurrentForecaster
+from .core import AUX, AtOnce, Cell, Forecaster, Parallel, RecurrentForecaster, RecurrentStack
 
 #: Endings of the files that can be written.
 KINDS = (".onnx", ".pt2")
@@ -124,32 +124,34 @@ class _Step(nn.Module):
     def __init__(self, model: RecurrentForecaster, frame: Tensor) -> None:
         super().__init__()
         self.model = model
-        state = self._carried(model.stack.init_state(model.stem(frame)))
+        state = _carried(model.stack, model.stack.init_state(model.stem(frame)))
         self.names = [*_names(state)]
         self.layout = tree_flatten(state)[1]
 
     def start(self, frame: Tensor) -> list[Tensor]:
         """The state before the first frame."""
-        return tree_flatten(self._carried(self.model.stack.init_state(self.model.stem(frame))))[0]
+        return tree_flatten(_carried(self.model.stack, self.model.stack.init_state(self.model.stem(frame))))[0]
 
     def forward(self, frame: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         forecast, after = self.model.step(frame, tree_unflatten(list(state), self.layout))
-        return (forecast, *tree_flatten(self._carried(after))[0])
+        return (forecast, *tree_flatten(_carried(self.model.stack, after))[0])
 
-    def _carried(self, state: dict[str, Any]) -> dict[str, Any]:
-        routes = self.model.stack.routes
-        carried = {name for name, route in routes.items() if route is not AUX}
-        layers = list(state["layers"])
-        for number, (layer, own) in enumerate(zip(self.model.stack.layers, layers, strict=True)):
-            if isinstance(layer, Cell) and own is not None:  # in one order, whatever made them
-                layers[number] = {name: own[name] for name in sorted(carried & own.keys())}
-        unknown = [number for number, own in enumerate(layers) if own is None]
-        if unknown:
+
+def _carried(layer: nn.Module, state: Any) -> Any:
+    """The state of a layer as its next step needs it: no auxiliary values, slots in one order whatever made them."""
+    if isinstance(layer, Cell):
+        return {name: state[name] for name in sorted(state) if layer.slots[name].route is not AUX}
+    if isinstance(layer, RecurrentStack):
+        if unknown := [number for number, own in enumerate(state["layers"]) if own is None]:
             raise ValueError(
-                f"layer {unknown[0]} of the stack must know its state beforehand: the layer below it needs a "
-                f"method output_shape((B, C, H, W))."
+                f"layer {unknown[0]} of the stack must know its state beforehand: the layer below it "
+                f"needs a method output_shape((B, C, H, W))."
             )
+        layers = [_carried(*each) for each in zip(layer.layers, state["layers"], strict=True)]
         return {"layers": layers, "zigzag": dict(sorted(state["zigzag"].items()))}
+    if isinstance(layer, Parallel):
+        return [_carried(*each) for each in zip(layer.branches, state, strict=True)]
+    return state
 
 
 class _Start(nn.Module):

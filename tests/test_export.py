@@ -14,7 +14,7 @@ from tests.test_models import small_options
 
 HORIZON = 3
 #: What has no file for frames of any size, and why. Everything else has both kinds.
-BOUND = ("cms_lstm", "mim")  # weights for every position
+BOUND = ("cms_lstm", "mim", "e3d_lstm", "mau")  # weights for every position
 WITHOUT = ("persistence", "advection", "lagrangian")  # neither steps nor a forecast of so many frames
 ONE_SIZE = ("wast",)  # as a torch program, written for the one size that it was traced with
 SCANS = ("vmrnn_b", "vmrnn_d")  # traced for one number of positions

@@ -32,6 +32,7 @@ CHANGES = {
     "augment": (True, "weights"),
     "jitter": (0.2, "weights"),
     "spectral": (1.0, "weights"),
+    "high_frequency": (1.0, "weights"),
     "pinball": (1.0, "weights"),
     "seed": (1, "weights"),
     "thresholds": ((0.5,), "records"),
@@ -50,6 +51,7 @@ TOGETHER = {
     "softness": (0.1, {"loss_thresholds": (0.5,), "csi": 1.0}),
     "fss_window": (3, {"loss_thresholds": (0.5,), "fss": 1.0}),
     "quantile": (0.9, {"pinball": 1.0}),
+    "sampling_steps": (40, {"sampling": "reverse"}),
 }
 
 

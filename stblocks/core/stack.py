@@ -81,7 +81,8 @@ class RecurrentStack(nn.Module):
         layers: list[Any] = []
         zigzag: dict[str, Tensor] = {}
         for layer in self.layers:
-            state = None if shape is None else start_layer(layer, x.new_empty(shape))
+            unknown = shape is None and hasattr(layer, "init_state")
+            state = None if unknown else start_layer(layer, x.new_empty(shape or ()))
             if isinstance(layer, Cell):
                 if state is not None:
                     zigzag = {**{n: v for n, v in state.items() if self.routes[n] is ZIGZAG}, **zigzag}

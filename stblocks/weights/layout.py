@@ -20,7 +20,7 @@ def lay_channels_last(model: nn.Module) -> None:
     """
     for value in (*model.parameters(), *model.buffers()):
         if value.ndim == 4:  # what convolves in time, too, stays as it is
-            value.data = value.data.contiguous(memory_format=torch.channels_last)
+            value.data = value.data.to(memory_format=torch.channels_last)  # of 1x1 kernels, too, unlike `contiguous`
     for part in model.modules():
         if hasattr(part, "lay_channels_last"):
             part.lay_channels_last()  # type: ignore[operator]

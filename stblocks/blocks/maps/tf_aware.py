@@ -43,6 +43,8 @@ class TFAwareBlock(MapBlock):
         ValueError: If a kernel is even, `mlp_ratio` leaves no hidden channel, or the rate is not in [0, 1).
     """
 
+    whole_map = True
+
     def __init__(
         self,
         channels: int,

@@ -81,7 +81,7 @@ class PhyCell(Block):
         else:
             k = torch.sigmoid(self.gate(side_by_side(seen, h)))
         h = predicted + k * (seen - predicted)  # (c)
-        return h, k, self.dynamics.moment_loss().expand(len(h))  # (d)
+        return h, k, self.dynamics.moment_loss().expand(h.shape[0])  # (d)
 
 
 class PhyBranch(Block):

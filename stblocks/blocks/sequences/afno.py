@@ -38,6 +38,8 @@ class AFNOBlock(nn.Module):
             channel, or a rate is not in [0, 1).
     """
 
+    whole_map = True
+
     def __init__(
         self,
         channels: int,

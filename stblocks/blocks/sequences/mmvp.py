@@ -51,6 +51,8 @@ class MMVP(nn.Module):
             neither 2 nor 4, or `weights` is another word.
     """
 
+    whole_map = True
+
     def __init__(
         self,
         in_channels: int,

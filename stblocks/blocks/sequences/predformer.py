@@ -47,6 +47,8 @@ class PredFormerBlock(nn.Module):
             channel, or a rate is not in [0, 1).
     """
 
+    whole_map = True
+
     def __init__(
         self,
         channels: int,
