@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import torch
 import zarr
+from PIL import Image
 from torch import Tensor
 
 from stblocks import create_model
@@ -33,7 +34,10 @@ from stblocks.data import (
     WeatherBench,
     moving_mnist_test,
 )
+from stblocks.data.sequence import to_tensor
 from stblocks.data.zarr_files import check_zarr
+from stblocks.formats.read import open_sources
+from stblocks.formats.source import Choice
 from stblocks.train.checkpoint import load_checkpoint, save_checkpoint
 from stblocks.weights.state import read_weights, save_weights
 from tests import test_data_kth as kth
@@ -156,6 +160,18 @@ def make_caltech(folder: Path) -> None:
     (folder / "set06" / "V000.seq").write_bytes(video.seq(video.grey(20, 7)))
 
 
+def make_gif(folder: Path) -> None:
+    first, *others = [Image.fromarray(frame) for frame in frames(5)]
+    first.save(folder / "a.gif", save_all=True, append_images=others)
+
+
+def read_frames(folder: Path, name: str) -> list[Tensor]:
+    choice = Choice(scaler=Scaler(0, 255), variables=("t2m",) if name.endswith(".nc") else None)
+    (source,) = open_sources(folder / name, choice)
+    parts = [to_tensor(source.series[first : first + 2]) for first in (0, source.shape[0] - 2)]
+    return [part.nan_to_num(nan=0.0) for part in parts]  # missing cells, which the command refuses
+
+
 def model() -> torch.nn.Module:
     torch.manual_seed(0)
     made = create_model("convlstm", in_channels=1, channels=4, num_layers=1, patch_size=2).eval()
@@ -243,6 +259,10 @@ CASES = {
         partial(make_weather, name="two.zarr"), partial(read_weather, name="two.zarr", variables=BOTH)
     ),
     "weather .npz": Case(lambda f: weather.npz(f / "a.npz"), partial(read_weather, name="a.npz")),
+    "frames .gif": Case(make_gif, partial(read_frames, name="a.gif"), (0, 255)),
+    "frames .npy": Case(lambda f: np.save(f / "a.npy", frames(5)), partial(read_frames, name="a.npy")),
+    "frames .npz": Case(lambda f: np.savez_compressed(f / "a.npz", rain=frames(5)), partial(read_frames, name="a.npz")),
+    "frames .nc": Case(partial(make_weather, name="a.nc"), partial(read_frames, name="a.nc")),
     "from_pretrained": Case(lambda f: model().save_pretrained(f), load_model),
     "read_weights": Case(lambda f: save_weights(model(), f / "a.safetensors"), weights),
     "load_checkpoint": Case(
