@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from .borders.checks import check_image_size
 from .borders.files import write_atomically
-from .core import AUX, AtOnce, Cell, Forecaster, Parallel, RecurrentForecaster, RecurrentStack
+from .core import AtOnce, Cell, Forecaster, Parallel, RecurrentForecaster, RecurrentStack
 
 #: Endings of the files that can be written.
 KINDS = (".onnx", ".pt2")
@@ -138,9 +138,9 @@ class _Step(nn.Module):
 
 
 def _carried(layer: nn.Module, state: Any) -> Any:
-    """The state of a layer as its next step needs it: no auxiliary values, slots in one order whatever made them."""
+    """The state of a layer as its next step needs it: the slots it starts with, in one order whatever made them."""
     if isinstance(layer, Cell):
-        return {name: state[name] for name in sorted(state) if layer.slots[name].route is not AUX}
+        return {name: state[name] for name in sorted(layer.starts) if name in state}
     if isinstance(layer, RecurrentStack):
         if unknown := [number for number, own in enumerate(state["layers"]) if own is None]:
             raise ValueError(
