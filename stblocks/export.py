@@ -95,15 +95,17 @@ def export_step(
     if not isinstance(model, RecurrentForecaster):
         frames = _frames(model, sides, model.in_frames)
         program = _Forecast(model)
-        _write(program, path, {"frames": frames}, ("forecast",), unit)
+        again = None if unit is None else (_frames(model, (2 * unit, 5 * unit), model.in_frames),)
+        _write(program, path, {"frames": frames}, ("forecast",), unit, again)
         return Exported(path, None, ("frames",), ("forecast",), unit)
     frame = _frames(model, sides)
     step = _Step(model, frame)
     given = {"frame": frame, **dict(zip(step.names, step.start(frame), strict=True))}
     after = tuple(f"{name}.after" for name in step.names)
     start = path.with_suffix(f".start{path.suffix}")
-    _write(_Start(step), start, {"frame": frame}, tuple(step.names), unit)
-    _write(step, path, given, ("forecast", *after), unit)
+    again = None if unit is None else (_frames(model, (2 * unit, 5 * unit)),)
+    _write(_Start(step), start, {"frame": frame}, tuple(step.names), unit, again)
+    _write(step, path, given, ("forecast", *after), unit, again and (*again, *step.start(*again)))
     return Exported(path, start, tuple(given), ("forecast", *after), unit)
 
 
@@ -252,14 +254,23 @@ def _dims(unit: int | None, tensors: list[Tensor]) -> list[dict[int, Any]]:
     return found
 
 
-def _write(module: nn.Module, path: Path, given: dict[str, Tensor], outputs: tuple[str, ...], unit: int | None) -> None:
-    """Trace a module, which takes these tensors in this order, and write it."""
+def _write(
+    module: nn.Module,
+    path: Path,
+    given: dict[str, Tensor],
+    outputs: tuple[str, ...],
+    unit: int | None,
+    again: tuple[Tensor, ...] | None,
+) -> None:
+    """Trace a module, which takes these tensors in this order, try it on those of another size, and write it."""
     first, *rest = _dims(unit, [*given.values()])
     shapes = (first, tuple(rest)) if isinstance(module, _Step) else (first,)
     with _told(path.suffix), torch.no_grad():
         program = torch.export.export(module, tuple(given.values()), dynamic_shapes=shapes, strict=False)
         if unit is not None and any("selective_scan" in str(node.target) for node in program.graph.nodes):
             raise NotImplementedError("a selective scan is as many steps as the map it was traced for needs")
+        if again is not None:
+            program.module()(*again)  # a size that tracing has taken for a constant fails here
         if path.suffix == ".onnx":
             _write_onnx(program, path, [*given], [*outputs], unit)
         else:

@@ -17,8 +17,8 @@ HORIZON = 3
 BOUND = ("cms_lstm", "mim", "e3d_lstm", "mau")  # weights for every position
 WITHOUT = ("persistence", "advection", "lagrangian")  # neither steps nor a forecast of so many frames
 #: Written for one size: GFM takes another path on maps of less than 4 rows; matrices of all pairs of positions; tokens;
-#: wavelets.
-ONE_SIZE = ("hybrid", "mmvp", "predformer", "wast")
+#: wavelets; windows, whose number tracing takes for a constant.
+ONE_SIZE = ("hybrid", "mmvp", "predformer", "wast", "swinlstm_b")
 SCANS = ("vmrnn_b", "vmrnn_d")  # traced for one number of positions
 #: Where it must be large enough for windows.
 SIZES = {"swinlstm_b": (64, 96), "swinlstm_d": (64, 96)}
