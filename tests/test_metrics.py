@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stblocks import create_model
 from stblocks.data import Scaler
-from stblocks.score import Scores, evaluate, persistence
+from stblocks.score import EnsembleScores, Scores, evaluate, persistence
 from stblocks.score.metrics import value_metrics
 
 DBZ = Scaler(offset=-10.0, scale=95.0, unit="dBZ")
@@ -386,3 +386,24 @@ def test_agreement_with_scikit_image():
     found = scores.compute("model").pooled
     assert found["psnr@frame_mean"] == pytest.approx(psnr, abs=1e-5)
     assert found["ssim@uniform7"] == pytest.approx(ssim, abs=1e-5)
+
+
+def test_agreement_with_pysteps():
+    categories = pytest.importorskip("pysteps.verification.detcatscores", reason="pysteps is not installed")
+    spatial = pytest.importorskip("pysteps.verification.spatialscores")
+    ensembles = pytest.importorskip("pysteps.verification.probscores")
+    rng = np.random.default_rng(0)
+    members, truth = np.zeros((4, 1, 1, 1, 30, 40), np.float32), np.zeros((1, 1, 1, 30, 40), np.float32)
+    for rain in (*members, truth):  # none near the border, where windows are cut in ways of their own
+        rain[..., 5:-5, 5:-5] = rng.random((1, 1, 1, 20, 30))
+    scores = Scores((0.6,), metrics=(), windows=(5,))
+    scores.update(torch.from_numpy(members[0]), torch.from_numpy(truth))
+    found, pair = scores.compute("model").pooled, (members[0].squeeze(), truth.squeeze())
+    theirs = categories.det_cat_fct(*pair, thr=np.float32(0.6), scores=("CSI", "POD", "FAR", "HSS", "BIAS"))
+    for name, score in theirs.items():
+        assert found[f"{name.lower()}@0.6"] == pytest.approx(score, abs=1e-6)
+    assert found["fss5@0.6"] == pytest.approx(spatial.fss(*pair, thr=np.float32(0.6), scale=5), abs=1e-6)
+    ensemble = EnsembleScores((0.6,), metrics=())
+    ensemble.update(torch.from_numpy(members).transpose(0, 1), torch.from_numpy(truth))
+    crps = ensembles.CRPS(members.squeeze(), truth.squeeze())
+    assert ensemble.compute("model").pooled["crps@pixel"] == pytest.approx(crps, abs=1e-6)
