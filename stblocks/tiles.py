@@ -70,6 +70,11 @@ def predict_tiled(
         for some in _parts(corners, batch_size):
             cut = [frames[..., y : y + height, x : x + width] for y, x in some]
             forecasts = model(torch.cat(cut).to(device), horizon).to(frames.device)
+            if forecasts.ndim != 5:
+                raise ValueError(
+                    f"model must forecast (B, horizon, C, H, W), got {tuple(forecasts.shape)}; of an Ensemble take the "
+                    f"mean: Ensemble(..., mean=True)."
+                )
             if not len(blended):
                 blended = forecasts.new_zeros(len(frames), *forecasts.shape[1:3], *fields)
             for (y, x), forecast in zip(some, forecasts.split(len(frames)), strict=True):

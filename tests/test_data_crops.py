@@ -200,3 +200,18 @@ def test_what_else_can_be_wrong():
     array[1, 7, 7] = np.nan
     with pytest.raises(ValueError, match=r"Window 0 .* has 1 values that are NaN"):  # whether crops meet it or not
         SequenceWindows(array, 1, 1, crop=(2, 2))
+
+
+def test_a_data_set_derived_from_a_part_is_asked_itself():
+    class Doubled(Subset):
+        def __getitem__(self, index):
+            return Sequence(*(2 * frames for frames in super().__getitem__(index)))
+
+        def __getitems__(self, indices):  # newer torch asks for it
+            return [self[index] for index in indices]
+
+    data = SequenceWindows(np.random.default_rng(0).random((6, 4, 4)).astype(np.float32), 2, 1)
+    assert torch.equal(draw(Doubled(data, [1]), 0, seed=0).past, 2 * data[1].past)
+    chain = ConcatDataset([data, data])
+    assert torch.equal(draw(chain, -1, seed=0).past, chain[-1].past)
+    assert torch.equal(draw(ConcatDataset([data, Doubled(data, [2])]), -1, seed=0).past, 2 * data[2].past)

@@ -355,3 +355,29 @@ def test_the_examples_of_the_docs_run():
             main([command, *arguments, *(["--force"] if "--out" in arguments else [])])
         out = arguments[arguments.index("--out") + 1] if "--out" in arguments else "."
         assert Path(out).exists(), line
+
+
+def test_no_window_is_scored_across_a_hole():
+    from stblocks.cli.evaluate import unbroken
+    from stblocks.formats.source import Source
+
+    frames, hours = np.arange(9.0)[:, None, None] * np.ones((1, 2, 3)), np.array([0, 1, 2, 3, 7, 8, 9, 20, 21])
+    source = Source(frames, time=np.datetime64("2019-01-01", "s") + hours * np.timedelta64(3600, "s"))
+    parts = unbroken(source, 3)
+    assert [part[:][:, 0, 0].tolist() for part in parts] == [[0, 1, 2, 3], [4, 5, 6]]
+    np.testing.assert_array_equal(parts[1][1:3], frames[5:7])
+    assert parts[0].shape == (4, 2, 3)
+    with pytest.raises(ValueError, match="frames must have 5 without a hole in their times, got at most 4"):
+        unbroken(source, 5)
+    (whole,) = unbroken(Source(frames), 3)
+    assert whole is frames
+
+
+def test_channels_that_are_no_whole_variables_are_not_dropped():
+    from stblocks.formats.grid_forecast import _on_file_axes
+
+    levels = xarray.DataArray(np.zeros((2, 3, 4, 5)), dims=("time", "level", "lat", "lon"), name="z")
+    source = type("Of", (), {"arrays": (levels,)})()
+    forecast = type("Made", (), {"source": source, "values": np.zeros((2, 1, 4, 5)), "time": None})()
+    with pytest.raises(ValueError, match=r"the 1 channels forecast are not whole variables"):
+        list(_on_file_axes(forecast))

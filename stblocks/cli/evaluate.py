@@ -11,8 +11,13 @@ import argparse
 import json
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # torch takes seconds, and help needs none of it
+    from ..data.series import Series
+    from ..formats.source import Source
 
 from ..borders.command_line import Parser, positive
 from .saved import add_source, choose, load_model, sequence_number
@@ -75,7 +80,7 @@ def score(options: argparse.Namespace) -> dict[str, Any]:
         )
     sources = open_sources(options.frames, choose(options, model, spec, options.sequence))
     data = SequenceWindows(
-        [source.series for source in sources],
+        [series for source in sources for series in unbroken(source, in_frames + horizon)],
         in_frames,
         horizon,
         stride=options.stride,
@@ -87,6 +92,29 @@ def score(options: argparse.Namespace) -> dict[str, Any]:
     metrics = DEFAULT_METRICS if options.metric is None else options.metric
     thresholds = tuple(options.threshold)
     return evaluate(model, data, thresholds=thresholds, metrics=metrics, batch_size=options.batch_size)
+
+
+def unbroken(source: "Source", at_least: int) -> "list[Series]":
+    """The parts of a sequence between holes in its times, those that have frames enough.
+
+    Raises:
+        ValueError: If none has.
+    """
+    from ..data.series import Span
+    from ..data.times import holes
+
+    if source.time is None or source.time.dtype.kind != "M":
+        return [source.series]
+    bounds = [0, *holes(source.time.astype("M8[s]")).tolist(), source.shape[0]]
+    if len(bounds) == 2:
+        return [source.series]
+    parts = [part for part in pairwise(bounds) if part[1] - part[0] >= at_least]
+    if not parts:
+        raise ValueError(
+            f"frames must have {at_least} without a hole in their times, got at most "
+            f"{max(last - first for first, last in pairwise(bounds))}; take a shorter --horizon or fewer --in_frames."
+        )
+    return [Span(source.series, *part) for part in parts]
 
 
 def _sequence(text: str) -> Any:

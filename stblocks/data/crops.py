@@ -71,9 +71,10 @@ class Crops:
 def draw(dataset: Dataset[Sequence], index: int, seed: int) -> Sequence:
     """A sample for training: `dataset.draw(index, seed)` where a data set, or what it is a part or chain of, draws."""
     source: Any = dataset
-    if isinstance(source, Subset):
+    if type(source) is Subset:  # what is derived from it may do more than pick
         return draw(source.dataset, source.indices[index], seed)
-    if isinstance(source, ConcatDataset):
+    if type(source) is ConcatDataset:
+        index += len(source) if index < 0 else 0
         number = bisect_right(source.cumulative_sizes, index)
         return draw(source.datasets[number], index - (source.cumulative_sizes[number - 1] if number else 0), seed)
     return Sequence(*(source.draw(index, seed) if hasattr(source, "draw") else source[index]))

@@ -72,6 +72,24 @@ class CentreCrop:
 
 
 @dataclass(frozen=True)
+class Span:
+    """The frames `first` to `last - 1` of a series."""
+
+    series: Series
+    first: int
+    last: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """`(T, C, H, W)` or `(T, H, W)`."""
+        return (self.last - self.first, *self.series.shape[1:])
+
+    def __getitem__(self, frames: slice, /) -> Any:
+        first, last, step = frames.indices(self.last - self.first)
+        return self.series[self.first + first : self.first + last : step]
+
+
+@dataclass(frozen=True)
 class EveryNth:
     """Every so many frames of a series."""
 

@@ -22,7 +22,7 @@ def open_arrays(path: Path, choice: Choice) -> list[Source]:
         ValueError: If the file is damaged, no array or several can be meant, or one has too few or too many axes.
     """
     beside: dict[str, np.ndarray] = {}
-    if path.suffix == ".npy":
+    if path.suffix.lower() == ".npy":
         stored = open_npy(path)
         array: Any = stored.map()
     else:

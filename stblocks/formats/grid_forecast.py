@@ -42,6 +42,11 @@ def _on_file_axes(forecast: Forecast) -> Iterator[tuple[str, Any]]:
         times = {time: forecast.time} if forecast.time is not None else {}
         yield str(array.name), xarray.DataArray(values, {**places, **times}, (time, *rest), attrs=array.attrs)
         done += count
+    if done < (channels := forecast.values.shape[1]):
+        raise ValueError(
+            f"out must be an .npy or .npz file for these frames: the {channels} channels forecast are not whole "
+            f"variables of the file that the frames are from, whose axes a NetCDF or zarr file would have."
+        )
 
 
 def _on_known_axes(forecast: Forecast) -> Iterator[tuple[str, Any]]:

@@ -62,7 +62,7 @@ def _check_channels(path: Path, source: Source, choice: Choice) -> None:
     if choice.channels in (None, channels):
         return
     hint = "name as many of its variables" if source.arrays else "bring the frames to the channels of the training data"
-    if path.suffix in (".npy", ".npz") and choice.sequence is None:
+    if path.suffix.lower() in (".npy", ".npz") and choice.sequence is None:
         hint = f"if it holds sequences (N, T, H, W), choose one, as by --sequence 0; else {hint}"
     own = f"{channels} channel" if channels == 1 else f"{channels} channels"
     raise ValueError(f"{path} has frames of {own}, but the model takes {choice.channels}; {hint}.")

@@ -60,10 +60,10 @@ def _npz(path: Path, forecast: Forecast) -> None:
 def _grid(path: Path, forecast: Forecast) -> None:
     """NetCDF or zarr."""
     with needing("data", f"Writing {path.suffix}"):
-        for name in ("xarray", "zarr") if path.suffix == ".zarr" else ("xarray", "h5netcdf"):
+        for name in ("xarray", "zarr") if _kind(path) == ".zarr" else ("xarray", "h5netcdf"):
             import_module(name)
     made = as_dataset(forecast)
-    if path.suffix == ".zarr":
+    if _kind(path) == ".zarr":
         make_atomically(path, lambda place: made.to_zarr(place, consolidated=False))
     else:
         make_atomically(path, lambda place: made.to_netcdf(place, engine="h5netcdf"))
