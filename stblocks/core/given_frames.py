@@ -16,7 +16,7 @@ def check_kind(model: nn.Module, name: str, frames: Tensor) -> None:
         raise ValueError(f"{name} must be a tensor, got {type(frames).__name__}; write torch.from_numpy(frames).")
     if not frames.is_floating_point():
         raise ValueError(f"{name} must hold floating-point values, got {frames.dtype}; scale the frames first.")
-    weight = next(model.parameters(), None)
+    weight = _a_weight(model)
     if weight is None:
         return
     if frames.device != weight.device:
@@ -62,3 +62,10 @@ def _has_nan(frames: Any) -> bool:
         return bool(frames.isnan().any())
     except RuntimeError:  # under vmap, and of tensors without values
         return False
+
+
+def _a_weight(model: nn.Module) -> Tensor | None:
+    """The first parameter, if there is any; torch 2.6 traces no `next` with a default."""
+    for weight in model.parameters():
+        return weight
+    return None
