@@ -154,13 +154,13 @@ def test_translators(translator, tmp_path):
 
 def test_the_unit_is_what_maps_and_windows_need():
     """Without tracing anything: it is found by running the model."""
-    from stblocks.export import _unit
+    from stblocks.export.sizes import find_unit
 
     units = {"convlstm": 2, "gmg_l": 4, "swinlstm_d": 32, "simvp": 2, "mim": None}
-    assert {name: _unit(build(name), (64, 96), required=False) for name in units} == units
-    assert _unit(build("swinlstm_d"), (64, 32), required=False) is None
+    assert {name: find_unit(build(name), (64, 96), required=False) for name in units} == units
+    assert find_unit(build("swinlstm_d"), (64, 32), required=False) is None
     with pytest.raises(ValueError, match=r"image_size must then be multiples of 32 from 64 on, and is \(64, 80\)"):
-        _unit(build("swinlstm_d"), (64, 80), required=True)
+        find_unit(build("swinlstm_d"), (64, 80), required=True)
 
 
 class Doubling(nn.Module):
