@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from torch import nn
+
 from ..blocks import VMRNN
 from ..blocks.maps.ss2d import DIRECTIONS
+from ..blocks.recurrent.one_gate_lstm import OneGateLSTM
 from ..core import Cell, RecurrentForecaster, register_model
 from .base import Base, register_base
 from .embed_frame import EmbedFrame
@@ -92,3 +95,9 @@ def vmrnn_d(
 def vmrnn(frame: PatchFrame) -> Base:
     """Layers of VMRNN cells, each of two blocks, for `hybrid`."""
     return Base(lambda place: [VMRNN(place.channels)], embed=True)
+
+
+@register_base
+def projection_lstm(frame: PatchFrame) -> Base:
+    """VMRNN's layers without their VSS blocks, for `hybrid`: the linear projection alone makes the gate."""
+    return Base(lambda place: [OneGateLSTM(place.channels, lambda channels: nn.Identity())], embed=True)

@@ -1,8 +1,8 @@
-"""The plug-in board: train a base and hybrids of it for the same budget, and rank them."""
+"""A board: train models for the same budget, with several seeds, and rank them."""
 
-from collections.abc import Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 from operator import methodcaller
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,31 +12,45 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from ..borders.files import write_atomically
-from ..core import create_model
 from ..data import CIKM2017, SequenceWindows, SyntheticRadar
+from ..data import Sequence as Sample
 from ..score import BoardEntry, Leaderboard, evaluate, training_cost
-from ..train import Help, Option, fit, read_flags, seed_everything
+from ..train import Help, fit, read_flags, seed_everything
 from ..train.checkpoint import newest
 from ..viz import efficiency, leaderboard_bars
 from . import moving_mnist
-from .models import PatchSettings
 
 Part = Literal["train", "validation", "test"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class BoardSettings(PatchSettings, moving_mnist.MovingMNISTSettings):
-    """A small setting."""
+@dataclass(frozen=True)
+class Candidate:
+    """A model on the board.
 
-    base: Annotated[tuple[str, ...], Help("Networks to plug into, see `stblocks.models.BASES`.")] = ("predrnn",)
-    plug: Annotated[tuple[str, ...], Help("Blocks to plug in, see `stblocks.models.PLUGS`.")] = ("gfm",)
-    grid: Annotated[bool, Help("Train every combination of the plugs, not only all of them together.")] = False
-    scales: Annotated[tuple[int, ...], Option("Scales of SE.")] = (1, 2, 4)
+    Args:
+        name: Of the model.
+        base: Name of the one it is compared with; its own for a base.
+        build: Makes it, to fit a sequence of the data.
+    """
+
+    name: str
+    base: str
+    build: Callable[[Sample], nn.Module]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoardSettings(moving_mnist.MovingMNISTSettings, ABC):
+    """A small setting, of any models."""
+
     seeds: Annotated[int, Help("Train each model so many times, from `seed` on.")] = 1
     data: Annotated[Literal["moving_mnist", "radar"], Help("Moving MNIST, or rain radar.")] = "moving_mnist"
     path: Annotated[str | None, Help("CIKM2017, or a file of that layout, for radar; without it, synthetic rain.")] = (
         None
     )
+
+    @abstractmethod
+    def candidates(self) -> Iterator[Candidate]:
+        """The models, a base before what is compared with it."""
 
     def problems(self) -> list[str]:
         """What is wrong with the settings, a phrase each."""
@@ -49,10 +63,6 @@ class BoardSettings(PatchSettings, moving_mnist.MovingMNISTSettings):
             found.append("glyphs, test_file and digits go with data='moving_mnist', got data='radar'")
         if self.path is not None and (self.sequences, self.test_sequences) != (1600, 64):
             found.append("sequences and test_sequences are for data that is made, got path")
-        for name in ("base", "plug"):
-            values = getattr(self, name)
-            if len(set(values)) < len(values):
-                found.append(f"{name} must name each once, got {' '.join(values)}")
         return found
 
 
@@ -74,39 +84,23 @@ def data_sets(settings: BoardSettings) -> list[SequenceWindows]:
     return [CIKM2017(settings.path, part, size=size, validation_fraction=held_out) for part, held_out in parts]
 
 
-def choices(settings: BoardSettings) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Every base with the plugs to try on it; none first."""
-    counts = range(len(settings.plug) + 1) if settings.grid else {0, len(settings.plug)}
-    for base in settings.base:
-        for count in counts:
-            for plugs in combinations(settings.plug, count):
-                yield base, plugs
-
-
-def build(base: str, plugs: tuple[str, ...], settings: BoardSettings) -> nn.Module:
-    """A base with plugs."""
-    size = (settings.size, settings.size)
-    return create_model("hybrid", image_size=size, base=base, plugs=plugs, **settings.model_options())
-
-
 def train(
-    base: str, plugs: tuple[str, ...], settings: BoardSettings, data: list[SequenceWindows], out: Path, resume: bool
+    candidate: Candidate, settings: BoardSettings, data: list[SequenceWindows], out: Path, resume: bool
 ) -> BoardEntry:
     """Train one model with each seed."""
-    name = "+".join((base, *plugs))
     train_data, validation, test = data
     scores: dict[str, list[float]] = {metric: [] for metric in metrics(settings)}
     past, future = next(iter(DataLoader(train_data, settings.batch_size)))
     for seed in range(settings.seed, settings.seed + settings.seeds):
         seed_everything(seed)
-        model, place = build(base, plugs, settings), out / name / f"seed-{seed}"
+        model, place = candidate.build(train_data[0]), out / candidate.name / f"seed-{seed}"
         costs = training_cost(model, past, future.shape[1])
         begun = resume and newest(place / "checkpoint.pt") is not None
         result = fit(model, train_data, validation, replace(settings, seed=seed), place, resume=begun)
         tables = evaluate(result.model, test, thresholds=settings.thresholds, batch_size=settings.batch_size)
         for metric, values in scores.items():
             values.append(tables["model"].pooled[metric])
-    return BoardEntry(name, base, *costs, scores)
+    return BoardEntry(candidate.name, candidate.base, *costs, scores)
 
 
 def run_board(name: str, default: BoardSettings, description: str | None, argv: Sequence[str] | None = None) -> None:
@@ -125,14 +119,13 @@ def run_board(name: str, default: BoardSettings, description: str | None, argv: 
     settings, out, resume = read_flags(name, default, {}, argv, description)
     if problems := settings.problems():
         raise ValueError("; ".join(problems) + ".")
-    models, data, board = list(choices(settings)), data_sets(settings), Leaderboard(metrics(settings))
-    for base, plugs in models:  # all must fit before the first is trained
-        model = build(base, plugs, settings)
+    models, data, board = list(settings.candidates()), data_sets(settings), Leaderboard(metrics(settings))
+    for candidate in models:  # all must fit before the first is trained
         with torch.no_grad():
-            model(data[0][0].past[None], 1)
-    for number, (base, plugs) in enumerate(models, start=1):
-        print(f"{'+'.join((base, *plugs))} ({number} of {len(models)})", flush=True)
-        board.add(train(base, plugs, settings, data, out, resume))
+            candidate.build(data[0][0])(data[0][0].past[None], 1)
+    for number, candidate in enumerate(models, start=1):
+        print(f"{candidate.name} ({number} of {len(models)})", flush=True)
+        board.add(train(candidate, settings, data, out, resume))
         text = f"{board.to_markdown()}\n".encode()
         write_atomically(out / "leaderboard.md", methodcaller("write", text))
         board.to_csv(out / "leaderboard.csv")

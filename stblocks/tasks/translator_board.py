@@ -1,0 +1,47 @@
+"""The board of translators: SimVP with one and another."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated
+
+from torch import nn
+
+from ..core import create_model
+from ..data import Sequence
+from ..train import Help
+from .board import BoardSettings, Candidate
+from .models import SimVPSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslatorSettings(SimVPSettings, BoardSettings):
+    """A small setting, of SimVP with one translator and another."""
+
+    translator: Annotated[
+        tuple[str, ...],
+        Help("Blocks of the translator, see `stblocks.blocks.TRANSLATORS`; the others are compared with the first."),
+    ] = ("gsta", "tau", "convnext", "uniformer", "vss")
+
+    channels = 8
+    translator_channels = 96
+    num_layers = 2
+
+    def problems(self) -> list[str]:
+        """What is wrong with the settings, a phrase each."""
+        found = super().problems()
+        if not self.translator or len(set(self.translator)) < len(self.translator):
+            found.append(f"translator must name at least one, each once, got {' '.join(self.translator) or 'none'}")
+        return found
+
+    def candidates(self) -> Iterator[Candidate]:
+        """SimVP with every translator."""
+        for translator in self.translator:
+            name, first = f"simvp+{translator}", f"simvp+{self.translator[0]}"
+            yield Candidate(name, first, partial(self._simvp, translator))
+
+    def _simvp(self, translator: str, sample: Sequence) -> nn.Module:
+        in_frames, channels, *size = sample.past.shape
+        options = {"in_channels": channels, "image_size": tuple(size)} | self.model_options()
+        frames = {"in_frames": in_frames, "out_frames": len(sample.future)}
+        return create_model("simvpv2_s", translator=translator, **frames, **options)
