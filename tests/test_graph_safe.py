@@ -7,12 +7,14 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from benchmarks.dispatched import Dispatched, dispatched
+from benchmarks.dispatched import READING, Dispatched, dispatched
 from stblocks import create_model
-from stblocks.train import HighFrequencyFocal, Objective
+from stblocks.train import HighFrequencyFocal, Objective, TrainConfig
 from stblocks.train.objective import Losses
+from stblocks.train.run import Run
 from tests.test_forecaster import model, video
 from tests.test_models import TRAINED, small_options
+from tests.tiny import Drifting
 
 #: Ways through the code that the small models do not take.
 MORE = {
@@ -49,6 +51,20 @@ def test_a_training_step_reads_no_value(name, options):
     found = dispatched(lambda: losses(*batch)["loss"].backward())
     assert not found.waits
     assert found.total > 20
+
+
+def test_the_trainer_waits_for_the_device_once_a_step(monkeypatch):
+    model = create_model("convlstm", image_size=(8, 8), **small_options("convlstm"))
+    run = Run(model, Drifting(), TrainConfig(batch_size=4), Objective)
+    for part in (run.optimizer, run.schedule):  # the optimizer reads its own count of steps, on a CPU alone
+        monkeypatch.setattr(part, "step", lambda: None)
+    batch, read, tolist = next(run.batches()), [], Tensor.tolist
+    monkeypatch.setattr(Tensor, "tolist", lambda values: read.append(tolist(values)) or read[-1])
+    with Dispatched() as found:
+        record, _ = run.train(batch)
+    assert not READING & found.waits.keys()
+    assert [record[name] for name in ("loss", "l1", "l2", "grad_norm")] == [*read[0][:3], read[0][-1]]
+    assert len(read) == 1
 
 
 @pytest.mark.skipif(

@@ -9,8 +9,10 @@ from PIL import Image
 
 from stblocks import create_model
 from stblocks.recipes.hybrids import main as hybrids
+from stblocks.recipes.translators import main as translators
 from stblocks.score import BoardEntry, Leaderboard, training_cost
-from stblocks.tasks.board import BoardSettings, choices
+from stblocks.tasks.plug_board import PlugSettings
+from stblocks.tasks.translator_board import TranslatorSettings
 from stblocks.train import run_recipe
 from stblocks.viz import efficiency, leaderboard_bars
 
@@ -88,16 +90,33 @@ def test_cost_counts_one_sequence():
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
-def test_choices():
-    settings = BoardSettings(base=("predrnn", "convlstm"), plug=("gfm", "ce"))
-    assert list(choices(settings)) == [
-        ("predrnn", ()),
-        ("predrnn", ("gfm", "ce")),
-        ("convlstm", ()),
-        ("convlstm", ("gfm", "ce")),
+def names(settings):
+    return [(candidate.name, candidate.base) for candidate in settings.candidates()]
+
+
+def test_candidates():
+    assert names(PlugSettings(base=("predrnn", "convlstm"), plug=("gfm", "ce"))) == [
+        ("predrnn", "predrnn"),
+        ("predrnn+gfm+ce", "predrnn"),
+        ("convlstm", "convlstm"),
+        ("convlstm+gfm+ce", "convlstm"),
     ]
-    grid = list(choices(BoardSettings(plug=("gfm", "ce"), grid=True)))
-    assert [plugs for _, plugs in grid] == [(), ("gfm",), ("ce",), ("gfm", "ce")]
+    three = PlugSettings(base=("mim",), plug=("gfm", "ce", "se"), each=True)
+    assert [name for name, _ in names(three)] == ["mim", "mim+gfm", "mim+ce", "mim+se", "mim+gfm+ce+se"]
+    assert len(names(PlugSettings(plug=("gfm", "ce", "se"), grid=True))) == 8
+    assert [name for name, _ in names(PlugSettings(plug=()))] == ["predrnn"]
+    assert [name for name, _ in names(PlugSettings(plug=("gfm",), each=True))] == ["predrnn", "predrnn+gfm"]
+    assert names(TranslatorSettings(translator=("tau", "vss"))) == [("simvp+tau",) * 2, ("simvp+vss", "simvp+tau")]
+
+
+def test_the_board_of_translators(glyphs, tmp_path):
+    sizes = ["--channels", "2", "--encoder_layers", "2", "--translator_channels", "8", "--num_layers", "1"]
+    data = ["--size", "16", "--sequences", "2", "--test_sequences", "2", "--batch_size", "2", "--glyphs"]
+    translators([*data, glyphs, *sizes, "--translator", "gsta", "poolformer", "--out", str(tmp_path / "board")])
+    table = (tmp_path / "board" / "leaderboard.md").read_text()
+    assert [line.split("|")[1].strip() for line in table.splitlines()[2:]] == ["simvp+gsta", "simvp+poolformer"]
+    with pytest.raises(ValueError, match="translator must name at least one, each once, got tau tau"):
+        translators(["--translator", "tau", "tau", "--out", str(tmp_path / "none")])
 
 
 def test_the_board_is_trained_and_gone_on_with(glyphs, tmp_path, capsys):
@@ -116,6 +135,15 @@ def test_the_board_is_trained_and_gone_on_with(glyphs, tmp_path, capsys):
     hybrids([*argv, "--resume"])
     again = (out / "leaderboard.md").read_text()
     assert [line.split("|")[5:] for line in again.splitlines()[2:]] == scores
+
+
+def test_a_run_that_diverges_ends_alone(glyphs, tmp_path, capsys):
+    out = tmp_path / "board"
+    hybrids([*TINY, glyphs, "--digits", "1", "--plug", "gfm", "--lr", "1e30", "--epochs", "2", "--out", str(out)])
+    rows = list(csv.DictReader((out / "leaderboard.csv").read_text().splitlines()))
+    assert [(row["model"], row["mse@frame_sum"]) for row in rows] == [("predrnn", "nan"), ("predrnn+gfm", "nan")]
+    assert "predrnn+gfm, seed 0: Step " in capsys.readouterr().out
+    assert (out / "leaderboard.png").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A board: train models for the same budget, with several seeds, and rank them."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -87,7 +88,7 @@ def data_sets(settings: BoardSettings) -> list[SequenceWindows]:
 def train(
     candidate: Candidate, settings: BoardSettings, data: list[SequenceWindows], out: Path, resume: bool
 ) -> BoardEntry:
-    """Train one model with each seed."""
+    """Train one model with each seed; the scores of a run whose loss is not finite are NaN."""
     train_data, validation, test = data
     scores: dict[str, list[float]] = {metric: [] for metric in metrics(settings)}
     past, future = next(iter(DataLoader(train_data, settings.batch_size)))
@@ -96,10 +97,16 @@ def train(
         model, place = candidate.build(train_data[0]), out / candidate.name / f"seed-{seed}"
         costs = training_cost(model, past, future.shape[1])
         begun = resume and newest(place / "checkpoint.pt") is not None
-        result = fit(model, train_data, validation, replace(settings, seed=seed), place, resume=begun)
-        tables = evaluate(result.model, test, thresholds=settings.thresholds, batch_size=settings.batch_size)
+        try:
+            result = fit(model, train_data, validation, replace(settings, seed=seed), place, resume=begun)
+        except FloatingPointError as error:
+            print(f"{candidate.name}, seed {seed}: {error}", flush=True)
+            found = dict.fromkeys(scores, math.nan)
+        else:
+            tables = evaluate(result.model, test, thresholds=settings.thresholds, batch_size=settings.batch_size)
+            found = tables["model"].pooled
         for metric, values in scores.items():
-            values.append(tables["model"].pooled[metric])
+            values.append(found[metric])
     return BoardEntry(candidate.name, candidate.base, *costs, scores)
 
 

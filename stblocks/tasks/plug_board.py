@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
-from typing import Annotated
+from typing import Annotated, Any
 
 from torch import nn
 
@@ -45,5 +45,5 @@ class PlugSettings(PatchSettings, BoardSettings):
 
     def _hybrid(self, base: str, plugs: tuple[str, ...], sample: Sequence) -> nn.Module:
         _, channels, *size = sample.past.shape
-        options = {"in_channels": channels, "image_size": tuple(size)} | self.model_options()
+        options: dict[str, Any] = {"in_channels": channels, "image_size": tuple(size)} | self.model_options()
         return create_model("hybrid", base=base, plugs=plugs, **options)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from torch import nn
 
@@ -42,6 +42,6 @@ class TranslatorSettings(SimVPSettings, BoardSettings):
 
     def _simvp(self, translator: str, sample: Sequence) -> nn.Module:
         in_frames, channels, *size = sample.past.shape
-        options = {"in_channels": channels, "image_size": tuple(size)} | self.model_options()
-        frames = {"in_frames": in_frames, "out_frames": len(sample.future)}
-        return create_model("simvpv2_s", translator=translator, **frames, **options)
+        options: dict[str, Any] = {"in_channels": channels, "image_size": tuple(size)} | self.model_options()
+        options |= {"in_frames": in_frames, "out_frames": len(sample.future)}
+        return create_model("simvpv2_s", translator=translator, **options)

@@ -154,9 +154,10 @@ class Run:
         totals = self.compute(batch, masks)
         told = torch.tensor(float(stop), device=self.accelerator.device)
         known = torch.stack([~sample.future.isnan().all() for sample in batch]).any().to(told)
-        *means, told, known = self.accelerator.reduce(torch.stack([*totals.values(), told, known]), "mean").tolist()
         largest = math.inf if self.config.grad_clip is None else self.config.grad_clip
-        norm = float(self.accelerator.clip_grad_norm_(self.losses.parameters(), largest))
+        norm = self.accelerator.clip_grad_norm_(self.losses.parameters(), largest)
+        shared = self.accelerator.reduce(torch.stack([*totals.values(), told, known]), "mean")
+        *means, told, known, norm = torch.cat([shared, norm.to(shared)[None]]).tolist()  # waits for the device once
         record = dict(zip(totals, means, strict=True)) | {"lr": self.schedule.get_last_lr()[0], "grad_norm": norm}
         # float16 may overflow in a gradient: the scaler then leaves out this step and scales the next loss less.
         overflow = math.isinf(norm) or math.isnan(norm)

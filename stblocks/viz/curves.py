@@ -128,8 +128,9 @@ def efficiency(board: Leaderboard, path: str | Path) -> None:
 
 
 def _limits(means: Sequence[float], spreads: Sequence[float]) -> tuple[float, float]:
-    """Ends of an axis on which the bars differ: from a little below the lowest."""
-    low = min(mean - spread for mean, spread in zip(means, spreads, strict=True))
-    high = max(mean + spread for mean, spread in zip(means, spreads, strict=True))
+    """Ends of an axis on which the bars differ: from a little below the lowest; bars of runs that diverged are none."""
+    bars = [bar for bar in zip(means, spreads, strict=True) if np.isfinite(bar).all()] or [(0.0, 0.0)]
+    low = min(mean - spread for mean, spread in bars)
+    high = max(mean + spread for mean, spread in bars)
     room = 0.1 * (high - low) or 0.1 * abs(high) or 1.0
     return low - 2 * room, high + room
