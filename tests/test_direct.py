@@ -1,12 +1,14 @@
 """DirectForecaster: any horizon, any size, other channels out than in."""
 
+from itertools import islice
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from stblocks import GSTA, Decoder, DirectForecaster, Encoder, Translator, create_model
+from stblocks import GSTA, Decoder, DirectForecaster, Encoder, SequenceForecaster, Translator, create_model
 
 SMALL = {"channels": 4, "translator_channels": 12, "num_layers": 2, "mlp_ratio": 2.0, "image_size": (12, 12)}
 
@@ -81,6 +83,29 @@ def test_a_rollout_starts_at_the_first_unseen_frame():
     torch.testing.assert_close(rollout.frames, model(past, 5))
     with pytest.raises(ValueError, match="teacher_mask must be None"):
         model.rollout(past, 5, future, torch.ones(1, 7, dtype=torch.bool))
+
+
+class Refining(nn.Module):
+    """The mean of the past, then half of what is left to 1, twice."""
+
+    def forward(self, past):
+        made = [past.mean(dim=1, keepdim=True).repeat(1, 2, 1, 1, 1)]
+        for _ in range(2):
+            made.append((1 + made[-1]) / 2)
+        return made if self.training else made[-1:]
+
+
+def test_forecasts_made_in_steps_are_cropped_and_carried_by_the_rollout():
+    model, past = SequenceForecaster(Refining(), 3, 2, size_multiple=4), torch.rand(2, 3, 1, 5, 7)
+    rollout = model.rollout(past, 3)
+    first, second = rollout.intermediate
+    assert first.shape == second.shape == rollout.frames.shape == (2, 3, 1, 5, 7)
+    torch.testing.assert_close((second, rollout.frames), ((1 + first) / 2, (1 + second) / 2))
+    torch.testing.assert_close(first[:, 2], torch.cat([past[:, 2:], rollout.frames[:, :2]], dim=1).mean(dim=1))
+    torch.testing.assert_close(model(past, 3), rollout.frames)
+    assert model.eval().rollout(past, 3).intermediate == ()
+    torch.testing.assert_close(model(past, 3), rollout.frames)
+    torch.testing.assert_close(torch.stack([*islice(model.steps(past), 3)], dim=1), rollout.frames)
 
 
 def test_samples_of_a_batch_do_not_meet():

@@ -2,10 +2,11 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stblocks import Rollout
+from stblocks.train import SpectralAmplitude
 from stblocks.train.objective import Objective
 
 
@@ -109,8 +110,46 @@ def test_forecasts_that_are_skipped_have_no_effect_and_no_gradient(case, skip):
     assert rollout.frames.grad[:, :skip].eq(0).all()
 
 
+@settings(max_examples=20)
+@given(cases(), st.integers(1, 4), st.sampled_from([None, 0.0, 0.3, 1.0]))
+def test_intermediate_forecasts_count_less_the_earlier_they_are(case, number, decay):
+    rollout, frames, _ = case
+    earlier = tuple(torch.randn_like(rollout.frames) for _ in range(number))
+    options = {"divergence": 0.3, "terms": {"detail": (0.7, SpectralAmplitude())}}
+    alone = Objective(0.5, 2.0, **options)
+    losses = Objective(0.5, 2.0, intermediate_decay=decay, **options)(rollout._replace(intermediate=earlier), frames)
+    gamma = 0.8 if decay is None else decay
+    each = [alone(rollout._replace(frames=made), frames)["loss"].item() for made in earlier]
+    expected = sum(gamma ** (number - index) * loss for index, loss in enumerate(each))
+    assert losses["intermediate"].item() == pytest.approx(expected)
+    last = alone(rollout, frames)
+    assert losses["loss"].item() == pytest.approx(expected + last["loss"].item())
+    assert {name: losses[name] for name in last if name != "loss"} == {k: v for k, v in last.items() if k != "loss"}
+
+
+def test_auxiliary_losses_count_once():
+    frames = torch.rand(2, 3, 1, 4, 4)
+    rollout = Rollout(frames[:, 1:], 1, {"other": torch.tensor(5.0)}, None, (frames[:, 1:], frames[:, 1:]))
+    assert Objective()(rollout, frames)["loss"] == 5
+
+
+def test_intermediate_forecasts_are_skipped_as_others_are():
+    frames = torch.rand(2, 4, 1, 4, 4)
+    wrong = torch.cat([frames[:, 1:2] + 9, frames[:, 2:]], dim=1)
+    assert Objective(skip=1)(Rollout(wrong, 1, {}, None, (wrong,)), frames)["loss"] == 0
+
+
 def test_errors_say_what_to_do():
     frames = torch.rand(2, 5, 1, 4, 4)
+    with pytest.raises(
+        ValueError, match=r"decay must be None for a rollout without intermediate .* got 0.5; .* training"
+    ):
+        Objective(intermediate_decay=0.5)(Rollout(frames[:, 1:], 1, {}, None), frames)
+    for decay in (-0.1, 1.1):
+        with pytest.raises(ValueError, match=rf"intermediate_decay must be in \[0, 1\], or None for 0.8, got {decay}"):
+            Objective(intermediate_decay=decay)
+    with pytest.raises(ValueError, match=r"terms must have names of their own, got \['intermediate'\]"):
+        Objective(terms={"intermediate": (1.0, SpectralAmplitude())})
     rollout = Rollout(frames[:, 1:], 1, {"decoupling": torch.zeros(2)}, None)
     with pytest.raises(ValueError, match=r"l2 must be a weight of at least 0, got -1"):
         Objective(l2=-1)

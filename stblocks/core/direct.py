@@ -74,12 +74,12 @@ class AtOnce(Forecaster):
         self.check_past(past, horizon)
         if teacher_mask is not None:
             raise ValueError("teacher_mask must be None: a direct model is never fed a true future frame.")
-        frames = forecast = self.translate(past)
-        while frames.shape[1] < horizon:
-            past = self._moved_on(past, forecast)
-            forecast = self.translate(past)
-            frames = torch.cat([frames, forecast], dim=1)
-        return Rollout(frames[:, :horizon], self.in_frames, {}, None)
+        parts = [self.stages(past)]
+        while len(parts) * self.out_frames < horizon:
+            past = self._moved_on(past, parts[-1][-1])
+            parts.append(self.stages(past))
+        *intermediate, frames = (torch.cat(each, dim=1)[:, :horizon] for each in zip(*parts, strict=True))
+        return Rollout(frames, self.in_frames, {}, None, tuple(intermediate))
 
     def observe(self, frame: Tensor, memory: Memory | None = None) -> Memory:
         """The last `in_frames` frames; see `Forecaster.observe`."""
@@ -103,6 +103,10 @@ class AtOnce(Forecaster):
         """`(B, in_frames, C, H, W)` to `(B, out_frames, C, H, W)`."""
         raise NotImplementedError
 
+    def stages(self, past: Tensor) -> list[Tensor]:
+        """What `translate` makes, last, after the forecasts that it was made of, if there are any."""
+        return [self.translate(past)]
+
     def check_past(self, past: Tensor, horizon: int) -> None:
         """Raise a `ValueError` that names what is wrong with the arguments, if anything is."""
         super().check_past(past, horizon)
@@ -119,6 +123,8 @@ class SequenceForecaster(AtOnce):
 
     Args:
         network: Past frames `(B, in_frames, in_channels, H, W)` to future ones, `(B, out_frames, out_channels, H, W)`.
+            One that refines its forecast in steps returns a list: in training what it has after each step, otherwise
+            the last alone. The last is the forecast, and those before it are `Rollout.intermediate`.
         in_frames: See `AtOnce`.
         out_frames: See `AtOnce`.
         size_multiple: What the network needs H and W to be multiples of; see `Forecaster`.
@@ -160,9 +166,13 @@ class SequenceForecaster(AtOnce):
 
     def translate(self, past: Tensor) -> Tensor:
         """`(B, in_frames, C, H, W)` to `(B, out_frames, C, H, W)`."""
+        return self.stages(past)[-1]
+
+    def stages(self, past: Tensor) -> list[Tensor]:
+        """See `AtOnce`."""
         height, width = past.shape[-2:]
-        padded = self._padded(past.flatten(0, 1)).unflatten(0, (-1, past.shape[1]))
-        return self.network(padded)[..., :height, :width]
+        made = self.network(self._padded(past.flatten(0, 1)).unflatten(0, (-1, past.shape[1])))
+        return [each[..., :height, :width] for each in (made if isinstance(made, list) else [made])]
 
 
 class DirectForecaster(AtOnce):

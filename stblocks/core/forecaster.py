@@ -23,12 +23,15 @@ class Rollout(NamedTuple):
         first: 1 for a recurrent model, T for a direct one.
         aux: Auxiliary losses, name to `(B,)`, averaged over layers and steps.
         state: The state after the last step.
+        intermediate: Earlier forecasts of the same frames, first to last, each shaped as `frames`: in training, what a
+            network that refines its forecast in steps has after each of these but the last.
     """
 
     frames: Tensor
     first: int
     aux: dict[str, Tensor]
     state: Any
+    intermediate: tuple[Tensor, ...] = ()
 
 
 #: What a model keeps of the frames it was shown: tensors, in dicts, lists and tuples.

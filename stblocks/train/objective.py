@@ -10,12 +10,18 @@ from .terms import Term, ThresholdWeights
 
 Terms = Mapping[str, tuple[float, Term]]
 
+#: The name of the loss of intermediate forecasts, and what it is made with where nothing is said.
+INTERMEDIATE, DECAY = "intermediate", 0.8
+
 
 class Objective(nn.Module):
     r"""Weighted L1 and L2 of a rollout against the true frames, plus its auxiliary losses and other terms.
 
-    $$L = \lambda_1 \frac{1}{N} \sum w |\hat x - x| + \lambda_2 \frac{1}{N} \sum w (\hat x - x)^2
-    + \sum_a \lambda_a L_a + \sum_k \lambda_k L_k + \lambda_D D$$
+    $$L = E(\hat x) + \sum_{i=1}^{n-1} \gamma^{n-i} E(\hat x^i) + \sum_a \lambda_a L_a$$
+    $$E(\hat x) = \lambda_1 \frac{1}{N} \sum w |\hat x - x| + \lambda_2 \frac{1}{N} \sum w (\hat x - x)^2
+    + \sum_k \lambda_k L_k + \lambda_D D$$
+
+    $\hat x^i$ are the intermediate forecasts of a model that has any, such as DMVFN, which $\hat x$ is the n-th of.
 
     Sums and the count $N$ go over the cells whose truth is known: NaN marks a missing cell, whose forecast has no
     effect on the loss and gets no gradient. Where every cell is missing, both errors are 0. All frames that the rollout
@@ -33,6 +39,8 @@ class Objective(nn.Module):
         cell_weights: $w$, what each cell weighs in L1 and L2; 1 unless given. $N$ stays the count of cells.
         skip: Forecasts at the start of a rollout that do not count, in no part of the loss but the auxiliary ones. With
             1, a recurrent model need not say what comes after a single frame; CMS-LSTM is trained so.
+        intermediate_decay: $\gamma$ in [0, 1], by which an intermediate forecast counts less than the one made of it.
+            `None` is 0.8, as DMVFN (CVPR 2023, Sec. 3.3) has it; a number is for models with such forecasts alone.
 
     Shapes:
         rollout: A `Rollout` whose frames are `(B, N, C, H, W)`.
@@ -40,9 +48,10 @@ class Objective(nn.Module):
         returns: Scalars by name: the loss under `"loss"`, and its parts without their weights.
 
     Raises:
-        ValueError: If a weight or `skip` is negative, `l1` and `l2` are both 0 and there is no other term, or a term
-            has the name of another loss; when called, if `aux` names a loss that the rollout does not have, the frames
-            do not fit the rollout, or it has no more than `skip`.
+        ValueError: If a weight or `skip` is negative, `intermediate_decay` is not in [0, 1], `l1` and `l2` are both 0
+            and there is no other term, or a term has the name of another loss; when called, if `aux` names a loss that
+            the rollout does not have, the frames do not fit the rollout, it has no more than `skip`, or it has no
+            intermediate forecasts and `intermediate_decay` is given.
     """
 
     def __init__(
@@ -54,17 +63,20 @@ class Objective(nn.Module):
         terms: Terms | None = None,
         cell_weights: ThresholdWeights | None = None,
         skip: int = 0,
+        intermediate_decay: float | None = None,
     ) -> None:
         super().__init__()
         self.l1, self.l2, self.aux, self.divergence = l1, l2, dict(aux or {}), divergence
         self.terms = nn.ModuleDict({name: term for name, (_, term) in (terms or {}).items()})
         self.cell_weights = cell_weights
-        self.skip = skip
+        self.skip, self.intermediate_decay = skip, intermediate_decay
+        if intermediate_decay is not None and not 0 <= intermediate_decay <= 1:
+            raise ValueError(f"intermediate_decay must be in [0, 1], or None for {DECAY}, got {intermediate_decay!r}.")
         if type(skip) is not int or skip < 0:
             raise ValueError(f"skip must be an integer >= 0, the forecasts that do not count, got {skip!r}.")
         own = {"l1": l1, "l2": l2, "divergence": divergence, **self.aux}
         self.weights = own | {name: weight for name, (weight, _) in (terms or {}).items()}
-        if taken := {"loss", *own} & {*self.terms}:
+        if taken := {"loss", INTERMEDIATE, *own} & {*self.terms}:
             raise ValueError(f"terms must have names of their own, got {sorted(taken)}, which are other losses.")
         for name, weight in self.weights.items():
             if not weight >= 0:
@@ -80,8 +92,8 @@ class Objective(nn.Module):
             frames: The true frames `cat([past, future], dim=1)`, `(B, T + horizon, C, H, W)`, NaN where missing.
 
         Returns:
-            Scalars `"loss"`, `"l1"`, `"l2"`, each auxiliary loss and each term under its name, and `"divergence"` if it
-            has a weight.
+            Scalars `"loss"`, `"l1"`, `"l2"`, each auxiliary loss and each term under its name, `"divergence"` if it has
+            a weight, and `"intermediate"`, the decayed sum over intermediate forecasts, if there are any.
         """
         target = frames[:, rollout.first :]
         if target.shape != rollout.frames.shape:
@@ -97,23 +109,37 @@ class Objective(nn.Module):
             raise ValueError(
                 f"skip must be below {target.shape[1]}, the frames that the rollout forecasts, got {self.skip}."
             )
+        if self.intermediate_decay is not None and not rollout.intermediate:
+            raise ValueError(
+                f"intermediate_decay must be None for a rollout without intermediate forecasts, got "
+                f"{self.intermediate_decay}; models that refine their forecast in steps make them, in training mode."
+            )
         target = target[:, self.skip :]
+        losses = self._errors(rollout.frames, target) | {name: value.mean() for name, value in rollout.aux.items()}
+        if rollout.intermediate:
+            decay = DECAY if self.intermediate_decay is None else self.intermediate_decay
+            steps = enumerate(reversed(rollout.intermediate), start=1)
+            sums = [decay**step * self._weighted(self._errors(frames, target)) for step, frames in steps]
+            losses[INTERMEDIATE] = torch.stack(sums).sum()
+        return {"loss": self._weighted(losses), **losses}
+
+    def _errors(self, frames: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """What compares forecast frames, the skipped ones among them, with the true ones that count."""
         missing = target.isnan()
         # Half precision would round small divergences away, and sums.
-        forecast = rollout.frames[:, self.skip :].to(target.dtype).masked_fill(missing, 0)
+        forecast = frames[:, self.skip :].to(target.dtype).masked_fill(missing, 0)
         truth = target.masked_fill(missing, 0)
         error = forecast - truth
         weight = 1.0 if self.cell_weights is None else self.cell_weights(truth)
         count = (~missing).sum().clamp_min(1)
         losses = {"l1": (weight * error.abs()).sum() / count, "l2": (weight * error.square()).sum() / count}
-        losses |= {name: value.mean() for name, value in rollout.aux.items()}
         losses |= {name: term(forecast, truth, ~missing) for name, term in self.terms.items()}
         if self.divergence:
             losses["divergence"] = differential_divergence(forecast, truth)
-        return {
-            "loss": torch.stack([self.weights.get(name, 1.0) * value for name, value in losses.items()]).sum(),
-            **losses,
-        }
+        return losses
+
+    def _weighted(self, losses: dict[str, Tensor]) -> Tensor:
+        return torch.stack([self.weights.get(name, 1.0) * value for name, value in losses.items()]).sum()
 
 
 def _expected(rollout: Rollout) -> tuple[int, ...]:
