@@ -70,6 +70,9 @@ def test_a_warp_moves_by_whole_pixels():
     assert warp(x, flow).equal(torch.tensor([[[[1.0, 2.0, 0.0], [4.0, 5.0, 0.0]]]]))
     with pytest.raises(ValueError, match=r"flow must be \(1, 2 L, 2, 3\) for x .*, got \(1, 3, 2, 3\)"):
         warp(x, torch.zeros(1, 3, 2, 3))
+    assert warp(x, 9 * flow, padding="border").equal(torch.tensor([[[[2.0, 2.0, 2.0], [5.0, 5.0, 5.0]]]]))
+    with pytest.raises(ValueError, match="padding must be one of zeros, border, got 'reflection'"):
+        warp(x, flow, padding="reflection")
 
 
 def test_deformable_errors():

@@ -6,6 +6,8 @@ from torch.nn import functional
 
 #: Names for `backend=`; `"auto"` takes torchvision's kernel on CUDA and `grid_sample` elsewhere, where it is faster.
 BACKENDS = ("auto", "grid_sample", "torchvision")
+#: Words for `padding=`: what a warp finds outside the map.
+PADDINGS = ("zeros", "border")
 
 
 def deformable_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, *, backend: str = "auto") -> Tensor:
@@ -56,30 +58,33 @@ def deformable_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, *
     return _by_grid_sample(x, offset, mask, weight)
 
 
-def warp(x: Tensor, flow: Tensor) -> Tensor:
+def warp(x: Tensor, flow: Tensor, *, padding: str = "zeros") -> Tensor:
     r"""A map as it is seen from displaced positions.
 
     $$y_l(p) = x(p + \Delta_l(p))$$
 
-    with bilinear interpolation, zero outside the map. Shi et al. (TrajGRU), NeurIPS 2017, Eq. 4.
+    with bilinear interpolation. Shi et al. (TrajGRU), NeurIPS 2017, Eq. 4.
 
     Args:
         x: `(B, C, H, W)`.
         flow: $\Delta$ in pixels, `(B, 2 L, H, W)`: the L row displacements, then the L column displacements.
+        padding: What lies outside the map: `"zeros"`, or its `"border"`, repeated.
 
     Returns:
         `(B, L * C, H, W)`, one map for each displacement.
 
     Raises:
-        ValueError: If `flow` does not fit `x`.
+        ValueError: If `flow` does not fit `x`, or `padding` is another word.
     """
+    if padding not in PADDINGS:
+        raise ValueError(f"padding must be one of {', '.join(PADDINGS)}, got {padding!r}.")
     size = (x.shape[0], *x.shape[-2:])
     if flow.ndim != 4 or flow.shape[1] % 2 or (flow.shape[0], *flow.shape[-2:]) != size:
         raise ValueError(
             f"flow must be ({size[0]}, 2 L, {size[1]}, {size[2]}) for x {tuple(x.shape)}, got {tuple(flow.shape)}."
         )
     rows, columns = flow.unflatten(1, (2, -1)).unbind(1)
-    return _sample(x, rows, columns).transpose(1, 2).flatten(1, 2).to(x.dtype)
+    return _sample(x, rows, columns, padding).transpose(1, 2).flatten(1, 2).to(x.dtype)
 
 
 def _by_grid_sample(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
@@ -94,7 +99,7 @@ def _by_grid_sample(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor) -> 
     return mixed.unflatten(-1, x.shape[-2:])
 
 
-def _sample(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+def _sample(x: Tensor, rows: Tensor, columns: Tensor, padding: str = "zeros") -> Tensor:
     """`(B, C, L, H, W)`: what lies at displacements `(B, L, H, W)` from every position, in at least float32."""
     (batch, channels, height, width), count = x.shape, rows.shape[1]
     exact = torch.promote_types(x.dtype, torch.float32)  # positions need more digits than bfloat16 has
@@ -103,5 +108,5 @@ def _sample(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     # grid_sample counts from -1 to 1 between the outer edges of the border pixels.
     grid = torch.stack([(2 * columns + 1) / width - 1, (2 * rows + 1) / height - 1], dim=-1)
     grid = grid.view(batch, count * height, width, 2)
-    samples = functional.grid_sample(x.to(exact), grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    samples = functional.grid_sample(x.to(exact), grid, mode="bilinear", padding_mode=padding, align_corners=False)
     return samples.view(batch, channels, count, height, width)
