@@ -4,6 +4,7 @@ from . import models as _models  # noqa: F401  (registers the models)
 from . import slots
 from .blocks import (
     CE,
+    DMVFN,
     E3DLSTM,
     GFM,
     GSTA,
@@ -63,6 +64,7 @@ from .blocks import (
     RecurrentTranslator,
     Representation,
     ReversiblePair,
+    RoutingModule,
     SequenceTranslator,
     SimpleGFM,
     STConvLSTM,
@@ -77,6 +79,7 @@ from .blocks import (
     UpperMIMN,
     VANBlock,
     ViTBlock,
+    VoxelFlowBlock,
     WaST,
     register_translator,
 )
@@ -122,6 +125,7 @@ __all__ = [
     "DECOUPLING",
     "DEPTH",
     "DIFF",
+    "DMVFN",
     "E3DLSTM",
     "FILLED",
     "GFM",
@@ -201,6 +205,7 @@ __all__ = [
     "ReversiblePair",
     "Rollout",
     "Route",
+    "RoutingModule",
     "STConvLSTM",
     "SequenceForecaster",
     "SequenceTranslator",
@@ -218,6 +223,7 @@ __all__ = [
     "UpperMIMN",
     "VANBlock",
     "ViTBlock",
+    "VoxelFlowBlock",
     "WaST",
     "create_model",
     "lay_channels_last",

@@ -53,6 +53,7 @@ PUBLISHED = [
     ("e3d_lstm", {}, 51_347_456),
     ("mau", {}, 4_483_588 - 8_259),
     ("phydnet", {"derivative_groups": 7}, 3_091_732),
+    ("dmvfn", {"in_channels": 2, "image_size": [32, 32]}, 3_541_426),  # published as 3.54 M
 ]
 
 
@@ -75,8 +76,8 @@ ALSO_SMALL |= {"in_frames": 2, "out_frames": 2, "encoder_layers": 2, "translator
 ALSO_SMALL |= {"depths": [1, 1, 1], "large_kernels": [5, 3], "matrix_channels": 3, "factors": [2, 2]}
 
 
-#: Where a model needs others: heads that divide few channels.
-OWN_SMALL = {"predformer": {"num_heads": 2}}
+#: Where a model needs others: heads that divide few channels, few blocks.
+OWN_SMALL = {"predformer": {"num_heads": 2}, "dmvfn": {"scales": [2, 1]}}
 
 
 def small_options(name, **more):
@@ -116,7 +117,7 @@ def test_every_option_changes_something(name):
         "focus": "pooled", "time_decay": "batch", "growth": "head", "peephole": "channel", "iterations": 2,
         "scales": [2], "base": "predrnnpp", "depth": 3, "depths_down": [2, 1], "depths_up": [1, 2],
         "state_dim": 3, "expand": 1, "directions": ["rows"], "drop_path": 0.9, "mlp_ratio": 2.0,
-        "in_frames": 3, "out_frames": 1, "out_channels": 2, "encoder_layers": 3, "shortcut": 3, "translator": "van",
+        "in_frames": 3, "out_frames": 1, "out_channels": 1, "encoder_layers": 3, "shortcut": 3, "translator": "van",
         "dilations": [3], "lags": [0],
         "translator_channels": 12, "drop": 0.5, "plugs": ["simple_gfm"], "translator_kernel_sizes": [3, 5], "groups": 4,
         "cell": "convlstm", "cell_kernel_size": 3, "decoder_kernel_size": 5, "window_size": 2, "dt_rank": 2,
@@ -128,6 +129,7 @@ def test_every_option_changes_something(name):
         "order": "st",
         "depths": [1, 2, 1], "large_kernels": [7, 3], "keep": "width",
         "convolution": "full", "matrix_channels": 5, "factors": [4, 2], "weights": "column", "scrambled": True,
+        "spatial_channels": 5, "routing": False, "beta": 0.2,
     }  # fmt: skip
     base = create_model(name, **small)
     others["norm"] = "group" if base.config.get("norm") else "layer"
@@ -148,7 +150,7 @@ def test_every_option_changes_something(name):
     only_reported = set() if "norm" in base.config else {"image_size"}
     for option in base.config.keys() - {"model"} - only_reported:
         own = small | ({"plugs": ["se"]} if option == "scales" and name == "hybrid" else {})
-        own |= {"in_channels": 2} if option == "scrambled" else {}
+        own |= {"in_channels": 2} if option in ("scrambled", "out_channels") else {}
         own |= {"translator": "swin"} if option == "window_size" and "translator" in base.config else {}
         changed = own | {option: others[option]} | ({"norm": "layer"} if option == "image_size" else {})
         if option == "focus" and base.config["simple_focus"]:

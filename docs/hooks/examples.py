@@ -19,6 +19,7 @@ ARGUMENTS = {
     "MLPMixerBlock": "64, size=(16, 16)",
     "MetaFormerBlock": "64, nn.AvgPool2d(3, 1, 1), nn.Conv2d(64, 64, 1), norm=partial(nn.GroupNorm, 1)",
     "OneGateLSTM": "64, GSTA",
+    "DMVFN": "1, 1, [64, 32], scales=[2, 1]",
     "Encoder": "1, 64, num_layers=2",
     "Decoder": "64, 1, num_layers=2",
     "DCGANEncoder": "1, 64, patch_size=2",
@@ -33,9 +34,11 @@ ARGUMENTS = {
     "MMVP": "1, 1, 64, 32, in_frames=4, out_frames=6",
     "PredFormer": "1, 1, 64, in_frames=4, out_frames=6, num_layers=2",
     "PredictionError": "64, 64, level=1",
+    "RoutingModule": "2 * 1, 9",
     "SequenceTranslator": "64, 64, 4, 6, num_layers=2, block=lambda layer, channels: AFNOBlock(channels)",
     "TwoWayDecoder": "TwoWayEncoder(1, 64)",
     "TwoWayEncoder": "1, 64",
+    "VoxelFlowBlock": "1, 64, scale=2",
     "WaST": "1, 1, 64, 4",
 }
 
@@ -56,12 +59,16 @@ CALLS = {
     "Translator": "features = block(torch.randn(2, 4 * 64, 16, 16))",
     "AFNOBlock": SEQUENCE,
     "Conv3DBlock": SEQUENCE,
+    "DMVFN": "(future,) = block.eval()(torch.rand(2, 2, 1, 32, 32))",
     "MMVP": "future = block(torch.rand(2, 4, 1, 32, 32))",
     "PredFormer": "future = block(torch.rand(2, 4, 1, 32, 32))",
     "PredFormerBlock": SEQUENCE,
+    "RoutingModule": "chosen = block(torch.rand(2, 2 * 1, 32, 32))",
     "SequenceTranslator": SEQUENCE,
     "TwoWayDecoder": "frames = block(torch.randn(2, 64, 16, 16))",
     "TwoWayEncoder": "features = block(torch.rand(2, 1, 32, 32))",
+    "VoxelFlowBlock": "frames, flow = torch.rand(2, 2 * 1, 32, 32), torch.zeros(2, 5, 32, 32)\n"
+    "flow = flow + block(frames, frames, flow)",
     "WaST": "future = block(torch.rand(2, 4, 1, 32, 32))",
 }
 

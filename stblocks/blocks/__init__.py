@@ -43,9 +43,12 @@ from .recurrent.traj_gru import TrajGRU
 from .recurrent.vmrnn import VMRNN
 from .sequences.afno import AFNOBlock
 from .sequences.conv3d import Conv3DBlock
+from .sequences.dmvfn import DMVFN
 from .sequences.mmvp import MMVP
 from .sequences.predformer import PredFormer, PredFormerBlock
+from .sequences.routing import RoutingModule
 from .sequences.translator import SequenceTranslator
+from .sequences.voxel_flow import VoxelFlowBlock
 from .sequences.wast import WaST
 from .translators.inception import Inception, InceptionUNet
 from .translators.map_cell import FromInput, MapCell
@@ -54,6 +57,7 @@ from .translators.translator import LinearShortcut, RecurrentTranslator, Transla
 
 __all__ = [
     "CE",
+    "DMVFN",
     "E3DLSTM",
     "GFM",
     "GSTA",
@@ -113,6 +117,7 @@ __all__ = [
     "RecurrentTranslator",
     "Representation",
     "ReversiblePair",
+    "RoutingModule",
     "STConvLSTM",
     "SequenceTranslator",
     "SimpleGFM",
@@ -127,6 +132,7 @@ __all__ = [
     "UpperMIMN",
     "VANBlock",
     "ViTBlock",
+    "VoxelFlowBlock",
     "WaST",
     "register_translator",
 ]
