@@ -1,6 +1,7 @@
 """The plug-in board: what it shows, and the recipe that fills it."""
 
 import csv
+import math
 
 import numpy as np
 import pytest
@@ -52,6 +53,12 @@ def test_csv_has_every_seed(tmp_path):
         ("base+gfm", "0", 1.0),
         ("base+gfm", "1", 2.0),
     ]
+
+
+def test_a_run_without_a_score():
+    made = Leaderboard(("mse",))
+    made.add(BoardEntry("base", "base", 1, 1, 1.0, {"mse": [2.0, math.nan, 4.0]}))
+    assert "| nan ± nan |" in made.to_markdown()
 
 
 def test_picture(tmp_path):
@@ -139,9 +146,28 @@ def test_the_board_is_trained_and_gone_on_with(glyphs, tmp_path, capsys):
 
 def test_a_run_that_diverges_ends_alone(glyphs, tmp_path, capsys):
     out = tmp_path / "board"
-    hybrids([*TINY, glyphs, "--digits", "1", "--plug", "gfm", "--lr", "1e30", "--epochs", "2", "--out", str(out)])
+    hybrids(
+        [
+            *TINY,
+            glyphs,
+            "--digits",
+            "1",
+            "--plug",
+            "gfm",
+            "--lr",
+            "1e30",
+            "--epochs",
+            "2",
+            "--seeds",
+            "2",
+            "--out",
+            str(out),
+        ]
+    )
     rows = list(csv.DictReader((out / "leaderboard.csv").read_text().splitlines()))
-    assert [(row["model"], row["mse@frame_sum"]) for row in rows] == [("predrnn", "nan"), ("predrnn+gfm", "nan")]
+    assert [(row["model"], row["mse@frame_sum"]) for row in rows] == 2 * [("predrnn", "nan")] + 2 * [
+        ("predrnn+gfm", "nan")
+    ]
     assert "predrnn+gfm, seed 0: Step " in capsys.readouterr().out
     assert (out / "leaderboard.png").exists()
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import statistics
 import time
 from collections.abc import Sequence
@@ -39,8 +40,10 @@ class BoardEntry:
         return statistics.fmean(self.scores[metric])
 
     def spread(self, metric: str) -> float:
-        """Standard deviation over seeds (of a sample, N - 1); 0 for one seed."""
+        """Standard deviation over seeds (of a sample, N - 1); 0 for one seed, NaN if a run has no score."""
         scores = self.scores[metric]
+        if any(map(math.isnan, scores)):
+            return math.nan  # which `stdev` does not take
         return statistics.stdev(scores) if len(scores) > 1 else 0.0
 
 
