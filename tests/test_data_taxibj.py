@@ -26,8 +26,7 @@ def npz(path, **other):
 
 
 def dates(first, days):
-    start = np.datetime64(first)
-    texts = [str(start + day).replace("-", "") for day in range(days)]
+    texts = [str(day).replace("-", "") for day in np.datetime64(first) + np.arange(days, dtype="m8[D]")]
     return [f"{text}{slot:02d}".encode() for text in texts for slot in range(1, 49)]
 
 

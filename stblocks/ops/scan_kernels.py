@@ -62,7 +62,7 @@ def walk(
         sequences, groups, width, states, CHANNELS, STATES
     )
     kind = A.dtype.element_ty
-    real, valid = d < width, n < states
+    real = d < width
     item, group = sequence // groups, sequence % groups
     rate = tl.load(A + weights, inside, 0.0)
     shift = tl.load(bias + group * width + d, real, 0.0)
@@ -81,17 +81,18 @@ def walk(
     for t in range(STEPS):
         at, now = _position(chunk * STEPS + t, length, sequence, groups, reverse, period)
         here = row + at * u_step
-        x = tl.load(u + here, real & now, 0.0).to(kind)
-        dt = _step_size(tl.load(delta + here, real & now, 0.0).to(kind) + shift, now, SOFTPLUS)
-        B_t = tl.load(B + column_B + at * B_step, valid & now, 0.0).to(kind)
+        x = tl.load(u + here, d < now * width, 0.0).to(kind)
+        dt = _step_size(tl.load(delta + here, d < now * width, 0.0).to(kind) + shift, now, SOFTPLUS)
+        B_t = tl.load(B + column_B + at * B_step, n < now * states, 0.0).to(kind)
         h = tl.exp(dt[None, :] * rate) * h + (dt * x)[None, :] * B_t[:, None]
         if LAST:
-            C_t = tl.load(C + column_C + at * C_step, valid & now, 0.0).to(kind)
-            tl.store(y + here, tl.sum(h * C_t[:, None], 0) + skip * x, real & now)
+            C_t = tl.load(C + column_C + at * C_step, n < now * states, 0.0).to(kind)
+            tl.store(y + here, tl.sum(h * C_t[:, None], 0) + skip * x, d < now * width)
         else:
             total += dt
     if LAST:
-        tl.store(final + entries, h, inside & (chunk == chunks - 1))
+        if chunk == chunks - 1:
+            tl.store(final + entries, h, inside)
     else:
         tl.store(ends + borders, h, inside)
         tl.store(spans + (chunk * sequences + sequence) * width + d, total, real)
@@ -107,7 +108,7 @@ def walk_back(
     """dL/dh of the state before a chunk as if nothing came from later ones, and the chunk's sum of step sizes."""
     chunk, sequence, d, n, inside, weights, _, borders = _block(sequences, groups, width, states, CHANNELS, STATES)
     kind = A.dtype.element_ty
-    real, valid = d < width, n < states
+    real = d < width
     item, group = sequence // groups, sequence % groups
     rate = tl.load(A + weights, inside, 0.0)
     shift = tl.load(bias + group * width + d, real, 0.0)
@@ -117,9 +118,9 @@ def walk_back(
     for t in range(STEPS):
         at, now = _position(chunk * STEPS + t, length, sequence, groups, reverse, period)
         here = row + at * u_step
-        gy = tl.load(grad_y + here, real & now, 0.0).to(kind)
-        total += _step_size(tl.load(delta + here, real & now, 0.0).to(kind) + shift, now, SOFTPLUS)
-        C_t = tl.load(C + column_C + at * C_step, valid & now, 0.0).to(kind)
+        gy = tl.load(grad_y + here, d < now * width, 0.0).to(kind)
+        total += _step_size(tl.load(delta + here, d < now * width, 0.0).to(kind) + shift, now, SOFTPLUS)
+        C_t = tl.load(C + column_C + at * C_step, n < now * states, 0.0).to(kind)
         g += tl.exp(total[None, :] * rate) * (gy[None, :] * C_t[:, None])  # decay since the start of the chunk
     tl.store(ends + borders, g, inside)
     tl.store(spans + (chunk * sequences + sequence) * width + d, total, real)
@@ -180,7 +181,7 @@ def differentiate(
     """
     chunk, sequence, d, n, inside, weights, entries, here = _block(sequences, groups, width, states, CHANNELS, STATES)
     kind = A.dtype.element_ty
-    real, valid = d < width, n < states
+    real = d < width
     item, group = sequence // groups, sequence % groups
     rate = tl.load(A + weights, inside, 0.0)
     skip = tl.load(D + group * width + d, real, 0.0)
@@ -197,9 +198,9 @@ def differentiate(
             tl.store(saved + (t // STRIDE) * size, h, inside)
         at, now = _position(chunk * STEPS + t, length, sequence, groups, reverse, period)
         place = row + at * u_step
-        x = tl.load(u + place, real & now, 0.0).to(kind)
-        dt = _step_size(tl.load(delta + place, real & now, 0.0).to(kind) + shift, now, SOFTPLUS)
-        B_t = tl.load(B + column_B + at * B_step, valid & now, 0.0).to(kind)
+        x = tl.load(u + place, d < now * width, 0.0).to(kind)
+        dt = _step_size(tl.load(delta + place, d < now * width, 0.0).to(kind) + shift, now, SOFTPLUS)
+        B_t = tl.load(B + column_B + at * B_step, n < now * states, 0.0).to(kind)
         h = tl.exp(dt[None, :] * rate) * h + (dt * x)[None, :] * B_t[:, None]
     tl.debug_barrier()  # threads may read what others of the program wrote
     g = tl.load(grad_h + entries, inside, 0.0) if ALONE else tl.load(later + here, inside, 0.0)
@@ -211,26 +212,26 @@ def differentiate(
         while s < t:  # no range: a bound that is no constant stops the interpreter of some versions
             at, now = _position(chunk * STEPS + s, length, sequence, groups, reverse, period)
             place = row + at * u_step
-            x = tl.load(u + place, real & now, 0.0).to(kind)
-            dt = _step_size(tl.load(delta + place, real & now, 0.0).to(kind) + shift, now, SOFTPLUS)
-            B_t = tl.load(B + column_B + at * B_step, valid & now, 0.0).to(kind)
+            x = tl.load(u + place, d < now * width, 0.0).to(kind)
+            dt = _step_size(tl.load(delta + place, d < now * width, 0.0).to(kind) + shift, now, SOFTPLUS)
+            B_t = tl.load(B + column_B + at * B_step, n < now * states, 0.0).to(kind)
             h = tl.exp(dt[None, :] * rate) * h + (dt * x)[None, :] * B_t[:, None]
             s += 1
         at, now = _position(chunk * STEPS + t, length, sequence, groups, reverse, period)
         place = row + at * u_step
-        x = tl.load(u + place, real & now, 0.0).to(kind)
-        raw = tl.load(delta + place, real & now, 0.0).to(kind) + shift
+        x = tl.load(u + place, d < now * width, 0.0).to(kind)
+        raw = tl.load(delta + place, d < now * width, 0.0).to(kind) + shift
         dt = _step_size(raw, now, SOFTPLUS)
-        gy = tl.load(grad_y + place, real & now, 0.0).to(kind)
-        B_t = tl.load(B + column_B + at * B_step, valid & now, 0.0).to(kind)
-        C_t = tl.load(C + column_C + at * C_step, valid & now, 0.0).to(kind)
+        gy = tl.load(grad_y + place, d < now * width, 0.0).to(kind)
+        B_t = tl.load(B + column_B + at * B_step, n < now * states, 0.0).to(kind)
+        C_t = tl.load(C + column_C + at * C_step, n < now * states, 0.0).to(kind)
         decay = tl.exp(dt[None, :] * rate)
         decayed = decay * h
         drive = dt * x
         g += gy[None, :] * C_t[:, None]  # dL/dh
         sums = ((partial + at) * groups + group) * states + n
-        tl.store(grad_B + sums, tl.sum(g * drive[None, :], 1), valid & now)
-        tl.store(grad_C + sums, tl.sum((decayed + drive[None, :] * B_t[:, None]) * gy[None, :], 1), valid & now)
+        tl.store(grad_B + sums, tl.sum(g * drive[None, :], 1), n < now * states)
+        tl.store(grad_C + sums, tl.sum((decayed + drive[None, :] * B_t[:, None]) * gy[None, :], 1), n < now * states)
         grad_drive = tl.sum(g * B_t[:, None], 0)
         grad_exponent = g * decayed  # dL/d(dt A)
         grad_dt = tl.sum(grad_exponent * rate, 0) + grad_drive * x
@@ -240,11 +241,12 @@ def differentiate(
         sum_A += grad_exponent * dt[None, :]
         sum_D += gy * x
         sum_bias += grad_dt
-        tl.store(grad_u + place, grad_drive * dt + gy * skip, real & now)
-        tl.store(grad_delta + place, grad_dt, real & now)
+        tl.store(grad_u + place, grad_drive * dt + gy * skip, d < now * width)
+        tl.store(grad_delta + place, grad_dt, d < now * width)
         g = g * decay
     at = (chunk.to(tl.int64) * sequences + sequence) * width + d
     tl.store(grad_A + at[None, :] * states + n[:, None], sum_A, inside)
     tl.store(grad_D + at, sum_D, real)
     tl.store(grad_bias + at, sum_bias, real)
-    tl.store(grad_initial + entries, g, inside & (chunk == 0))
+    if chunk == 0:
+        tl.store(grad_initial + entries, g, inside)
