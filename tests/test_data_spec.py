@@ -1,6 +1,7 @@
 """A trained model knows its data: units, variables, times and sizes go from data set to model, file and back."""
 
 import json
+from copy import deepcopy
 from dataclasses import replace
 from importlib import import_module
 from unittest.mock import patch
@@ -259,3 +260,20 @@ def test_thresholds_are_physical_in_a_part_of_a_data_set(run):
     whole = evaluate(model, ConcatDataset([part]), thresholds=(20.0,), metrics=["mae@physical"])
     assert tables["persistence"].pooled == whole["persistence"].pooled
     assert tables["persistence"].pooled["mae@physical"] > 10
+
+
+def test_data_scaled_otherwise_than_those_of_the_training_are_warned_of(run):
+    _, model, _ = run
+    trained = DataSpec.of_model(model).scaler()
+    frames = trained.to_physical(torch.rand(6, 1, *SPEC.image_size))
+    rounded = Scaler(float(np.float32(trained.offset)), trained.scale * (1 + 1e-9), "")
+    for scaler in (trained, rounded, Scaler((trained.offset,), (trained.scale,), (trained.unit,))):
+        evaluate(model, SequenceWindows(frames, 3, 2, scaler=scaler), metrics=["mse@pixel"])  # a warning would be an error
+    for scaler in (Scaler(), Scaler(trained.offset, trained.scale * 1.01), Scaler(trained.offset, trained.scale, "mm")):
+        with pytest.warns(UserWarning, match=r"data are scaled by Scaler\(.*trained on by .*scaler=DataSpec\.of_model"):
+            evaluate(model, SequenceWindows(frames, 3, 2, scaler=scaler), metrics=["mse@pixel"])
+    stranger = deepcopy(model)
+    stranger.data_spec = None
+    evaluate(stranger, SequenceWindows(frames, 3, 2), metrics=["mse@pixel"])
+    with pytest.warns(UserWarning, match="data are scaled by"):
+        evaluate(stranger, SequenceWindows(frames, 3, 2), metrics=["mse@pixel"], beside={"trained": model})

@@ -1,5 +1,6 @@
 """What a model must know of its data, beside its weights, to forecast from other frames."""
 
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from math import isfinite
@@ -9,7 +10,7 @@ from torch import nn
 from torch.utils.data import ConcatDataset, Dataset, Subset
 
 from ..borders.checks import did_you_mean, is_number
-from .scaler import Scaler
+from .scaler import Scaler, alike
 from .sequence import Sequence
 
 
@@ -160,6 +161,20 @@ def scaler_of(dataset: Dataset[Sequence]) -> Scaler | None:
     """The scaler of a data set, or of what it is a part or a chain of; `None` if there is none, or several."""
     scaler = _agreed(dataset, "scaler")
     return scaler if isinstance(scaler, Scaler) else None
+
+
+def warn_of_other_scaler(model: nn.Module, dataset: Dataset[Sequence]) -> None:
+    """Warn if 0 and 1 stand for other values in a data set than in the one that a model was trained on."""
+    spec = DataSpec() if getattr(model, "data_spec", None) is None else DataSpec.of_model(model)
+    held = scaler_of(dataset)
+    if held is None or spec.offset is None:
+        return
+    if not alike(held, trained := spec.scaler()):
+        warnings.warn(
+            f"data are scaled by {held}, those that the model was trained on by {trained}: the same frames are others "
+            f"to the model. Give the data set scaler=DataSpec.of_model(model).scaler().",
+            stacklevel=3,
+        )
 
 
 def _agreed(dataset: Dataset[Sequence], name: str) -> Any:

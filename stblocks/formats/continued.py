@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from ..data.times import seconds_between
+
 TOLERANCE = 0.5  # of the usual distance: frames that are further apart leave a hole
 
 
@@ -16,14 +18,14 @@ def seconds_apart(time: np.ndarray) -> float | None:
     """
     if len(time) < 2:
         return None
-    apart = np.array([_seconds(each) for each in np.diff(time)])
+    apart = seconds_between(time)
     usual = float(np.median(apart))
     wrong = np.flatnonzero(~(np.abs(apart - usual) <= TOLERANCE * usual) | (apart <= 0))
     if wrong.size:
         first = int(wrong[0])
         raise ValueError(
-            f"Frames must follow each other evenly, but {_text(time[first + 1])} comes {apart[first]:g} s after "
-            f"{_text(time[first])}, where {usual:g} s are usual; take the frames after it alone: "
+            f"Frames must follow each other evenly, but {as_text(time[first + 1])} comes {apart[first]:g} s after "
+            f"{as_text(time[first])}, where {usual:g} s are usual; take the frames after it alone: "
             f"--last {len(time) - 1 - int(wrong[-1])}."
         )
     return usual
@@ -37,11 +39,6 @@ def continued(last: Any, step: float, horizon: int) -> np.ndarray:
     return np.array([last + timedelta(seconds=step * lead) for lead in range(1, horizon + 1)], dtype=object)
 
 
-def _seconds(apart: Any) -> float:
-    if isinstance(apart, np.timedelta64):
-        return float(apart / np.timedelta64(1, "us")) / 1e6
-    return float(apart.total_seconds())
-
-
-def _text(time: Any) -> str:
+def as_text(time: Any) -> str:
+    """A date, of NumPy or cftime, to the second."""
     return str(time.astype("M8[s]")) if isinstance(time, np.datetime64) else str(time)
