@@ -222,7 +222,10 @@ def test_a_gif_shows_what_was_seen_and_what_is_forecast(place, tmp_path):
         ("heat heat.nc --last 3", "--last must be 4, the frames that this model takes, got 3"),
         ("heat heat.nc --variable t3m", "has no variable 't3m', only flag, t2m"),
         ("heat heat.nc --axes north=lat", "must be such as lat=north"),
-        ("heat gap.nc", r"gap\.nc must hold 4 frames at least after the hole in time before 2019-02-01T01:00:00, got 1"),
+        (
+            "heat gap.nc",
+            r"gap\.nc must hold 4 frames at least after the hole in time before 2019-02-01T01:00:00, got 1",
+        ),
         ("rain nan.npy", "has 1 values in the last 6 frames that are not finite"),
         ("wild dbz.npy", "The forecast has .* values that are not finite, first in frame 2; nothing is written"),
         ("rain broken.gif", r"broken\.gif cannot be read as a GIF"),
@@ -299,7 +302,10 @@ def test_scores_are_those_of_evaluate(ending, place, tmp_path, capsys):
     ("arguments", "message"),
     [
         ("unknown dbz.npy --offset 0 --scale 1", "does not say how many frames it forecasts from how many"),
-        ("rain dbz.npy --in_frames 9", r"must hold 11, in_frames \+ horizon, without a hole in time, got at most 6; take a shorter"),
+        (
+            "rain dbz.npy --in_frames 9",
+            r"must hold 11, in_frames \+ horizon, without a hole in time, got at most 6; take a shorter",
+        ),
         ("rain dbz.npy --metric mse", "metrics must be among mse@pixel"),
         ("rain dbz.npy --out scores.txt", r"out must end in \.md, \.json, \.csv, got scores\.txt"),
         ("rain dbz.npy --sequence some", "invalid integer or all value: 'some'"),

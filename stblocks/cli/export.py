@@ -23,7 +23,11 @@ def main(parser: Parser, arguments: Sequence[str]) -> None:
     where.add_argument("--onnx", type=Path, metavar="FILE", help="an .onnx file")
     where.add_argument("--torch", type=Path, metavar="FILE", help="a .pt2 file, for torch.export.load")
     parser.add_argument(
-        "--image_size", type=positive, nargs=2, metavar=("H", "W"), help="of a frame; by default as the model was trained or built"
+        "--image_size",
+        type=positive,
+        nargs=2,
+        metavar=("H", "W"),
+        help="of a frame; by default as the model was trained or built",
     )
     parser.add_argument("--fixed", action="store_true", help="for frames of this size alone, as models that scan need")
     parser.add_argument("--force", action="store_true", help="replace what is there")
