@@ -27,7 +27,7 @@ def main(parser: Parser, arguments: Sequence[str]) -> None:
         type=positive,
         nargs=2,
         metavar=("H", "W"),
-        help="of a frame; by default as the model was trained or built",
+        help="of a frame; by default as in training",
     )
     parser.add_argument("--fixed", action="store_true", help="for frames of this size alone, as models that scan need")
     parser.add_argument("--force", action="store_true", help="replace what is there")

@@ -130,7 +130,7 @@ class Scaler:
 
 
 def alike(one: Scaler, other: Scaler) -> bool:
-    """Do they stand for the same values, in the channels that both have? Up to rounding, and units that are not said."""
+    """Whether both are the same line, up to rounding and to units that are not said, in channels that both have."""
     scalers = (one, other)
     tuples = [each for own in scalers for each in (own.offset, own.scale, own.unit) if isinstance(each, tuple)]
     for index in range(min(map(len, tuples), default=1)):
