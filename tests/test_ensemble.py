@@ -177,7 +177,7 @@ def test_models_that_do_not_say_go_with_those_that_do():
     with pytest.raises(ValueError, match="models must have one in_frames, got 3, 4"):
         Ensemble([direct, unknown, other])
     unknown.data_spec = DataSpec(0.0, 1.0).to_dict()
-    with pytest.raises(ValueError, match="models must have one data_spec, got .*dBZ"):
+    with pytest.raises(ValueError, match=r"models must have one data_spec, got .*dBZ"):
         Ensemble([known, unknown])
 
 

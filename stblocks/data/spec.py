@@ -76,7 +76,7 @@ class DataSpec:
         What a data set does not say, or parts of a `ConcatDataset` say differently, is `None`.
 
         Raises:
-            ValueError: If `variables` are no names, `seconds` no positive number, or there are more names than channels.
+            ValueError: If `variables` are no names or too many, or `seconds` no positive number.
         """
         past, future = dataset[0]
         scaler, variables = scaler_of(dataset), _agreed(dataset, "variables")
