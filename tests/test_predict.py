@@ -269,9 +269,38 @@ def test_times_go_on_evenly():
     time = np.array(["2019-01-01T00:00:00.000001", "2019-01-01T00:05", "2019-01-01T00:10"], "M8[us]")
     assert seconds_apart(time) == pytest.approx(300, abs=1e-5)
     assert seconds_apart(time[:1]) is None
-    assert (continued(time[-1], 300.0, 2) == np.array(["2019-01-01T00:15", "2019-01-01T00:20"], "M8[us]")).all()
+    assert (continued(time, 300.0, 2) == np.array(["2019-01-01T00:15", "2019-01-01T00:20"], "M8[us]")).all()
     with pytest.raises(ValueError, match=r"evenly.*comes 0 s after"):
         seconds_apart(time[[0, 1, 1, 2]])
+
+
+@pytest.mark.parametrize(
+    ("seen", "later"),
+    [
+        ("2019-11-01 2019-12-01 2020-01-01", "2020-02-01 2020-03-01 2020-04-01"),
+        ("2018-12-31 2019-01-31", "2019-02-28 2019-03-31 2019-04-30"),  # the last days of months
+        ("2019-01-16T12:00 2019-04-16T12:00", "2019-07-16T12:00 2019-10-16T12:00 2020-01-16T12:00"),
+        ("2014-01-01 2016-01-01 2018-01-01", "2020-01-01 2022-01-01 2024-01-01"),
+        ("2019-01-31 2019-02-01", "2019-02-02 2019-02-03 2019-02-04"),  # a day, though from month to month
+        ("2019-01-30 2019-03-01 2019-03-31", "2019-04-30 2019-05-30 2019-06-29"),  # 30 days
+        ("2019-01-29 2019-03-29 2019-05-29", "2019-07-28 2019-09-26 2019-11-25"),  # not every month has it
+        ("2019-01-05", "2019-02-04T10:00 2019-03-06T20:00 2019-04-06T06:00"),
+        ("20190-01-01 20190-02-01", "NaT NaT NaT"),
+    ],
+)
+def test_months_go_on_as_months(seen, later):
+    time = np.array(seen.split(), "M8[us]")
+    step = seconds_apart(time) or 30 * 86400.0 + 10 * 3600
+    found = continued(time, step, 3)
+    assert found.dtype == np.dtype("M8[ns]")
+    if "NaT" not in later:
+        assert (found == np.array(later.split(), "M8[ns]")).all()
+
+
+@pytest.mark.parametrize("calendar", ["noleap", "360_day", "standard"])
+def test_months_of_other_calendars_go_on_as_months(calendar):
+    days = xarray.date_range("2019-11-01", periods=8, freq="MS", calendar=calendar, use_cftime=True).values
+    assert (continued(days[:3], 1.0, 5) == days[3:]).all()
 
 
 @pytest.mark.parametrize("ending", ["md", "json", "csv", None])
