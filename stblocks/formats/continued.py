@@ -8,7 +8,6 @@ import numpy as np
 
 from ..data.times import seconds_between
 
-SHORTEST_MONTH = timedelta(days=28)
 TOLERANCE = 0.5  # of the usual distance: frames that are further apart leave a hole
 
 
@@ -53,8 +52,8 @@ def continued(time: np.ndarray, step: float, horizon: int) -> np.ndarray:
 def _in_months(dates: np.ndarray, leads: np.ndarray) -> list[Any] | None:
     """Dates that go on by as many calendar months as lie between those before.
 
-    Each of those is as long after its month begins, or before it ends. `None` if that is not so, or not every month
-    has that moment, or these are no dates that Python knows, such as those of the year 20000.
+    Each of those is on the same day of its month, one that every month has, or on the last, and at the same time of
+    day. `None` if that is not so, or these are no dates that Python knows, such as those of the year 20000.
     """
     if not all(hasattr(date, "year") for date in dates):
         return None
@@ -64,7 +63,7 @@ def _in_months(dates: np.ndarray, leads: np.ndarray) -> list[Any] | None:
         return None
     for later in (0, 1):  # from the start of the month, and from that of the next
         moments = {date - _start_of_month(date, month + later) for date, month in zip(dates, months, strict=True)}
-        if len(moments) == 1 and abs(moment := moments.pop()) < SHORTEST_MONTH:
+        if len(moments) == 1 and timedelta(-1) <= (moment := moments.pop()) < timedelta(28):
             return [_start_of_month(dates[-1], month + later) + moment for month in months[-1] + leads * apart.pop()]
     return None
 
