@@ -439,6 +439,20 @@ def test_a_folder_with_a_hole_is_scored_on_both_sides_and_forecast_from_after_it
     np.testing.assert_allclose(np.load(tmp_path / "f.npy"), expected(place / "rain", DBZ, frames[7:], 1), rtol=1e-5)
 
 
+def test_a_data_range_reaches_the_scores(place, tmp_path, capsys):
+    options = ["--horizon", "2", "--metric", "psnr@frame_mean", "--out", str(tmp_path / "scores.json")]
+    main(["evaluate", str(place / "heat"), str(place / "heat.nc"), *options, "--data_range", "260", "300"])
+    data = SequenceWindows(TEMPERATURE, 4, 2, scaler=KELVIN)
+    model, metrics = Forecaster.from_pretrained(place / "heat"), ("psnr@frame_mean",)
+    want = evaluate(model, data, metrics=metrics, data_range=(260.0, 300.0))["model"].pooled
+    found = json.loads((tmp_path / "scores.json").read_text())["model"]["pooled"]
+    assert found == pytest.approx(want)
+    assert np.isfinite(found["psnr@frame_mean"])
+    assert "note:" not in capsys.readouterr().err
+    main(["evaluate", str(place / "heat"), str(place / "heat.nc"), *options, "--force"])
+    assert "or --data_range to `stblocks evaluate`" in capsys.readouterr().err
+
+
 def test_scaling_otherwise_than_the_model_says_and_other_units_are_noted(place, tmp_path, capsys):
     options = ["--offset", "0", "--scale", "100", "--horizon", "1", "--metric", "mse@pixel"]
     main(["evaluate", str(place / "rain"), str(place / "dbz.npy"), *options])

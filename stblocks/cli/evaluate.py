@@ -33,6 +33,9 @@ def main(parser: Parser, arguments: Sequence[str]) -> None:
     parser.add_argument("--size", type=positive, nargs=2, metavar=("H", "W"), help="resize frames, bilinear")
     parser.add_argument("--threshold", type=float, nargs="+", default=[], metavar="X", help="where CSI and others cut")
     parser.add_argument("--metric", nargs="+", metavar="NAME", help="scores, see the page on metrics")
+    parser.add_argument(
+        "--data_range", type=float, nargs=2, metavar=("LOW", "HIGH"), help="what PSNR, SNR and SSIM take as 0 and 1"
+    )
     parser.add_argument("--batch_size", type=positive, default=16, metavar="B", help="sequences at once (16)")
     parser.add_argument("--out", type=Path, help="a file: .md, .json or .csv")
     parser.add_argument("--force", action="store_true", help="replace what is there")
@@ -89,9 +92,14 @@ def score(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         out_channels=model.out_channels,
         missing="mask",
     )
-    metrics = DEFAULT_METRICS if options.metric is None else options.metric
-    thresholds = tuple(options.threshold)
-    tables = evaluate(model, data, thresholds=thresholds, metrics=metrics, batch_size=options.batch_size)
+    tables = evaluate(
+        model,
+        data,
+        thresholds=tuple(options.threshold),
+        metrics=DEFAULT_METRICS if options.metric is None else options.metric,
+        data_range=None if options.data_range is None else tuple(options.data_range),
+        batch_size=options.batch_size,
+    )
     return tables, f"{_count(len(data), 'window')} of {counted}"
 
 
