@@ -1,6 +1,7 @@
 """Sequences are changed as a whole, within what radar can show; turns are tested with the order of draws."""
 
 import torch
+from torch.utils.data import ConcatDataset, Subset
 
 from stblocks.data import CIKM_DBZ, Sequence
 from stblocks.data.augment import jittered
@@ -41,5 +42,12 @@ def test_a_draw_is_always_moved_the_same_way_and_draws_differ():
         return torch.cat(Drawn(One(), augment, seed, jitter=2.0)[position]).nan_to_num(-1)
 
     assert torch.equal(draw(True, 0, 3, 1), draw(True, 0, 3, 1))
+
+    class Sized(One):
+        def __len__(self):
+            return 3
+
+    part = Drawn(ConcatDataset([Subset(Sized(), range(2))]), False, 0, jitter=2.0)  # in the scaler's units all the same
+    assert torch.equal(torch.cat(part[0, 1]).nan_to_num(-1), draw(False, 0, 0, 1))
     others = [draw(False, *where) for where in ((0, 0, 0), (0, 0, 1), (0, 1, 0), (1, 0, 0))]
     assert all(not torch.equal(a, b) for i, a in enumerate(others) for b in others[:i])

@@ -226,6 +226,41 @@ class Counting(STConvLSTM):
         return h, torch.ones_like(c[:, :1]), m, c * o
 
 
+class Started(ConvLSTM):
+    """Starts from something else than `init_state` makes."""
+
+    def forward(self, x, h=None, c=None):
+        return super().forward(x, x.new_ones(len(x), 4, *x.shape[2:]) if h is None else h, c)
+
+
+class Aside(ConvLSTM):
+    """Has a number that its state dict does not hold."""
+
+    def __init__(self, *args):
+        super().__init__(*args, kernel_size=1)
+        self.number = torch.randn(())
+
+    def forward(self, x, h=None, c=None):
+        h, c, o = super().forward(x, h, c)
+        return h * self.number, c, o
+
+
+class Rough(ConvLSTM):
+    """Computes something else in low precision."""
+
+    def forward(self, x, h=None, c=None):
+        h, c, o = super().forward(x, h, c)
+        return h + torch.is_autocast_enabled("cpu"), c, o
+
+
+class Traced(ConvLSTM):
+    """Computes something else when it is compiled."""
+
+    def forward(self, x, h=None, c=None):
+        h, c, o = super().forward(x, h, c)
+        return h + torch.compiler.is_compiling(), c, o
+
+
 def test_a_result_may_be_constant():
     check_gradients(lambda: Counting(3, 4, kernel_size=1))
 
@@ -237,6 +272,10 @@ def test_a_result_may_be_constant():
         (Mixed, "other samples|position in the batch"),
         (Idle, "unused"),
         (Detached, "gradient is not the numerical one"),
+        (Started, "h differs when carried slots are left out"),
+        (Aside, "h changes through a state dict"),
+        (Rough, "h is off by more than 0.1 under bfloat16 autocast"),
+        (Traced, "h changes when traced"),
     ],
 )
 def test_the_tester_finds_planted_faults(make, message):

@@ -1,5 +1,9 @@
 """`stblocks export` writes what `export_step` does, of a saved model."""
 
+import json
+from contextlib import nullcontext
+from shutil import copytree
+
 import pytest
 import torch
 
@@ -53,6 +57,29 @@ def test_options_reach_the_export(options, expected, saved, monkeypatch, capsys)
     main(["export", str(saved), *options])
     assert asked == [expected]
     assert capsys.readouterr().out.endswith(f"frames of {expected[1][0]} x {expected[1][1]}\n")
+
+
+@pytest.mark.parametrize(
+    ("changed", "size"),
+    [
+        ({"data_spec": None}, "8 x 8"),
+        ({"data_spec": {"offset": 0.0, "scale": 1.0}}, "8 x 8"),
+        ({"data_spec": None, "image_size": None}, "64 x 64"),  # what models are built for where a config does not say
+        ({"data_spec": {"image_size": 5}}, "image_size of a DataSpec must be (H, W), or None, got 5"),
+    ],
+)
+def test_the_size_is_that_of_the_training_or_of_the_config(changed, size, saved, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(
+        stblocks.export, "export_step", lambda _, path, *__, **___: stblocks.export.Exported(path, None, (), (), None)
+    )
+    copytree(saved, tmp_path / "model")
+    config = json.loads((saved / "config.json").read_text()) | changed
+    (tmp_path / "model" / "config.json").write_text(json.dumps({k: v for k, v in config.items() if v is not None}))
+    with nullcontext() if " x " in size else pytest.raises(SystemExit, match="2"):
+        main(["export", str(tmp_path / "model"), "--torch", str(tmp_path / "a.pt2")])
+    printed = capsys.readouterr()
+    assert size in printed.out + printed.err
+    assert printed.err.count("\n") <= 1
 
 
 @pytest.mark.parametrize(

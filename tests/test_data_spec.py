@@ -1,7 +1,9 @@
 """A trained model knows its data: units, variables, times and sizes go from data set to model, file and back."""
 
 import json
+from copy import deepcopy
 from dataclasses import replace
+from datetime import timedelta
 from importlib import import_module
 from unittest.mock import patch
 
@@ -55,6 +57,37 @@ def test_a_data_set_and_its_parts_say_what_they_know():
         unknown.scaler()
     pairs = [(torch.zeros(4, 2, 5, 6), torch.zeros(3, 1, 5, 6))]  # any data set of samples
     assert DataSpec.of(pairs) == DataSpec(in_frames=4, out_frames=3, image_size=(5, 6))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("variables", "rain", r"must be a list of names, or None, got 'rain' of SequenceWindows; call the attribute"),
+        ("variables", {"rain": 1}, "must be a list of names"),
+        ("variables", (1,), "must be a list of names"),
+        ("variables", lambda: ("rain",), "must be a list of names"),
+        ("seconds", "300", "seconds of a data set must be seconds, more than 0, or None, got '300'"),
+        ("seconds", timedelta(minutes=5), "must be seconds, more than 0"),
+        ("seconds", np.array([300.0, 300.0]), r"must be seconds, more than 0, or None, got \(300.0, 300.0\)"),
+    ],
+)
+def test_what_a_data_set_says_is_of_the_right_type(name, value, message):
+    data = windows()
+    setattr(data, name, value)
+    for whole in (data, ConcatDataset([windows(), Subset(data, [0])]), ConcatDataset([data, data])):
+        with pytest.raises(ValueError, match=message):
+            DataSpec.of(whole)
+
+
+def test_numbers_of_numpy_and_scalers_of_others_are_taken():
+    class Pairs(list):
+        seconds, variables, scaler = np.int64(300), np.array(["rain"]), np.ones(2)
+
+    data = Pairs([(torch.zeros(3, 1, 8, 8), torch.zeros(2, 1, 8, 8))])
+    for whole in (data, ConcatDataset([data, data])):
+        spec = DataSpec.of(whole)
+        assert spec == replace(SPEC, offset=None, scale=None, unit="")
+        assert json.loads(json.dumps(spec.to_dict())) == spec.to_dict()
 
 
 def test_public_data_sets_know_their_variables_and_times(tmp_path):
@@ -139,7 +172,7 @@ def test_json_keeps_all_of_it(spec):
         ({"scale": {"a": 1}}, "scale of a DataSpec must be a number"),
         ({"scale": [1.0, 2.0], "offset": [0.0, 0.0, 0.0]}, "tuples of one length"),
         ({"unit": 3}, "unit of a DataSpec must be a text"),
-        ({"variables": "rain"}, "variables of a DataSpec must be names, or None, got 'rain'"),
+        ({"variables": "rain"}, "variables of a DataSpec must be a list of names, or None, got 'rain'"),
         ({"scale": [1.0, 2.0], "variables": ["a", "b", "c"]}, "variables of a DataSpec must be at most the 2 channels"),
         ({"step": -1}, "step of a DataSpec must be seconds"),
         ({"in_frames": True}, "in_frames of a DataSpec must be an integer"),
@@ -259,3 +292,22 @@ def test_thresholds_are_physical_in_a_part_of_a_data_set(run):
     whole = evaluate(model, ConcatDataset([part]), thresholds=(20.0,), metrics=["mae@physical"])
     assert tables["persistence"].pooled == whole["persistence"].pooled
     assert tables["persistence"].pooled["mae@physical"] > 10
+
+
+def test_data_scaled_otherwise_than_those_of_the_training_are_warned_of(run):
+    _, model, _ = run
+    trained = DataSpec.of_model(model).scaler()
+    frames = trained.to_physical(torch.rand(6, 1, *SPEC.image_size))
+    rounded = Scaler(float(np.float32(trained.offset)), trained.scale * (1 + 1e-9), "")
+    for scaler in (trained, rounded, Scaler((trained.offset,), (trained.scale,), (trained.unit,))):
+        evaluate(
+            model, SequenceWindows(frames, 3, 2, scaler=scaler), metrics=["mse@pixel"]
+        )  # a warning would be an error
+    for scaler in (Scaler(), Scaler(trained.offset, trained.scale * 1.01), Scaler(trained.offset, trained.scale, "mm")):
+        with pytest.warns(UserWarning, match=r"data are scaled by Scaler\(.*trained on by .*scaler=DataSpec\.of_model"):
+            evaluate(model, SequenceWindows(frames, 3, 2, scaler=scaler), metrics=["mse@pixel"])
+    stranger = deepcopy(model)
+    stranger.data_spec = None
+    evaluate(stranger, SequenceWindows(frames, 3, 2), metrics=["mse@pixel"])
+    with pytest.warns(UserWarning, match="data are scaled by"):
+        evaluate(stranger, SequenceWindows(frames, 3, 2), metrics=["mse@pixel"], beside={"trained": model})

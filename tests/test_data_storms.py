@@ -188,6 +188,17 @@ def test_events_of_an_archive(tmp_path):
         RadarArchive(path, events, variable="snow", in_frames=2, out_frames=1)
 
 
+@pytest.mark.parametrize(
+    ("end", "last"), [("2019-06-02", 2760), ("2019-06", 4200), ("2019-06-02T00", 1380), ("2019-06-02 00:00", 1380)]
+)
+def test_an_event_ends_with_the_day_that_it_names(end, last, tmp_path):
+    path = archive(tmp_path, range(0, 3 * 1440, 60))  # of three days, hourly
+    data = RadarArchive(
+        path, catalogue(tmp_path, f"2019-06-01,{end},train,"), variable="rain", in_frames=1, out_frames=1
+    )
+    assert [first_minutes(data)[0], first_minutes(data)[-1]] == [0, last]
+
+
 def test_an_archive_in_zarr(tmp_path):
     xarray, _ = pytest.importorskip("xarray"), pytest.importorskip("zarr")
     with np.load(archive(tmp_path, range(0, 60, 5))) as held:

@@ -103,6 +103,8 @@ def test_measurements_become_tables_and_charts():
     measured = {"machine": "one core", "columns": ["name", "lead", "a b"], "rows": [["x", 1, 2.5], ["x", 3, "1,000"]]}
     assert "| name | lead | a b |\n| --- | --: | --: |\n| x | 1 | 2.5 |" in results.table(measured)
     assert results.plot("p", measured, "lines", "lead", "a b").count("<circle") == 2
+    named = {"columns": ["name", "mse@frame_sum", "a b"], "rows": [["x", "1", "2"], ["y", "3", "4"]]}
+    assert results.plot("p", named, "scatter", "a_b", "mse@frame_sum").count("<circle") == 2
     assert results.plot("p", measured, "bars", "name", "a b").count('class="bar') == 3  # one is the legend's
     assert results.plot("p", measured, "scatter", "lead", "a b").count("<circle") == 1  # by name
     with pytest.raises(ValueError, match="not pie"):

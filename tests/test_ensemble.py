@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from stblocks import Ensemble, SmoothNoise, create_model
-from stblocks.data import Scaler, SyntheticRadar
+from stblocks.data import DataSpec, Scaler, SyntheticRadar
 from stblocks.score import EnsembleScores, Scores, evaluate
 from stblocks.score.ensemble import crps
 
@@ -160,6 +160,25 @@ def test_members_are_forecasts_of_the_models_in_turn():
         assert torch.equal(seen[:, member], model(SmoothNoise(0.1)(past, own), 1)[:, 0])
     mean = Ensemble(models, 5, perturb=SmoothNoise(0.1), mean=True)(past, 1)[:, 0]
     torch.testing.assert_close(mean, seen.mean(dim=1))
+
+
+def test_models_that_do_not_say_go_with_those_that_do():
+    known, unknown = Last(), Last(1.0)
+    known.data_spec = DataSpec(-10.0, 95.0, "dBZ").to_dict()
+    small = {"channels": 4, "translator_channels": 8, "num_layers": 1, "encoder_layers": 2}
+    direct = create_model("simvpv2_s", 1, (8, 8), in_frames=3, out_frames=2, **small).eval()
+    direct.image_size = (8, 8)
+    for models in ([known, unknown, direct], [direct, unknown, known]):
+        ensemble = Ensemble(models)
+        assert (ensemble.in_frames, ensemble.image_size, ensemble.data_spec) == (3, (8, 8), known.data_spec)
+        assert ensemble(torch.rand(1, ensemble.in_frames, 1, 8, 8), 3).shape == (1, 3, 3, 1, 8, 8)
+    assert Ensemble([unknown, unknown]).data_spec is Ensemble(unknown).in_frames is None
+    other = create_model("simvpv2_s", 1, (8, 8), in_frames=4, out_frames=2, **small)
+    with pytest.raises(ValueError, match="models must have one in_frames, got 3, 4"):
+        Ensemble([direct, unknown, other])
+    unknown.data_spec = DataSpec(0.0, 1.0).to_dict()
+    with pytest.raises(ValueError, match=r"models must have one data_spec, got .*dBZ"):
+        Ensemble([known, unknown])
 
 
 def test_members_differ_and_a_forecast_depends_on_its_sequence_alone():

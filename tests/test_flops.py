@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn import functional
 
 from stblocks import create_model, flops
+from stblocks.core import model_entry
 from stblocks.flops import count_multiply_adds
 from stblocks.ops.attention import attend
 from stblocks.ops.deformable import BACKENDS, deformable_conv2d
@@ -150,3 +151,14 @@ def test_swinlstm_takes_what_was_published(name, channels, size, steps, publishe
         model, past = create_model(name, channels, (size, size)), torch.empty(1, 1, channels, size, size)
     one, two = (count_multiply_adds(model, past, horizon).products for horizon in (1, 2))
     assert one + (steps - 1) * (two - one) == pytest.approx(published, rel=0.02)
+
+
+def test_where_the_count_of_gmg_s_is_not_the_published_one():
+    steps, layers, positions = 14, 4, 16 * 16
+    widened = 2 * positions**2 * (128 - 32)  # the scores of two maps: keys of 32 channels, with zeros up to 128
+    means = 32 * 8 * 8  # over the maps of 32 channels in MGM, which fvcore counts and we do not
+    with torch.device("meta"):
+        model, past = create_model("gmg_s", growth="head"), torch.empty(1, 5, 1, 64, 64)
+    found = count_multiply_adds(model, past, 10).products
+    published = model_entry("gmg_s").flops
+    assert found == published + steps * layers * widened - steps * (layers - 1) * means

@@ -16,9 +16,11 @@ from test_interop import released
 from stblocks import Forecaster, create_model
 from stblocks.cli import main
 from stblocks.cli.command import COMMANDS
+from stblocks.cli.evaluate import unbroken
 from stblocks.data import DataSpec, Scaler, SequenceWindows
 from stblocks.data.folders import read_frame
 from stblocks.formats.continued import continued, seconds_apart
+from stblocks.formats.source import Source
 from stblocks.interop import KINDS
 from stblocks.score import evaluate
 
@@ -220,7 +222,10 @@ def test_a_gif_shows_what_was_seen_and_what_is_forecast(place, tmp_path):
         ("heat heat.nc --last 3", "--last must be 4, the frames that this model takes, got 3"),
         ("heat heat.nc --variable t3m", "has no variable 't3m', only flag, t2m"),
         ("heat heat.nc --axes north=lat", "must be such as lat=north"),
-        ("heat gap.nc", "2019-02-01T01:00:00 comes 7200 s after 2019-01-31T23:00:00, where 3600 s are usual.*--last 1"),
+        (
+            "heat gap.nc",
+            r"gap\.nc must hold 4 frames at least after the hole in time before 2019-02-01T01:00:00, got 1",
+        ),
         ("rain nan.npy", "has 1 values in the last 6 frames that are not finite"),
         ("wild dbz.npy", "The forecast has .* values that are not finite, first in frame 2; nothing is written"),
         ("rain broken.gif", r"broken\.gif cannot be read as a GIF"),
@@ -264,9 +269,38 @@ def test_times_go_on_evenly():
     time = np.array(["2019-01-01T00:00:00.000001", "2019-01-01T00:05", "2019-01-01T00:10"], "M8[us]")
     assert seconds_apart(time) == pytest.approx(300, abs=1e-5)
     assert seconds_apart(time[:1]) is None
-    assert (continued(time[-1], 300.0, 2) == np.array(["2019-01-01T00:15", "2019-01-01T00:20"], "M8[us]")).all()
+    assert (continued(time, 300.0, 2) == np.array(["2019-01-01T00:15", "2019-01-01T00:20"], "M8[us]")).all()
     with pytest.raises(ValueError, match=r"evenly.*comes 0 s after"):
         seconds_apart(time[[0, 1, 1, 2]])
+
+
+@pytest.mark.parametrize(
+    ("seen", "later"),
+    [
+        ("2019-11-01 2019-12-01 2020-01-01", "2020-02-01 2020-03-01 2020-04-01"),
+        ("2018-12-31 2019-01-31", "2019-02-28 2019-03-31 2019-04-30"),  # the last days of months
+        ("2019-01-16T12:00 2019-04-16T12:00", "2019-07-16T12:00 2019-10-16T12:00 2020-01-16T12:00"),
+        ("2014-01-01 2016-01-01 2018-01-01", "2020-01-01 2022-01-01 2024-01-01"),
+        ("2019-01-31 2019-02-01", "2019-02-02 2019-02-03 2019-02-04"),  # a day, though from month to month
+        ("2019-01-30 2019-03-01 2019-03-31", "2019-04-30 2019-05-30 2019-06-29"),  # 30 days
+        ("2019-01-29 2019-03-29 2019-05-29", "2019-07-28 2019-09-26 2019-11-25"),  # not every month has it
+        ("2019-01-05", "2019-02-04T10:00 2019-03-06T20:00 2019-04-06T06:00"),
+        ("20190-01-01 20190-02-01", "NaT NaT NaT"),
+    ],
+)
+def test_months_go_on_as_months(seen, later):
+    time = np.array(seen.split(), "M8[us]")
+    step = seconds_apart(time) or 30 * 86400.0 + 10 * 3600
+    found = continued(time, step, 3)
+    assert found.dtype == np.dtype("M8[ns]")
+    if "NaT" not in later:
+        assert (found == np.array(later.split(), "M8[ns]")).all()
+
+
+@pytest.mark.parametrize("calendar", ["noleap", "360_day", "standard"])
+def test_months_of_other_calendars_go_on_as_months(calendar):
+    days = xarray.date_range("2019-11-01", periods=8, freq="MS", calendar=calendar, use_cftime=True).values
+    assert (continued(days[:3], 1.0, 5) == days[3:]).all()
 
 
 @pytest.mark.parametrize("ending", ["md", "json", "csv", None])
@@ -280,7 +314,7 @@ def test_scores_are_those_of_evaluate(ending, place, tmp_path, capsys):
     want = tables["model"].to_markdown(tables["persistence"])
     printed = capsys.readouterr().out
     if ending is None:
-        assert printed == f"{want}\n"
+        assert printed == f"{want}\n\n4 windows of 2 sequences\n"
     elif ending == "md":
         assert (tmp_path / "scores.md").read_text() == f"{want}\n"
     elif ending == "csv":
@@ -290,13 +324,17 @@ def test_scores_are_those_of_evaluate(ending, place, tmp_path, capsys):
         assert held["model"]["pooled"]["mse@pixel"] == pytest.approx(tables["model"].pooled["mse@pixel"])
         assert len(held["persistence"]["lead"]) == 2
     assert ending is None or printed.startswith(str(tmp_path / f"scores.{ending}"))
+    assert printed.endswith("4 windows of 2 sequences\n")
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ("unknown dbz.npy --offset 0 --scale 1", "does not say how many frames it forecasts from how many"),
-        ("rain dbz.npy --in_frames 9", r"has 6 frames, fewer than in_frames \+ out_frames = 11"),
+        (
+            "rain dbz.npy --in_frames 9",
+            r"must hold 11, in_frames \+ horizon, without a hole in time, got at most 6; take a shorter",
+        ),
         ("rain dbz.npy --metric mse", "metrics must be among mse@pixel"),
         ("rain dbz.npy --out scores.txt", r"out must end in \.md, \.json, \.csv, got scores\.txt"),
         ("rain dbz.npy --sequence some", "invalid integer or all value: 'some'"),
@@ -357,20 +395,75 @@ def test_the_examples_of_the_docs_run():
         assert Path(out).exists(), line
 
 
-def test_no_window_is_scored_across_a_hole():
-    from stblocks.cli.evaluate import unbroken
-    from stblocks.formats.source import Source
+HOURS = np.array([0, 1, 2, 3, 7, 8, 9, 20, 21])  # parts of 4, 3 and 2 frames
 
-    frames, hours = np.arange(9.0)[:, None, None] * np.ones((1, 2, 3)), np.array([0, 1, 2, 3, 7, 8, 9, 20, 21])
-    source = Source(frames, time=np.datetime64("2019-01-01", "s") + hours * np.timedelta64(3600, "s"))
-    parts = unbroken(source, 3)
-    assert [part[:][:, 0, 0].tolist() for part in parts] == [[0, 1, 2, 3], [4, 5, 6]]
-    np.testing.assert_array_equal(parts[1][1:3], frames[5:7])
-    assert parts[0].shape == (4, 2, 3)
-    with pytest.raises(ValueError, match="frames must have 5 without a hole in their times, got at most 4"):
-        unbroken(source, 5)
-    (whole,) = unbroken(Source(frames), 3)
-    assert whole is frames
+
+@pytest.mark.parametrize("calendar", ["numpy", "noleap"])
+def test_no_window_is_scored_across_a_hole(calendar):
+    frames = np.arange(9.0)[:, None, None] * np.ones((1, 2, 3))
+    time = np.datetime64("2019-01-01", "ns") + HOURS * np.timedelta64(3600, "s")
+    if calendar == "noleap":
+        time = xarray.date_range("2019-01-01", periods=24, freq="h", calendar="noleap", use_cftime=True).values[HOURS]
+    source = Source(frames, time=time)
+    parts, counted = unbroken([source], 3)
+    assert [part.series[:][:, 0, 0].tolist() for part in parts] == [[0, 1, 2, 3], [4, 5, 6]]
+    assert (parts[1].time == time[4:7]).all()
+    np.testing.assert_array_equal(parts[1].series[1:3], frames[5:7])
+    assert parts[0].shape == (4, 1, 2, 3)
+    assert counted == "1 sequence in 2 parts without a hole in time; left out, of fewer than 3 frames: 1 part"
+    with pytest.raises(ValueError, match=r"must hold 5, in_frames \+ horizon, without a hole in time, got at most 4"):
+        unbroken([source], 5)
+    (whole,), counted = unbroken([Source(frames)], 3)
+    assert whole.series is frames
+    assert counted == "1 sequence"
+
+
+def test_a_folder_with_a_hole_is_scored_on_both_sides_and_forecast_from_after_it(place, tmp_path, capsys):
+    codes = np.random.default_rng(3).integers(0, 200, (9, *SIZE), dtype=np.uint8)
+    (tmp_path / "radar").mkdir()
+    for hour, frame in zip(HOURS, codes, strict=True):
+        Image.fromarray(frame).save(tmp_path / "radar" / f"rain_20190131{hour:02d}00.png")
+    options = ("--in_frames", "2", "--horizon", "1", "--metric", "mse@pixel", "--out", str(tmp_path / "scores.json"))
+    main(["evaluate", str(place / "rain"), str(tmp_path / "radar"), *options])
+    printed = capsys.readouterr()
+    assert "; 3 windows of 1 sequence in 2 parts without a hole in time; left out, of fewer" in printed.out
+    assert "note: frames are 3600 s apart, those of the training data 300 s." in printed.err
+    frames = DBZ.to_physical(codes / np.float32(255))
+    data = SequenceWindows([frames[:4], frames[4:7]], 2, 1, scaler=DBZ)
+    want = evaluate(Forecaster.from_pretrained(place / "rain"), data, metrics=["mse@pixel"])["model"].pooled
+    assert json.loads((tmp_path / "scores.json").read_text())["model"]["pooled"] == pytest.approx(want)
+    predict(place / "rain", tmp_path / "radar", "--horizon", 1, "--out", tmp_path / "f.npy")
+    assert "note: the forecast is made from the 2 frames after the hole in time before 2019-01-31T20:00:00." in (
+        capsys.readouterr().err
+    )
+    np.testing.assert_allclose(np.load(tmp_path / "f.npy"), expected(place / "rain", DBZ, frames[7:], 1), rtol=1e-5)
+
+
+def test_a_data_range_reaches_the_scores(place, tmp_path, capsys):
+    options = ["--horizon", "2", "--metric", "psnr@frame_mean", "--out", str(tmp_path / "scores.json")]
+    main(["evaluate", str(place / "heat"), str(place / "heat.nc"), *options, "--data_range", "260", "300"])
+    data = SequenceWindows(TEMPERATURE, 4, 2, scaler=KELVIN)
+    model, metrics = Forecaster.from_pretrained(place / "heat"), ("psnr@frame_mean",)
+    want = evaluate(model, data, metrics=metrics, data_range=(260.0, 300.0))["model"].pooled
+    found = json.loads((tmp_path / "scores.json").read_text())["model"]["pooled"]
+    assert found == pytest.approx(want)
+    assert np.isfinite(found["psnr@frame_mean"])
+    assert "note:" not in capsys.readouterr().err
+    main(["evaluate", str(place / "heat"), str(place / "heat.nc"), *options, "--force"])
+    assert "or --data_range to `stblocks evaluate`" in capsys.readouterr().err
+
+
+def test_scaling_otherwise_than_the_model_says_and_other_units_are_noted(place, tmp_path, capsys):
+    options = ["--offset", "0", "--scale", "100", "--horizon", "1", "--metric", "mse@pixel"]
+    main(["evaluate", str(place / "rain"), str(place / "dbz.npy"), *options])
+    note = capsys.readouterr().err
+    assert re.search(r"note: --offset and --scale take the place of offset=-10\.0 and scale=95\.0, which \S*rain", note)
+    assert note.count("note:") == 1
+    with xarray.open_dataset(place / "heat.nc") as data:
+        data.t2m.attrs["units"] = "degC"
+        data.to_netcdf(tmp_path / "c.nc", engine="h5netcdf")
+    predict(place / "heat", tmp_path / "c.nc", "--horizon", 1, "--out", tmp_path / "f.npy")
+    assert "note: t2m is in degC, the training data in K.\n" in capsys.readouterr().err
 
 
 def test_channels_that_are_no_whole_variables_are_not_dropped():

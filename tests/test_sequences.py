@@ -174,6 +174,8 @@ def test_a_forecaster_of_sequences_pads_crops_cuts_and_goes_on():
             assert past.shape[-2:] == (8, 8)
             return past[:, 1:] + 1
 
+    with pytest.raises(ValueError, match=r"network must return \(B, out_frames, C, H, W\) = \(1, 3\) and more"):
+        SequenceForecaster(Network(), 3, 3, size_multiple=4)(torch.zeros(1, 3, 1, 8, 8), 1)
     model = SequenceForecaster(Network(), 3, 2, size_multiple=4)
     past = torch.rand(1, 3, 1, 5, 7)
     expected = torch.cat([past[:, 1:] + 1, past[:, 2:] + 2, past[:, 1:2] + 2], dim=1)[:, [0, 1]]

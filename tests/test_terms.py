@@ -218,3 +218,8 @@ def test_errors_say_what_to_do():
         Objective(terms={"l1": (1.0, Pinball(0.5))})
     with pytest.raises(ValueError, match=r"pinball must be a weight of at least 0, got -1"):
         Objective(terms={"pinball": (-1.0, Pinball(0.5))})
+    forecast = torch.zeros(1, 2, 1, 4, 4)
+    with pytest.raises(ValueError, match=r"terms must have names of their own, got \['moment'\], losses of the model"):
+        Objective(terms={"moment": (1.0, Pinball(0.5))})(
+            Rollout(forecast, 1, {"moment": torch.zeros(1)}, None), torch.zeros(1, 3, 1, 4, 4)
+        )

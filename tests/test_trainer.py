@@ -6,13 +6,14 @@ from dataclasses import fields
 
 import pytest
 import torch
-from torch.utils.data import get_worker_info
+from torch.utils.data import Subset, get_worker_info
 
 from stblocks.blocks.layers import MapNorm
+from stblocks.data import CIKM_DBZ
 from stblocks.train import TrainConfig, run_state
 from stblocks.train.order import DataOrder
 from stblocks.train.settings import described
-from tests.tiny import SET_UP, SMALL, Drifting, tiny, train
+from tests.tiny import SET_UP, SMALL, Drifting, same_weights, tiny, train
 
 #: Another value of a setting, and what of a run it changes.
 CHANGES = {
@@ -283,3 +284,13 @@ def test_every_step_draws_random_numbers_of_its_own(tmp_path):
     for i, mask in enumerate(found):
         assert torch.equal(mask, again[i])
         assert not any(torch.equal(mask, other) for other in found[:i])
+
+
+def test_thresholds_of_the_loss_are_physical_in_a_part_of_a_data_set(tmp_path):
+    class Radar(Drifting):
+        scaler = CIKM_DBZ
+
+    settings = {"loss_thresholds": (30.0,), "csi": 1.0}
+    whole = train(tmp_path / "a", data=Radar(), validation=Radar(5, seed=1), **settings)
+    part = train(tmp_path / "b", data=Subset(Radar(), range(9)), validation=Radar(5, seed=1), **settings)
+    assert same_weights(whole.model, part.model)

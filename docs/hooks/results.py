@@ -26,9 +26,7 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
             if found[1] == "drawing":
                 return str(getattr(diagrams, what)())
             measured = json.loads((MEASURED / f"{what}.json").read_text(encoding="utf-8"))
-            return (
-                table(measured) if found[1] == "table" else plot(what, measured, *(w.replace("_", " ") for w in words))
-            )
+            return table(measured) if found[1] == "table" else plot(what, measured, *words)
         except (OSError, KeyError, ValueError, AttributeError) as error:
             raise PluginError(f"{page.file.src_uri}: {found[0]} cannot be made: {error!r}") from error
 
@@ -48,8 +46,13 @@ def table(measured: dict[str, Any]) -> str:
 
 
 def plot(name: str, measured: dict[str, Any], kind: str, *columns: str) -> str:
-    """A chart of some columns; rows of a kind `lines` that have no number on the horizontal axis are left out."""
-    places = [measured["columns"].index(column) for column in columns]
+    """A chart of some columns; rows of a kind `lines` that have no number on the horizontal axis are left out.
+
+    Spaces in the names of columns may be written as `_`.
+    """
+    spaced = [column.replace("_", " ") for column in measured["columns"]]
+    places = [spaced.index(column.replace("_", " ")) for column in columns]
+    columns = tuple(measured["columns"][place] for place in places)
     rows = measured["rows"]
     if kind == "bars":
         series = {

@@ -11,16 +11,14 @@ import argparse
 import json
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # torch takes seconds, and help needs none of it
-    from ..data.series import Series
     from ..formats.source import Source
 
 from ..borders.command_line import Parser, positive
-from .saved import add_source, choose, load_model, sequence_number
+from .saved import add_source, choose, load_model, note_differences, sequence_number
 
 ENDINGS = (".md", ".json", ".csv")
 
@@ -35,6 +33,9 @@ def main(parser: Parser, arguments: Sequence[str]) -> None:
     parser.add_argument("--size", type=positive, nargs=2, metavar=("H", "W"), help="resize frames, bilinear")
     parser.add_argument("--threshold", type=float, nargs="+", default=[], metavar="X", help="where CSI and others cut")
     parser.add_argument("--metric", nargs="+", metavar="NAME", help="scores, see the page on metrics")
+    parser.add_argument(
+        "--data_range", type=float, nargs=2, metavar=("LOW", "HIGH"), help="what PSNR, SNR and SSIM take as 0 and 1"
+    )
     parser.add_argument("--batch_size", type=positive, default=16, metavar="B", help="sequences at once (16)")
     parser.add_argument("--out", type=Path, help="a file: .md, .json or .csv")
     parser.add_argument("--force", action="store_true", help="replace what is there")
@@ -44,11 +45,11 @@ def main(parser: Parser, arguments: Sequence[str]) -> None:
         raise ValueError(f"out must end in {', '.join(ENDINGS)}, got {out}.")
     if out is not None and out.exists() and not options.force:
         raise ValueError(f"{out} is there already; name another file, or replace it with --force.")
-    tables = score(options)
+    tables, counted = score(options)
     ours, persistence = tables["model"], tables["persistence"]
     text = ours.to_markdown(persistence)
     if out is None:
-        print(text)
+        print(f"{text}\n\n{counted}")
         return
     from ..borders.files import write_atomically
 
@@ -57,11 +58,11 @@ def main(parser: Parser, arguments: Sequence[str]) -> None:
     else:
         content = f"{text}\n" if out.suffix.lower() == ".md" else json.dumps(_as_json(tables), indent=2) + "\n"
         write_atomically(out, lambda file: file.write(content.encode()))
-    print(f"{out}: {', '.join(f'{name} {value:.4g}' for name, value in ours.pooled.items())}")
+    print(f"{out}: {', '.join(f'{name} {value:.4g}' for name, value in ours.pooled.items())}; {counted}")
 
 
-def score(options: argparse.Namespace) -> dict[str, Any]:
-    """The tables of the model and of persistence.
+def score(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    """The tables of the model and of persistence, and how much was scored, in words.
 
     Raises:
         ValueError: If it is not known how many frames are forecast from how many, or data and model do not fit.
@@ -79,8 +80,10 @@ def score(options: argparse.Namespace) -> dict[str, Any]:
             "The model does not say how many frames it forecasts from how many: give --in_frames, --horizon."
         )
     sources = open_sources(options.frames, choose(options, model, spec, options.sequence))
+    parts, counted = unbroken(sources, in_frames + horizon)
+    note_differences(spec, max(parts, key=lambda part: part.shape[0]), options.size or parts[0].shape[-2:])
     data = SequenceWindows(
-        [series for source in sources for series in unbroken(source, in_frames + horizon)],
+        [part.series for part in parts],
         in_frames,
         horizon,
         stride=options.stride,
@@ -89,32 +92,42 @@ def score(options: argparse.Namespace) -> dict[str, Any]:
         out_channels=model.out_channels,
         missing="mask",
     )
-    metrics = DEFAULT_METRICS if options.metric is None else options.metric
-    thresholds = tuple(options.threshold)
-    return evaluate(model, data, thresholds=thresholds, metrics=metrics, batch_size=options.batch_size)
+    tables = evaluate(
+        model,
+        data,
+        thresholds=tuple(options.threshold),
+        metrics=DEFAULT_METRICS if options.metric is None else options.metric,
+        data_range=None if options.data_range is None else tuple(options.data_range),
+        batch_size=options.batch_size,
+    )
+    return tables, f"{_count(len(data), 'window')} of {counted}"
 
 
-def unbroken(source: "Source", at_least: int) -> "list[Series]":
-    """The parts of a sequence between holes in its times, those that have frames enough.
+def unbroken(sources: "Sequence[Source]", at_least: int) -> "tuple[list[Source], str]":
+    """The parts of sequences between holes in their times that have frames enough, and how many these are, in words.
 
     Raises:
         ValueError: If none has.
     """
-    from ..data.series import Span
-    from ..data.times import holes
-
-    if source.time is None or source.time.dtype.kind != "M":
-        return [source.series]
-    bounds = [0, *holes(source.time.astype("M8[s]")).tolist(), source.shape[0]]
-    if len(bounds) == 2:
-        return [source.series]
-    parts = [part for part in pairwise(bounds) if part[1] - part[0] >= at_least]
-    if not parts:
+    found = [source.parts() for source in sources]
+    lengths = [part.shape[0] for parts in found for part in parts]
+    if max(lengths) < at_least:
         raise ValueError(
-            f"frames must have {at_least} without a hole in their times, got at most "
-            f"{max(last - first for first, last in pairwise(bounds))}; take a shorter --horizon or fewer --in_frames."
+            f"frames must hold {at_least}, in_frames + horizon, without a hole in time, got at most {max(lengths)}; "
+            f"take a shorter --horizon or fewer --in_frames."
         )
-    return [Span(source.series, *part) for part in parts]
+    long = [[part for part in parts if part.shape[0] >= at_least] for parts in found]
+    kept = [part for parts in long for part in parts]
+    counted = _count(sum(map(bool, long)), "sequence")
+    if len(lengths) > len(found):
+        counted += f" in {_count(len(kept), 'part')} without a hole in time"
+    if short := len(lengths) - len(kept):
+        counted += f"; left out, of fewer than {at_least} frames: {_count(short, 'part')}"
+    return kept, counted
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _sequence(text: str) -> Any:

@@ -23,7 +23,11 @@ def main(parser: Parser, arguments: Sequence[str]) -> None:
     where.add_argument("--onnx", type=Path, metavar="FILE", help="an .onnx file")
     where.add_argument("--torch", type=Path, metavar="FILE", help="a .pt2 file, for torch.export.load")
     parser.add_argument(
-        "--image_size", type=positive, nargs=2, metavar=("H", "W"), help="of a frame; by default as the model was built"
+        "--image_size",
+        type=positive,
+        nargs=2,
+        metavar=("H", "W"),
+        help="of a frame; by default as in training",
     )
     parser.add_argument("--fixed", action="store_true", help="for frames of this size alone, as models that scan need")
     parser.add_argument("--force", action="store_true", help="replace what is there")
@@ -36,10 +40,12 @@ def main(parser: Parser, arguments: Sequence[str]) -> None:
     if path.exists() and not options.force:
         raise ValueError(f"{path} is there already; name another file, or replace it with --force.")
     from ..core import Forecaster  # slow to import
+    from ..data import DataSpec
     from ..export import export_step
 
     model: Any = Forecaster.from_pretrained(options.checkpoint)
-    size = options.image_size or (model.data_spec or {}).get("image_size") or (model.config or {})["image_size"]
+    trained = None if model.data_spec is None else DataSpec.of_model(model).image_size
+    size = options.image_size or trained or model.config["image_size"]  # which every model by name has
     made = export_step(model, path, tuple(size), dynamic_size=False if options.fixed else None)
     print(f"{made.path}: {', '.join(made.inputs)} -> {', '.join(made.outputs)}")
     if made.start is not None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..borders.command_line import Parser, positive
-from .saved import add_source, choose, load_model, model_device, sequence_number
+from .saved import add_source, choose, load_model, model_device, note_differences, sequence_number
 
 
 def main(parser: Parser, arguments: Sequence[str]) -> None:
@@ -59,25 +59,25 @@ def forecast(options: argparse.Namespace, model: Any, spec: Any, source: Any) ->
     import torch
 
     from ..data.sequence import to_tensor
-    from ..formats.continued import seconds_apart
+    from ..formats.continued import as_text, seconds_apart
     from ..formats.forecast import Forecast
 
+    *before, source = source.parts()  # frames before a hole lead to no forecast of what comes after it
     length = source.shape[0]
-    wanted = getattr(model, "in_frames", None) or options.last or length
+    takes = getattr(model, "in_frames", None) or options.last
+    wanted = takes or length
     if options.last not in (None, wanted):
         raise ValueError(
             f"--last must be {wanted}, the frames that this model takes, got {options.last}; leave it out."
         )
+    after = f" after the hole in time before {as_text(source.time[0])}" if before else ""
     if length < wanted:
-        raise ValueError(f"{options.frames} must hold {wanted} frames at least, got {length}.")
+        raise ValueError(f"{options.frames} must hold {wanted} frames at least{after}, got {length}.")
+    if after and takes is None:
+        warnings.warn(f"the forecast is made from the {length} frames{after}.", stacklevel=2)
     time = None if source.time is None else source.time[length - wanted :]
     step = None if time is None else seconds_apart(time)
-    if spec.step and step and abs(step - spec.step) > 0.05 * spec.step:
-        warnings.warn(f"frames are {step:g} s apart, those of the training data {spec.step:g} s.", stacklevel=2)
-    size, trained = source.shape[-2:], spec.image_size
-    if trained is not None and size != tuple(trained):
-        text = f"frames are {size[0]} x {size[1]}, those of the training data {trained[0]} x {trained[1]}."
-        warnings.warn(text, stacklevel=2)
+    note_differences(spec, source, source.shape[-2:])
     scaler = spec.scaler()
     physical = to_tensor(source.series[length - wanted : length])
     past = scaler.to_model(physical).float()

@@ -1,6 +1,9 @@
 """A saved model, and what it knows of its data: what `predict` and `evaluate` share."""
 
 import argparse
+import math
+import statistics
+import warnings
 from typing import Any
 
 from ..borders.command_line import Parser
@@ -43,7 +46,7 @@ def _axis(text: str) -> tuple[str, str]:
 
 
 def load_model(options: argparse.Namespace) -> tuple[Any, Any]:
-    """The model on its device, and the `DataSpec` of its data.
+    """The model on its device, and the `DataSpec` of its data, as the options have it where they say otherwise.
 
     Raises:
         ValueError: If there is no such model or device, or it is not known what 0 and 1 are to it.
@@ -60,17 +63,43 @@ def load_model(options: argparse.Namespace) -> tuple[Any, Any]:
     given = {name: value for name in ("offset", "scale", "unit") if (value := getattr(options, name)) is not None}
     if len({"offset", "scale"} & given.keys()) == 1:
         raise ValueError("--offset and --scale belong together: physical = model * scale + offset.")
-    spec = replace(spec, **given)
+    stored, spec = spec, replace(spec, **given)
+    if stored.offset is not None and (spec.offset, spec.scale) != (stored.offset, stored.scale):
+        warnings.warn(
+            f"--offset and --scale take the place of offset={stored.offset} and scale={stored.scale}, which "
+            f"{options.checkpoint} says of itself; leave them out unless that is wrong.",
+            stacklevel=2,
+        )
     if spec.offset is None:
         raise ValueError(
             f"{options.checkpoint} does not say what 0 and 1 are to the model; give --offset and --scale, as in "
             f"physical = model * scale + offset, such as --offset 0 --scale 1 for frames in model units."
         )
+    model.data_spec = spec.to_dict()
     name = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
         return model.to(name), spec
     except (RuntimeError, AssertionError) as error:  # torch asserts where it is built without CUDA
         raise ValueError(f"--device must be one that there is, got {name}: {str(error).splitlines()[0]}") from error
+
+
+def note_differences(spec: Any, source: Any, size: tuple[int, ...]) -> None:
+    """Warn where frames are not like the training data: in time step, in size and in units."""
+    from ..data.times import seconds_between
+
+    if spec.step and source.time is not None and len(source.time) > 1:
+        step = float(statistics.median(seconds_between(source.time)))
+        if abs(step - spec.step) > 0.05 * spec.step:
+            warnings.warn(f"frames are {step:g} s apart, those of the training data {spec.step:g} s.", stacklevel=2)
+    if (trained := spec.image_size) is not None and tuple(size) != trained:
+        text = f"frames are {size[0]} x {size[1]}, those of the training data {trained[0]} x {trained[1]}."
+        warnings.warn(text, stacklevel=2)
+    channel = 0
+    for array in source.arrays:
+        held, unit = array.attrs.get("units"), spec.scaler().channel(channel).unit
+        if held and unit and held != unit:
+            warnings.warn(f"{array.name} is in {held}, the training data in {unit}.", stacklevel=2)
+        channel += math.prod(array.shape[1:-2])
 
 
 def model_device(model: Any) -> Any:

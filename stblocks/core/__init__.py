@@ -1,10 +1,11 @@
 """The protocol: slots, blocks, cells, stacks and forecasters. It knows no concrete block or model."""
 
 from ..weights.layout import lay_channels_last
+from .at_once import AtOnce
 from .block import Block
 from .cell import Cell
 from .create import ModelEntry, create_model, list_models, model_entry, register_model, register_variant
-from .direct import AtOnce, DirectForecaster, SequenceForecaster
+from .direct import DirectForecaster, SequenceForecaster
 from .ensemble import Ensemble, SmoothNoise
 from .forecaster import Forecaster, Rollout
 from .nowcaster import Nowcaster

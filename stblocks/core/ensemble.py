@@ -17,7 +17,10 @@ class Ensemble(nn.Module):
     """Several forecasts of the same future: `ensemble(past, horizon)` is `(B, E, horizon, C, H, W)`.
 
     Args:
-        models: A forecaster, or several, such as checkpoints of one run or runs of other seeds.
+        models: A forecaster, or several, such as checkpoints of one run or runs of other seeds. They must agree in
+            channels, in the size and the number of past frames that they are bound to, and in `data_spec`. One that
+            says `None` to any of these goes with the others: a model without a `data_spec`, such as a converted one,
+            is taken to be in their units.
         members: E; by default one for each model. Member i is a forecast of model i modulo their number.
         perturb: Changes the past frames of every member at random, such as `SmoothNoise(0.02)`, or your own.
         seed: Of the random numbers. Member i always draws the same ones, and the same for every sequence, so that a
@@ -28,9 +31,16 @@ class Ensemble(nn.Module):
         past: `(B, T, C, H, W)`.
         returns: `(B, E, horizon, C, H, W)`, or without E if `mean`.
 
+    Attributes:
+        in_channels: What all models that say one have in common, as are the others; `None` if none says one.
+        out_channels: See `Forecaster`.
+        image_size: See `Forecaster`.
+        in_frames: Past frames that direct models among them are made for.
+        data_spec: See `stblocks.data.DataSpec`.
+
     Raises:
-        ValueError: If there is no model, models differ in channels or the size they are bound to, there are fewer
-            members than models, or members would be equal to each other.
+        ValueError: If there is no model, models differ in what they must agree in, there are fewer members than models,
+            or members would be equal to each other.
 
     Example:
         >>> ensemble = Ensemble([first, second], 20, perturb=SmoothNoise(0.02))
@@ -63,6 +73,7 @@ class Ensemble(nn.Module):
         self.in_channels = self._shared("in_channels")
         self.out_channels = self._shared("out_channels")
         self.image_size = self._shared("image_size")
+        self.in_frames = self._shared("in_frames")
         self.data_spec = self._shared("data_spec")
 
     def forward(self, past: Tensor, horizon: int) -> Tensor:
@@ -94,11 +105,11 @@ class Ensemble(nn.Module):
         return torch.Generator(past.device).manual_seed(self.seed * 1_000_003 + member)
 
     def _shared(self, name: str) -> object:
-        """What all models have in common."""
-        values = [getattr(model, name, None) for model in self.models]
-        if any(value != values[0] for value in values):
-            raise ValueError(f"models must have one {name}, got {', '.join(map(repr, values))}.")
-        return values[0]
+        """What all models have in common that say anything."""
+        said = [value for model in self.models if (value := getattr(model, name, None)) is not None]
+        if any(value != said[0] for value in said):
+            raise ValueError(f"models must have one {name}, got {', '.join(map(repr, said))}.")
+        return said[0] if said else None
 
 
 class SmoothNoise:

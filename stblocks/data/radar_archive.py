@@ -16,6 +16,7 @@ from .weather_files import Grid, open_grid
 from .windows import SequenceWindows, check_at_least_one
 
 COLUMNS = ("start", "end", "split")
+WHOLE = ("Y", "M", "D")  # units of NumPy: an end in one of them is its last second
 
 
 class RadarArchive(SequenceWindows):
@@ -23,10 +24,11 @@ class RadarArchive(SequenceWindows):
 
     The archive is a zarr store, a NetCDF file, a folder of NetCDF files, or an `.npz` file, as `WeatherBench` reads
     them. The catalogue is a CSV file with the columns `start`, `end` (both belong to the event) and `split` (`train`,
-    `validation` or `test`), others are left alone:
+    `validation` or `test`), others are left alone. An end that is a date alone is all of that day:
 
         start,end,split,remark
         2019-06-01T08:00,2019-06-01T14:55,train,squall line
+        2019-07-10,2019-07-11,test,two days
 
     No window reaches from one event into another, nor over a hole: where the next map comes later than half as late
     again as is usual in the archive.
@@ -117,7 +119,10 @@ def read_events(path: Path) -> list[Period]:
 
 def _period(row: dict[str, str], path: Path, line: int) -> Period:
     try:
-        start, end = (np.datetime64(str(row[name]).strip().replace(" ", "T"), "s") for name in ("start", "end"))
+        start, end = (np.datetime64(str(row[name]).strip().replace(" ", "T")) for name in ("start", "end"))
+        if np.datetime_data(end.dtype)[0] in WHOLE:
+            end = (end + 1).astype("M8[s]") - np.timedelta64(1, "s")
+        start, end = start.astype("M8[s]"), end.astype("M8[s]")
     except ValueError as error:
         raise ValueError(
             f"{path}, line {line}: start and end must be times such as 2019-06-01T08:00, got {row['start']!r:.40} and "

@@ -13,6 +13,7 @@ from .sequence import to_tensor
 
 Values = TypeVar("Values", float, np.ndarray, Tensor)
 Entry = TypeVar("Entry", float, str)
+ROUNDING = 1e-6  # of a scale: scalers that differ by less are alike
 BLOCK = 512  # frames in memory at a time
 
 
@@ -126,6 +127,22 @@ class Scaler:
             if isinstance(each, tuple) and not 0 <= index < len(each):
                 raise ValueError(f"index must be from 0 to {len(each) - 1}, the channels of the scaler, got {index}.")
         return Scaler(_entry(self.offset, index), _entry(self.scale, index), _entry(self.unit, index))
+
+
+def alike(one: Scaler, other: Scaler) -> bool:
+    """Whether both are the same line, up to rounding and to units that are not said, in channels that both have."""
+    scalers = (one, other)
+    tuples = [each for own in scalers for each in (own.offset, own.scale, own.unit) if isinstance(each, tuple)]
+    for index in range(min(map(len, tuples), default=1)):
+        (offset, scale, unit), (offset_too, scale_too, unit_too) = (
+            (_entry(own.offset, index), _entry(own.scale, index), _entry(own.unit, index)) for own in scalers
+        )
+        near = ROUNDING * abs(scale)
+        if abs(scale - scale_too) > near or abs(offset - offset_too) > near:
+            return False
+        if unit and unit_too and unit != unit_too:
+            return False
+    return True
 
 
 def _entries(value: float | tuple[float, ...]) -> tuple[float, ...]:

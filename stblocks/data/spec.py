@@ -1,15 +1,17 @@
 """What a model must know of its data, beside its weights, to forecast from other frames."""
 
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from math import isfinite
 from typing import Any, Self
 
+import numpy as np
 from torch import nn
 from torch.utils.data import ConcatDataset, Dataset, Subset
 
 from ..borders.checks import did_you_mean, is_number
-from .scaler import Scaler
+from .scaler import Scaler, alike
 from .sequence import Sequence
 
 
@@ -50,8 +52,7 @@ class DataSpec:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            if isinstance(value := getattr(self, field.name), list):  # as JSON has it
-                object.__setattr__(self, field.name, tuple(value))
+            object.__setattr__(self, field.name, _plain(getattr(self, field.name)))
         for name, (allowed, what) in _CHECKS.items():
             if not allowed(value := getattr(self, name)):
                 raise ValueError(f"{name} of a DataSpec must be {what}, got {value!r:.80}.")
@@ -73,6 +74,9 @@ class DataSpec:
         """That of a data set: of its first sample, and of its `scaler`, `variables` and `seconds` if it has them.
 
         What a data set does not say, or parts of a `ConcatDataset` say differently, is `None`.
+
+        Raises:
+            ValueError: If `variables` are no names or too many, or `seconds` no positive number.
         """
         past, future = dataset[0]
         scaler, variables = scaler_of(dataset), _agreed(dataset, "variables")
@@ -157,15 +161,52 @@ class DataSpec:
 
 
 def scaler_of(dataset: Dataset[Sequence]) -> Scaler | None:
-    """The scaler of a data set, or of what it is a part or a chain of; `None` if there is none, or several."""
-    scaler = _agreed(dataset, "scaler")
-    return scaler if isinstance(scaler, Scaler) else None
+    """The scaler of a data set, or of what it is a part or a chain of; `None` if there is none, or several.
+
+    A `scaler` of another type is none of ours, and says nothing that we know.
+    """
+    scalers = [getattr(source, "scaler", None) for source in _sources(dataset)]
+    return _one([each if isinstance(each, Scaler) else None for each in scalers])
+
+
+def warn_of_other_scaler(model: nn.Module, dataset: Dataset[Sequence]) -> None:
+    """Warn if 0 and 1 stand for other values in a data set than in the one that a model was trained on."""
+    spec = DataSpec() if getattr(model, "data_spec", None) is None else DataSpec.of_model(model)
+    held = scaler_of(dataset)
+    if held is None or spec.offset is None:
+        return
+    if not alike(held, trained := spec.scaler()):
+        warnings.warn(
+            f"data are scaled by {held}, those that the model was trained on by {trained}: the same frames are others "
+            f"to the model. Give the data set scaler=DataSpec.of_model(model).scaler().",
+            stacklevel=3,
+        )
 
 
 def _agreed(dataset: Dataset[Sequence], name: str) -> Any:
-    """An attribute that all sources of a data set have alike, else `None`."""
-    first, *others = (getattr(source, name, None) for source in _sources(dataset))
-    return first if all(other == first for other in others) else None
+    """`variables` or `seconds` that all sources of a data set have alike, else `None`."""
+    allowed, what = _CHECKS["step" if name == "seconds" else name]
+    values = []
+    for source in _sources(dataset):
+        value = _plain(getattr(source, name, None))
+        if not allowed(value):
+            raise ValueError(
+                f"{name} of a data set must be {what}, got {value!r:.80} of {type(source).__name__}; call the "
+                f"attribute something else if that is what it is."
+            )
+        values.append(value)
+    return _one(values)
+
+
+def _one(values: list[Any]) -> Any:
+    """What all of them are, else `None`."""
+    return values[0] if all(value == values[0] for value in values) else None
+
+
+def _plain(value: Any) -> Any:
+    """Numbers and arrays of NumPy as Python's own, and lists, as JSON has them, as tuples."""
+    value = value.tolist() if isinstance(value, np.generic | np.ndarray) else value
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _sources(dataset: Any) -> Iterator[Any]:
@@ -195,7 +236,10 @@ _CHECKS: dict[str, tuple[Any, str]] = {
     "offset": (lambda v: v is None or _one_or_all(v, is_number), "a number, or one for each channel"),
     "scale": (lambda v: v is None or _one_or_all(v, is_number), "a number, or one for each channel"),
     "unit": (lambda v: _one_or_all(v, _is_text), "a text, or one for each channel"),
-    "variables": (lambda v: v is None or (isinstance(v, tuple) and _one_or_all(v, _is_text)), "names, or None"),
+    "variables": (
+        lambda v: v is None or (isinstance(v, tuple) and _one_or_all(v, _is_text)),
+        "a list of names, or None",
+    ),
     "step": (lambda v: v is None or (is_number(v) and isfinite(v) and v > 0), "seconds, more than 0, or None"),
     "in_frames": (lambda v: v is None or _is_count(v), "an integer of at least 1, or None"),
     "out_frames": (lambda v: v is None or _is_count(v), "an integer of at least 1, or None"),

@@ -72,7 +72,14 @@ def usual_step(series: Iterable[list[str]]) -> float | None:
     return found.pop() if len(found) == 1 else None
 
 
+def seconds_between(time: np.ndarray) -> np.ndarray:
+    """`(T - 1,)` seconds from each of `(T,)` dates, of NumPy or cftime, to the next."""
+    if time.dtype.kind == "M":
+        return np.asarray(np.diff(time.astype("M8[us]")) / np.timedelta64(1, "s"))
+    return np.array([each.total_seconds() for each in np.diff(time)])
+
+
 def holes(time: np.ndarray) -> np.ndarray:
-    """The indices after a hole: stamps that come later than half as late again as they usually do."""
-    apart = np.diff(time).astype(np.int64)
+    """The indices after a hole: dates that come later than half as late again as they usually do."""
+    apart = seconds_between(time)
     return np.flatnonzero(apart > 1.5 * np.median(apart)) + 1 if apart.size else np.empty(0, int)

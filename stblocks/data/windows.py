@@ -43,7 +43,8 @@ class SequenceWindows(Dataset[Sequence]):
             `"mask"` takes NaN for missing cells: in `past` they are filled, in `future` they stay NaN. Masked entries
             of masked arrays count as NaN.
         fill: What missing cells of `past` become: `"zero"` is 0 in model units, the scaler's offset in physical ones;
-            `"last"` the cell's last known value, see `fill_missing`.
+            `"last"` the cell's last known value, see `fill_missing`. What recurrent models forecast of observed time is
+            compared with it; `Objective(skip=in_frames - 1)` leaves that out.
         variables: Names of the channels to forecast, which go with the trained model (`DataSpec`).
         seconds: From one frame to the next, for the same.
 

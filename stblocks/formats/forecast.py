@@ -34,7 +34,7 @@ class Forecast:
         """`(N,)`, where those of the past are known."""
         if self.source.time is None or self.step is None:
             return None
-        return continued(self.source.time[-1], self.step, len(self.values))
+        return continued(self.source.time, self.step, len(self.values))
 
     def unit(self, channel: int) -> str:
         """The unit of a channel."""

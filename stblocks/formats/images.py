@@ -1,5 +1,6 @@
 """Frames as images: a folder with a file for each frame, and GIF."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,16 +17,16 @@ def open_folder(path: Path, choice: Choice) -> Source:
     """The frames of a folder, in the order of the times in their names, or else in natural order.
 
     Raises:
-        ValueError: If there are none, or they are in several folders or leave a hole in time, or a file is damaged.
+        ValueError: If there are none, or they are in several folders, or a file is damaged.
     """
-    series = frame_series(path, choice.scaler, at_least=1, by_time=True)
-    folders = {one.files[0].parent for one in series}
+    parts = frame_series(path, choice.scaler, at_least=1, by_time=True)
+    folders = {part.files[0].parent for part in parts}
     if len(folders) > 1:
         raise ValueError(
             f"{path} holds frames in {len(folders)} folders; name the one with the sequence, such as {min(folders)}."
         )
-    last = series[-1]  # frames before a hole lead to no forecast of what comes after it
-    return Source(last, stamps([file.name for file in last.files]))
+    files = tuple(file for part in parts for file in part.files)
+    return Source(replace(parts[0], files=files), stamps([file.name for file in files]))
 
 
 def open_gif(path: Path, choice: Choice) -> Source:

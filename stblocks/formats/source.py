@@ -1,14 +1,16 @@
 """Source: frames in a file, in physical units, with what the file says of their times and places."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from ..data import Scaler
-from ..data.series import Coded, Series
+from ..data.series import Coded, Series, Span
+from ..data.times import holes
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,13 @@ class Source:
         """`(T, C, H, W)`."""
         shape = tuple(self.series.shape)
         return (shape[0], 1, *shape[1:]) if len(shape) == 3 else shape
+
+    def parts(self) -> "list[Source]":
+        """What lies between holes in time, in order; the whole where there are none, or times are unknown."""
+        if self.time is None or not (after := holes(self.time).tolist()):
+            return [self]
+        spans = pairwise([0, *after, len(self.time)])
+        return [replace(self, series=Span(self.series, *span), time=self.time[slice(*span)]) for span in spans]
 
 
 def decoded(path: Path, values: Any, choice: Choice) -> Series:

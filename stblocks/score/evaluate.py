@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from ..data import Sequence as Sample
-from ..data.spec import scaler_of
+from ..data.spec import scaler_of, warn_of_other_scaler
 from ..runtime.evaluating import evaluating
 from ..runtime.graph import Graphed, obstacle
 from ..runtime.nan_guard import first_non_finite
@@ -67,6 +67,9 @@ def evaluate(
         ValueError: If `graph=True` and the model is not on a CUDA device; if there are fewer sequences than processes;
             if a forecast is not finite: it names the sequence, and whether its past or which module is the cause.
         ConnectionError: If another process has ended.
+
+    Warns:
+        UserWarning: If 0 and 1 stand for other values in the data than in those that a forecaster was trained on.
     """
     process = process_state()
     length: int = len(data)  # type: ignore[arg-type]
@@ -83,6 +86,9 @@ def evaluate(
     forecast: Callable[..., Tensor] = model
     if graph is True or (graph == "auto" and not reason and len(share) >= WORTH_A_GRAPH * batch_size):
         forecast = Graphed(model, model, fall_back=graph == "auto")
+    if process.is_main_process:
+        for each in (model, *others.values()):
+            warn_of_other_scaler(each, data)
     scaler = scaler_of(data)
     loader = DataLoader(share, batch_size, num_workers=num_workers, worker_init_fn=leave_signals_to_the_parent)
     done, scores = 0, dict[str, Scores]()

@@ -153,7 +153,8 @@ def _clip(sums: Sums, unit: Callable[[Tensor], Tensor], prediction: Tensor, targ
     if beyond.any():
         warnings.warn(
             "PSNR, SNR and SSIM are for values from 0 to 1, and the truth reaches further: they are NaN. Pass "
-            "data_range=(low, high), physical values, to Scores or evaluate, or leave them out by metrics=.",
+            "data_range=(low, high), physical values, to Scores, evaluate or report, or --data_range to "
+            "`stblocks evaluate`; or leave them out by metrics=.",
             stacklevel=2,
         )
         result[beyond] = torch.nan

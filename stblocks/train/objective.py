@@ -50,8 +50,8 @@ class Objective(nn.Module):
     Raises:
         ValueError: If a weight or `skip` is negative, `intermediate_decay` is not in [0, 1], `l1` and `l2` are both 0
             and there is no other term, or a term has the name of another loss; when called, if `aux` names a loss that
-            the rollout does not have, the frames do not fit the rollout, it has no more than `skip`, or it has no
-            intermediate forecasts and `intermediate_decay` is given.
+            the rollout does not have, a term one that it has, the frames do not fit the rollout, it has no more than
+            `skip`, or it has no intermediate forecasts and `intermediate_decay` is given.
     """
 
     def __init__(
@@ -105,6 +105,8 @@ class Objective(nn.Module):
             raise ValueError(
                 f"aux must name auxiliary losses of the model, which are {sorted(rollout.aux)}, got {sorted(unknown)}."
             )
+        if taken := rollout.aux.keys() & self.terms.keys():
+            raise ValueError(f"terms must have names of their own, got {sorted(taken)}, losses of the model.")
         if self.skip >= target.shape[1]:
             raise ValueError(
                 f"skip must be below {target.shape[1]}, the frames that the rollout forecasts, got {self.skip}."
