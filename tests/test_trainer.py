@@ -103,7 +103,7 @@ def test_a_setting_that_needs_others_changes_the_run(name, usual, tmp_path):
         ({"fss_window": 4}, "fss_window must be an odd number >= 1, got 4"),
         ({"quantile": 1.0}, r"quantile must be in \(0, 1\), got 1.0"),
         ({"l1": 0.0, "l2": 0.0, "spectral": 1.0}, "l1 and l2 must not both be 0"),
-        ({"monitor": "csi@20"}, "monitor must be one of .*ssim@uniform7_range2, got 'csi@20'"),
+        ({"monitor": "csi@20"}, "monitor must be one of .*lpips@vgg, got 'csi@20'"),
         ({"monitor": "bias@20", "thresholds": (20.0,)}, "monitor must be one of .*csi@20, .*, got 'bias@20'"),
     ],
 )
@@ -224,8 +224,9 @@ def test_settings_model_and_data_must_fit(options, message, tmp_path):
 def test_frames_must_be_large_enough_to_score(tmp_path):
     data = Drifting()
     data.frames = data.frames[..., :6]
-    with pytest.raises(ValueError, match="train_data must have frames of at least 7 x 7"):
-        train(tmp_path, data=data)
+    with pytest.raises(ValueError, match="metrics cannot score validation_data: ssim needs frames of at least 7 x 7"):
+        train(tmp_path, data=data, validation=data)
+    train(tmp_path, data=data, validation=data, metrics=("mae@pixel",))
 
 
 def test_records_hold_every_step_and_every_validation(tmp_path):

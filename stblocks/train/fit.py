@@ -20,7 +20,7 @@ from ..viz import loss_curve
 from .best import Best
 from .check import check_run
 from .checkpoint import newest, require_newest
-from .config import KNOWN, TrainConfig
+from .config import MAIN, TrainConfig
 from .log import Log, Record
 from .objective import Objective
 from .ranges import warn_of_ranges
@@ -31,8 +31,6 @@ from .screen import Screen
 
 #: The settings of a run, in its directory.
 CONFIG = "config.json"
-#: The validation score that pictures and rows begin with, and that is known wherever any is.
-MAIN = "mse@pixel"
 
 
 @dataclass(frozen=True)
@@ -195,7 +193,7 @@ def _validate(run: Run, data: Dataset[Sequence]) -> Tables:
         run.forecaster,
         data,
         thresholds=config.thresholds,
-        metrics=tuple(name for name in dict.fromkeys((MAIN, config.monitor, *config.metrics)) if name in KNOWN),
+        metrics=config.value_scores,
         batch_size=batch_size,
         num_workers=config.num_workers,
         graph=config.graph and "auto",  # whether it pays is another question here
