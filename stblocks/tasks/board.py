@@ -15,7 +15,8 @@ from torch.utils.data import DataLoader
 from ..borders.files import write_atomically
 from ..data import CIKM2017, SequenceWindows, SyntheticRadar
 from ..data import Sequence as Sample
-from ..score import BoardEntry, Leaderboard, evaluate, training_cost
+from ..runtime.processes import process_state
+from ..score import BoardEntry, Leaderboard, evaluate, frames_per_second, training_cost
 from ..train import Help, fit, read_flags, seed_everything
 from ..train.checkpoint import newest
 from ..viz import efficiency, leaderboard_bars
@@ -92,10 +93,12 @@ def train(
     train_data, validation, test = data
     scores: dict[str, list[float]] = {metric: [] for metric in metrics(settings)}
     past, future = next(iter(DataLoader(train_data, settings.batch_size)))
+    past, horizon = past.to(process_state().device), future.shape[1]
+    model = candidate.build(train_data[0]).to(past.device)
+    costs, speed = training_cost(model, past, horizon), frames_per_second(model, past[:1], horizon)
     for seed in range(settings.seed, settings.seed + settings.seeds):
         seed_everything(seed)
         model, place = candidate.build(train_data[0]), out / candidate.name / f"seed-{seed}"
-        costs = training_cost(model, past, future.shape[1])
         begun = resume and newest(place / "checkpoint.pt") is not None
         try:
             result = fit(model, train_data, validation, replace(settings, seed=seed), place, resume=begun)
@@ -107,7 +110,7 @@ def train(
             found = tables["model"].pooled
         for metric, values in scores.items():
             values.append(found[metric])
-    return BoardEntry(candidate.name, candidate.base, *costs, scores)
+    return BoardEntry(candidate.name, candidate.base, *costs, scores, speed)
 
 
 def run_board(name: str, default: BoardSettings, description: str | None, argv: Sequence[str] | None = None) -> None:
