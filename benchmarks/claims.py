@@ -73,7 +73,7 @@ def read_board(folder: Path) -> dict[str, Any]:
         for row in csv.DictReader(file):
             costs = {name: float(row[name]) for name in COSTS}
             model = models.setdefault(row["model"], {"base": row["base"], **costs, "scores": {}})
-            for name in sorted(row.keys() - {"model", "base", "run", *COSTS}):
+            for name in sorted(column for column in row if "@" in column):  # a score's name says its convention
                 model["scores"].setdefault(name, []).append(float(row[name]))
     config = next(folder.glob("*/seed-*/config.json"))
     return {"data": json.loads(config.read_text(encoding="utf-8"))["data"], "models": models}

@@ -26,6 +26,7 @@ FLOORS = {
     "weights": 1,
     "data": 1,
     "flops": 1,
+    "speed": 1,
     "core": 2,
     "score": 2,
     "slots": 3,

@@ -28,10 +28,11 @@ def glyphs(tmp_path):
     return str(path)
 
 
-def board():
+def board(frames_per_second=25.0):
     made = Leaderboard(("mse", "ssim"))
     made.add(BoardEntry("base", "base", 1_500_000, 2_000_000_000, 10.0, {"mse": [2.0, 4.0], "ssim": [0.5, 0.5]}))
-    made.add(BoardEntry("base+gfm", "base", 1_600_000, 2_500_000_000, 12.0, {"mse": [1.0, 2.0], "ssim": [0.6, 0.8]}))
+    scores = {"mse": [1.0, 2.0], "ssim": [0.6, 0.8]}
+    made.add(BoardEntry("base+gfm", "base", 1_600_000, 2_500_000_000, 12.0, scores, frames_per_second))
     return made
 
 
@@ -39,9 +40,10 @@ def test_means_spreads_and_deltas():
     header, _, base, hybrid = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in board().to_markdown().splitlines()
     ]
-    assert header == ["model", "parameters (M)", "multiply-adds (G)", "step (ms)", "mse", "delta", "ssim", "delta"]
-    assert base == ["base", "1.500", "2.000", "10", "3 ± 1.4", "", "0.5 ± 0", ""]
-    assert hybrid == ["base+gfm", "1.600", "2.500", "12", "1.5 ± 0.71", "-1.5", "0.7 ± 0.14", "+0.2"]
+    costs = ["parameters (M)", "multiply-adds (G)", "step (ms)", "frames/s"]
+    assert header == ["model", *costs, "mse", "delta", "ssim", "delta"]
+    assert base == ["base", "1.500", "2.000", "10", "-", "3 ± 1.4", "", "0.5 ± 0", ""]
+    assert hybrid == ["base+gfm", "1.600", "2.500", "12", "25.0", "1.5 ± 0.71", "-1.5", "0.7 ± 0.14", "+0.2"]
 
 
 def test_csv_has_every_seed(tmp_path):
@@ -52,6 +54,11 @@ def test_csv_has_every_seed(tmp_path):
         ("base", "1", 4.0),
         ("base+gfm", "0", 1.0),
         ("base+gfm", "1", 2.0),
+    ]
+    costs = ("parameters", "multiply_adds", "milliseconds", "frames_per_second")
+    assert [[row[name] for name in costs] for row in rows[1:3]] == [
+        ["1500000", "2000000000", "10.0", "nan"],
+        ["1600000", "2500000000", "12.0", "25.0"],
     ]
 
 
@@ -69,14 +76,15 @@ def test_picture(tmp_path):
         leaderboard_bars(Leaderboard(("mse",)), tmp_path / "none.png")
 
 
-def test_efficiency_shows_the_main_score_against_both_costs(tmp_path, monkeypatch):
+def test_efficiency_shows_the_main_score_against_all_costs(tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr("stblocks.viz.curves.save", lambda figure, path: drawn.append((figure, path)))
-    efficiency(board(), tmp_path / "efficiency.png")
-    ((figure, path),) = drawn
-    points = [[tuple(note.xy) for note in axis.texts] for axis in figure.axes]
-    assert points == [[(2.0, 3.0), (2.5, 1.5)], [(10.0, 3.0), (12.0, 1.5)]]
-    assert path == tmp_path / "efficiency.png"
+    for speed in (25.0, float("nan")):
+        efficiency(board(speed), tmp_path / "efficiency.png")
+    timed, untimed = ([[tuple(note.xy) for note in axis.texts] for axis in figure.axes] for figure, _ in drawn)
+    assert timed == [[(2.0, 3.0), (2.5, 1.5)], [(10.0, 3.0), (12.0, 1.5)], [(25.0, 1.5)]]
+    assert untimed == timed[:2]
+    assert [path for _, path in drawn] == [tmp_path / "efficiency.png"] * 2
     with pytest.raises(ValueError, match="board must hold at least one model"):
         efficiency(Leaderboard(("mse",)), tmp_path / "none.png")
 
@@ -90,10 +98,11 @@ def test_entries_must_fit_the_board():
 
 def test_cost_counts_one_sequence():
     model = create_model("convlstm", channels=4, num_layers=1, patch_size=1, kernel_size=3)
-    parameters, work, milliseconds = training_cost(model, torch.rand(3, 2, 1, 8, 8), 2, repeats=1)
+    clock = iter([0.0, 3.0, 10.0, 11.0, 20.0, 22.0])
+    parameters, work, milliseconds = training_cost(model, torch.rand(3, 2, 1, 8, 8), 2, 3, clock.__next__)
     assert parameters == 9 * 16 * (1 + 4) + 4
     assert work == 3 * 64 * (9 * (1 + 4) * 16 + 4)  # steps, pixels, convolutions of x and h, head
-    assert milliseconds > 0
+    assert milliseconds == 2000
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
@@ -134,14 +143,22 @@ def test_the_board_is_trained_and_gone_on_with(glyphs, tmp_path, capsys):
     assert table in capsys.readouterr().out
     assert [line.split("|")[1].strip() for line in table.splitlines()[2:]] == ["predrnn", "predrnn+gfm"]
     assert {path.name for path in out.iterdir()} == {
-        *("predrnn", "predrnn+gfm", "leaderboard.md", "leaderboard.csv", "leaderboard.png", "efficiency.png")
+        *(
+            "predrnn",
+            "predrnn+gfm",
+            "leaderboard.md",
+            "leaderboard.csv",
+            "leaderboard.png",
+            "efficiency.png",
+            "convergence.png",
+        )
     }
     with pytest.raises(ValueError, match="holds a run already"):
         hybrids(argv)
-    scores = [line.split("|")[5:] for line in table.splitlines()[2:]]
+    scores = [line.split("|")[6:] for line in table.splitlines()[2:]]
     hybrids([*argv, "--resume"])
     again = (out / "leaderboard.md").read_text()
-    assert [line.split("|")[5:] for line in again.splitlines()[2:]] == scores
+    assert [line.split("|")[6:] for line in again.splitlines()[2:]] == scores
 
 
 def test_a_run_that_diverges_ends_alone(glyphs, tmp_path, capsys):
@@ -170,6 +187,7 @@ def test_a_run_that_diverges_ends_alone(glyphs, tmp_path, capsys):
     ]
     assert "predrnn+gfm, seed 0: Step " in capsys.readouterr().out
     assert (out / "leaderboard.png").exists()
+    assert not (out / "convergence.png").exists(), "there is nothing to draw"
 
 
 @pytest.mark.parametrize(

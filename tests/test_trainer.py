@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import fields
+from itertools import count
 
 import pytest
 import torch
@@ -104,7 +105,7 @@ def test_a_setting_that_needs_others_changes_the_run(name, usual, tmp_path):
         ({"fss_window": 4}, "fss_window must be an odd number >= 1, got 4"),
         ({"quantile": 1.0}, r"quantile must be in \(0, 1\), got 1.0"),
         ({"l1": 0.0, "l2": 0.0, "spectral": 1.0}, "l1 and l2 must not both be 0"),
-        ({"monitor": "csi@20"}, "monitor must be one of .*ssim@uniform7_range2, got 'csi@20'"),
+        ({"monitor": "csi@20"}, "monitor must be one of .*lpips@vgg, got 'csi@20'"),
         ({"monitor": "bias@20", "thresholds": (20.0,)}, "monitor must be one of .*csi@20, .*, got 'bias@20'"),
     ],
 )
@@ -225,8 +226,9 @@ def test_settings_model_and_data_must_fit(options, message, tmp_path):
 def test_frames_must_be_large_enough_to_score(tmp_path):
     data = Drifting()
     data.frames = data.frames[..., :6]
-    with pytest.raises(ValueError, match="train_data must have frames of at least 7 x 7"):
-        train(tmp_path, data=data)
+    with pytest.raises(ValueError, match="metrics cannot score validation_data: ssim needs frames of at least 7 x 7"):
+        train(tmp_path, data=data, validation=data)
+    train(tmp_path, data=data, validation=data, metrics=("mae@pixel",))
 
 
 def test_records_hold_every_step_and_every_validation(tmp_path):
@@ -241,10 +243,20 @@ def test_records_hold_every_step_and_every_validation(tmp_path):
         (4, 2, False),
     ]
     assert lines == result.records
-    assert lines[0].keys() == {"step", "epoch", "loss", "l1", "l2", "lr", "grad_norm"}
+    assert lines[0].keys() == {"step", "epoch", "loss", "l1", "l2", "lr", "grad_norm", "seconds"}
     assert lines[2]["model"].keys() == lines[2]["persistence"].keys() >= {"mse@pixel", "csi@0.5"}
     assert json.loads((tmp_path / "config.json").read_text())["lr"] == SMALL["lr"]
     assert (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_seconds_are_those_of_steps_and_go_on_after_a_pause(tmp_path):
+    clock = count(step=2).__next__  # which is read before a step and after it
+    records = train(tmp_path, clock=clock, patience=1, keep_best=9).records
+    assert [record["seconds"] for record in records] == [2.0, 4.0, 4.0, 6.0, 8.0, 8.0]
+    lines = (tmp_path / "metrics.jsonl").read_text()
+    again = train(tmp_path, clock=clock, resume=True, patience=1, keep_best=9, epochs=2).records
+    assert again == records
+    assert (tmp_path / "metrics.jsonl").read_text() == lines
 
 
 @pytest.mark.parametrize("channels_last", [True, False])

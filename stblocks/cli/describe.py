@@ -11,8 +11,10 @@ from torch import nn
 
 from ..core import ModelEntry, create_model, model_entry
 from ..flops import count_multiply_adds
+from ..speed import REPEATS, frames_per_second
 from .columns import aligned, number, shape
 from .diagram import model_diagram
+from .saved import model_device, to_device
 
 
 class Setting(NamedTuple):
@@ -40,6 +42,8 @@ def model_info(
     in_frames: int | None = None,
     horizon: int | None = None,
     batch: int = 1,
+    speed: bool = False,
+    device: str | None = None,
     **overrides: Any,
 ) -> str:
     """Parameters, multiply-adds, shapes and cells of a model; published figures too, if they are for the same options.
@@ -54,10 +58,12 @@ def model_info(
         in_frames: Frames to forecast from.
         horizon: Frames to forecast.
         batch: Sequences at once.
+        speed: Build the model with random weights, and time its forecasts, too.
+        device: Where; by default on a GPU if there is one.
         **overrides: Options of the model.
 
     Raises:
-        ValueError: If there is no such model, or an option has a value it cannot have.
+        ValueError: If there is no such model or device, or an option has a value it cannot have.
         TypeError: If the model has no such option.
     """
     entry = model_entry(name)
@@ -81,6 +87,13 @@ def model_info(
         ["multiply-adds", number(work.products), number(entry.flops)],
         *([["  with the scan", number(work.total), ""]] if work.formulas else []),
     ]
+    lines = []
+    if speed:
+        built = to_device(create_model(name, channels, (height, width), **overrides), device)
+        here = torch.device(model_device(built))
+        rate = frames_per_second(built, torch.rand(past.shape, device=here), horizon)
+        rows.append(["frames a second", f"{rate:,.1f}", "-"])
+        lines = [f"speed      {_timed(here, batch * horizon / rate)}"]
     defaults = {option: given.default for option, given in inspect.signature(entry.build).parameters.items()}
     asked = Setting(channels, tuple(past.shape[-2:]), in_frames, horizon)
     defaults |= {"model": name, "in_channels": channels, "image_size": (height, width)}
@@ -88,7 +101,7 @@ def model_info(
     if not alike:
         rows = [row[:2] for row in rows]
     options = (f"{option}={json.dumps(value)}" for option, value in model.config.items() if option != "model")
-    lines = [
+    lines += [
         f"input      {shape(past.shape)}",
         f"output     {shape((batch, horizon, model.out_channels, height, width))}",
         f"published  {_published(entry)}" + ("" if alike or entry.parameters is None else "; with other options"),
@@ -104,6 +117,13 @@ def _published(entry: ModelEntry) -> str:
         return "; ".join(filter(None, (entry.paper, entry.dataset))) or "nowhere"
     channels, size, past, future = SETTINGS[entry.dataset]
     return f"{entry.paper}; {entry.dataset}, one sequence: {past} frames to {future} of {shape((channels, *size))}"
+
+
+def _timed(device: torch.device, seconds: float) -> str:
+    """How the speed was measured."""
+    on = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
+    return f"{seconds:.3g} s a forecast, median of {REPEATS}; {on}{threads}, float32 weights, torch {torch.__version__}"
 
 
 def _parameters(module: nn.Module) -> int:

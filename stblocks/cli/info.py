@@ -1,9 +1,10 @@
-"""Parameters, multiply-adds, shapes and cells of a model. Nothing is computed, so that any size will do.
+"""Parameters, multiply-adds, shapes and cells of a model. Nothing is computed without --speed: any size will do.
 
 stblocks info gmg_l
 stblocks info gmg_l --help
 stblocks info gmg_l --channels 64 --norm group --image_size 101 101 --horizon 20
 stblocks info runs/gmg_cikm-1/model
+stblocks info simvpv2_s --speed --device cuda
 """
 
 import argparse
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..borders.command_line import Parser, positive
+from .saved import DEVICE
 
 EPILOG = (
     "Options of the model follow as --option value, where the value is JSON or a word; info NAME --help lists them."
@@ -28,6 +30,8 @@ def main(parser: Parser, arguments: Sequence[str]) -> None:
     parser.add_argument("--in_frames", type=positive, metavar="T", help="observed frames")
     parser.add_argument("--horizon", type=positive, metavar="N", help="frames to forecast")
     parser.add_argument("--batch", type=positive, metavar="B", help="sequences at once")
+    parser.add_argument("--speed", action="store_true", help="time forecasts: frames a second")
+    parser.add_argument("--device", help=f"for --speed: {DEVICE}")
     asks_help = {"-h", "--help"} & {*arguments}
     if arguments and not arguments[0].startswith("-") and asks_help:
         from .options import options_help  # slow to import
@@ -35,6 +39,8 @@ def main(parser: Parser, arguments: Sequence[str]) -> None:
         print(options_help(arguments[0]))
         return
     given, rest = parser.parse_known_args(arguments)
+    if "device" in given and "speed" not in given:
+        raise ValueError("--device goes with --speed: nothing else is computed.")
     from .describe import model_info  # slow to import
 
     options: dict[str, Any] = model_options(rest)

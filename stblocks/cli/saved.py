@@ -8,6 +8,8 @@ from typing import Any
 
 from ..borders.command_line import Parser
 
+DEVICE = "such as cpu or cuda:1; by default a GPU if there is one"
+
 
 def add_source(parser: Parser) -> None:
     """The arguments that say which model, which frames, and what they are."""
@@ -24,7 +26,7 @@ def add_source(parser: Parser) -> None:
     group.add_argument("--offset", type=float, metavar="X", help="the physical value that is 0 to the model")
     group.add_argument("--scale", type=float, metavar="X", help="physical units per model unit")
     group.add_argument("--unit", metavar="NAME", help="the physical unit")
-    parser.add_argument("--device", help="such as cpu or cuda:1; by default a GPU if there is one")
+    parser.add_argument("--device", help=DEVICE)
 
 
 def sequence_number(text: str) -> int:
@@ -53,8 +55,6 @@ def load_model(options: argparse.Namespace) -> tuple[Any, Any]:
     """
     from dataclasses import replace
 
-    import torch
-
     from ..core import Forecaster
     from ..data import DataSpec
 
@@ -76,9 +76,20 @@ def load_model(options: argparse.Namespace) -> tuple[Any, Any]:
             f"physical = model * scale + offset, such as --offset 0 --scale 1 for frames in model units."
         )
     model.data_spec = spec.to_dict()
-    name = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    return to_device(model, options.device), spec
+
+
+def to_device(model: Any, device: str | None) -> Any:
+    """A model on a device; on a GPU if there is one, where none is named.
+
+    Raises:
+        ValueError: If there is no such device.
+    """
+    import torch
+
+    name = device or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        return model.to(name), spec
+        return model.to(name)
     except (RuntimeError, AssertionError) as error:  # torch asserts where it is built without CUDA
         raise ValueError(f"--device must be one that there is, got {name}: {str(error).splitlines()[0]}") from error
 

@@ -3,6 +3,7 @@
 from ..borders.extras import needing
 
 with needing("train", "stblocks.score"):
+    from ..speed import frames_per_second
     from .ensemble import EnsembleScores
     from .evaluate import evaluate
     from .leaderboard import BoardEntry, Leaderboard, training_cost
@@ -19,6 +20,7 @@ __all__ = [
     "Spectrum",
     "Table",
     "evaluate",
+    "frames_per_second",
     "persistence",
     "radial_power",
     "training_cost",

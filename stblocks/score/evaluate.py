@@ -54,7 +54,7 @@ def evaluate(
         metrics: Names of the other scores.
         windows: Sides of the windows of the fractions skill score, see `Scores`.
         beside: Other forecasters by name, such as `{"advection": create_model("advection")}`, to be scored as well.
-        data_range: What PSNR, SNR and SSIM take as 0 and 1, in physical units; see `Scores`.
+        data_range: What PSNR, SNR, SSIM and LPIPS take as 0 and 1, in physical units; see `Scores`.
         batch_size: Sequences at a time; it changes memory and speed, not the scores.
         num_workers: Processes that load data; 0 loads in this one.
         graph: Forecast by one CUDA graph, but for a last batch that is smaller. "auto" does on a GPU where there are

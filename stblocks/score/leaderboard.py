@@ -5,7 +5,7 @@ import io
 import math
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..borders.files import write_atomically
 from ..flops import count_multiply_adds
+from ..speed import REPEATS, median_seconds
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class BoardEntry:
         multiply_adds: Of the forecast of one sequence.
         milliseconds: Of forward and backward of a batch, in float32, where the model was when it was timed.
         scores: By metric, the score of each run; runs differ by their seed.
+        frames_per_second: That it forecasts for one sequence, see `frames_per_second`; NaN where it was not timed.
     """
 
     name: str
@@ -34,6 +36,7 @@ class BoardEntry:
     multiply_adds: int
     milliseconds: float
     scores: dict[str, list[float]]
+    frames_per_second: float = math.nan
 
     def mean(self, metric: str) -> float:
         """Over seeds."""
@@ -47,7 +50,13 @@ class BoardEntry:
         return statistics.stdev(scores) if len(scores) > 1 else 0.0
 
 
-def training_cost(model: nn.Module, past: Tensor, horizon: int, repeats: int = 5) -> tuple[int, int, float]:
+def training_cost(
+    model: nn.Module,
+    past: Tensor,
+    horizon: int,
+    repeats: int = REPEATS,
+    clock: Callable[[], float] = time.perf_counter,
+) -> tuple[int, int, float]:
     """Parameters, multiply-adds of the forecast of one sequence, median milliseconds of forward and backward.
 
     Args:
@@ -55,15 +64,16 @@ def training_cost(model: nn.Module, past: Tensor, horizon: int, repeats: int = 5
         past: `(B, T, C, H, W)`, a batch as in training.
         horizon: Frames to forecast.
         repeats: Steps to time, after one to warm up.
+        clock: Gives the time in seconds.
     """
-    seconds = []
-    for _ in range(repeats + 1):
-        start = time.perf_counter()
+
+    def step() -> None:
         model.rollout(past, horizon).frames.square().mean().backward()  # type: ignore[operator]
-        seconds.append(time.perf_counter() - start)
+
+    milliseconds = 1000 * median_seconds(step, past.device, repeats, clock)
     model.zero_grad(set_to_none=True)
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    return parameters, count_multiply_adds(model, past[:1], horizon).total, 1000 * statistics.median(seconds[1:])
+    return parameters, count_multiply_adds(model, past[:1], horizon).total, milliseconds
 
 
 class Leaderboard:
@@ -95,12 +105,13 @@ class Leaderboard:
 
     def to_markdown(self) -> str:
         """A table: mean scores, their standard deviation over seeds if there are several, and deltas to the base."""
-        rows = [["model", "parameters (M)", "multiply-adds (G)", "step (ms)"]]
+        rows = [["model", "parameters (M)", "multiply-adds (G)", "step (ms)", "frames/s"]]
         rows[0] += [text for metric in self.metrics for text in (metric, "delta")]
         rows.append(["---"] + ["--:"] * (len(rows[0]) - 1))
         for entry in self.entries:
             costs = (entry.parameters / 1e6, entry.multiply_adds / 1e9)
             cells = [entry.name, *(f"{number:.3f}" for number in costs), f"{entry.milliseconds:.0f}"]
+            cells.append("-" if math.isnan(entry.frames_per_second) else f"{entry.frames_per_second:.1f}")
             for metric in self.metrics:
                 delta = "" if entry.base == entry.name else f"{self.delta(entry, metric):+.3g}"
                 spread = f" ± {entry.spread(metric):.2g}" if len(entry.scores[metric]) > 1 else ""
@@ -116,9 +127,10 @@ class Leaderboard:
         """
         text = io.StringIO()
         table = csv.writer(text, lineterminator="\n")
-        table.writerow(["model", "base", "run", "parameters", "multiply_adds", "milliseconds", *self.metrics])
+        costs_of = ("parameters", "multiply_adds", "milliseconds", "frames_per_second")
+        table.writerow(["model", "base", "run", *costs_of, *self.metrics])
         for entry in self.entries:
-            costs = (entry.parameters, entry.multiply_adds, entry.milliseconds)
+            costs = [getattr(entry, name) for name in costs_of]
             runs = zip(*(entry.scores[metric] for metric in self.metrics), strict=True)
             table.writerows([entry.name, entry.base, run, *costs, *scores] for run, scores in enumerate(runs))
         write_atomically(path, lambda file: file.write(text.getvalue().encode()))

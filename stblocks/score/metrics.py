@@ -1,4 +1,4 @@
-"""Scores of values: errors, PSNR, SSIM, each a named protocol, since the papers' numbers differ by convention."""
+"""Scores of values: errors, PSNR, SSIM, LPIPS, each a named protocol, since numbers of papers differ by convention."""
 
 import warnings
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d
 
 from ..data import Scaler
+from .lpips import NETWORKS, lpips_distances
 
 #: Forecast and truth `(B, T, C, H, W)` in model units, NaN in the truth where it is missing, to `(T, n)`: the n numbers
 #: of each lead time that are added up over samples.
@@ -37,7 +38,7 @@ def value_metrics(scaler: Scaler, data_range: Range | None = None) -> dict[str, 
 
     Args:
         scaler: Gives the units of those named `@physical`.
-        data_range: Physical values that are 0 and 1 to PSNR, SNR and SSIM; `None` are the 0 and 1 of the model.
+        data_range: Physical values that are 0 and 1 to PSNR, SNR, SSIM and LPIPS; `None` are the 0 and 1 of the model.
 
     Raises:
         ValueError: If the range is no least and largest value.
@@ -63,6 +64,10 @@ def value_metrics(scaler: Scaler, data_range: Range | None = None) -> dict[str, 
         "snr@frame_mean": clipped("snr", snr_sums, _frame_mean),
         "ssim@uniform7": clipped("ssim", partial(ssim_sums, data_range=1.0), _frame_mean),
         "ssim@uniform7_range2": clipped("ssim range 2", partial(ssim_sums, data_range=2.0), _frame_mean),
+        **{
+            f"lpips@{name}": clipped(f"lpips {name}", partial(lpips_sums, network=name), _frame_mean)
+            for name in NETWORKS
+        },
     }
 
 
@@ -126,6 +131,17 @@ def ssim_sums(prediction: Tensor, target: Tensor, *, data_range: float, window: 
     return _sum_frames(per_frame.view(target.shape[:2]))
 
 
+def lpips_sums(prediction: Tensor, target: Tensor, *, network: str) -> Tensor:
+    """LPIPS of each frame, see `lpips_distances`, and the number of frames: `(T, 2)`.
+
+    Frames with a missing cell count as none: every feature sees a good part of the frame.
+
+    Raises:
+        ValueError: See `lpips_distances`.
+    """
+    return _sum_frames(lpips_distances(prediction, target, network=network))
+
+
 def _to_unit(scaler: Scaler, data_range: Range | None) -> Callable[[Tensor], Tensor]:
     """From model units to those in which values reach from 0 to 1."""
     if data_range is None:
@@ -152,7 +168,7 @@ def _clip(sums: Sums, unit: Callable[[Tensor], Tensor], prediction: Tensor, targ
     beyond = ((target < -MARGIN) | (target > 1 + MARGIN)).sum(dim=(0, 2, 3, 4)) > 0
     if beyond.any():
         warnings.warn(
-            "PSNR, SNR and SSIM are for values from 0 to 1, and the truth reaches further: they are NaN. Pass "
+            "PSNR, SNR, SSIM and LPIPS are for values from 0 to 1, and the truth reaches further: they are NaN. Pass "
             "data_range=(low, high), physical values, to Scores, evaluate or report, or --data_range to "
             "`stblocks evaluate`; or leave them out by metrics=.",
             stacklevel=2,

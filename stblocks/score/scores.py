@@ -50,8 +50,8 @@ class Scores:
         metrics: Names of the other metrics.
         windows: Sides of the windows of the fractions skill score, in pixels, odd; one score per window and threshold.
         data_range: Least and largest physical value, or one for each channel, `((low, ...), (high, ...))`: what PSNR,
-            SNR and SSIM take as 0 and 1. `None` are the model's 0 and 1; where the truth reaches further, these scores
-            are NaN, and a warning says so.
+            SNR, SSIM and LPIPS take as 0 and 1. `None` are the model's 0 and 1; where the truth reaches further, these
+            scores are NaN, and a warning says so.
 
     Raises:
         ValueError: If a metric is unknown, a range is none, a window is not odd and positive or there are windows

@@ -15,10 +15,11 @@ from torch.utils.data import DataLoader
 from ..borders.files import write_atomically
 from ..data import CIKM2017, SequenceWindows, SyntheticRadar
 from ..data import Sequence as Sample
-from ..score import BoardEntry, Leaderboard, evaluate, training_cost
-from ..train import Help, fit, read_flags, seed_everything
+from ..runtime.processes import process_state
+from ..score import BoardEntry, Leaderboard, evaluate, frames_per_second, training_cost
+from ..train import Help, fit, read_flags, read_records, seed_everything
 from ..train.checkpoint import newest
-from ..viz import efficiency, leaderboard_bars
+from ..viz import convergence, efficiency, leaderboard_bars
 from . import moving_mnist
 
 Part = Literal["train", "validation", "test"]
@@ -92,10 +93,12 @@ def train(
     train_data, validation, test = data
     scores: dict[str, list[float]] = {metric: [] for metric in metrics(settings)}
     past, future = next(iter(DataLoader(train_data, settings.batch_size)))
+    past, horizon = past.to(process_state().device), future.shape[1]
+    model = candidate.build(train_data[0]).to(past.device)
+    costs, speed = training_cost(model, past, horizon), frames_per_second(model, past[:1], horizon)
     for seed in range(settings.seed, settings.seed + settings.seeds):
         seed_everything(seed)
         model, place = candidate.build(train_data[0]), out / candidate.name / f"seed-{seed}"
-        costs = training_cost(model, past, future.shape[1])
         begun = resume and newest(place / "checkpoint.pt") is not None
         try:
             result = fit(model, train_data, validation, replace(settings, seed=seed), place, resume=begun)
@@ -107,7 +110,20 @@ def train(
             found = tables["model"].pooled
         for metric, values in scores.items():
             values.append(found[metric])
-    return BoardEntry(candidate.name, candidate.base, *costs, scores)
+    return BoardEntry(candidate.name, candidate.base, *costs, scores, speed)
+
+
+def show(board: Leaderboard, settings: BoardSettings, out: Path) -> None:
+    """Leave the board in files, and draw it."""
+    text = f"{board.to_markdown()}\n".encode()
+    write_atomically(out / "leaderboard.md", methodcaller("write", text))
+    board.to_csv(out / "leaderboard.csv")
+    leaderboard_bars(board, out / "leaderboard.png")
+    efficiency(board, out / "efficiency.png")
+    seeds = range(settings.seed, settings.seed + settings.seeds)
+    runs = {entry.name: [read_records(out / entry.name / f"seed-{seed}") for seed in seeds] for entry in board.entries}
+    if any(all(any("model" in record for record in run) for run in each) for each in runs.values()):  # none diverged
+        convergence(runs, out / "convergence.png", settings.monitor)
 
 
 def run_board(name: str, default: BoardSettings, description: str | None, argv: Sequence[str] | None = None) -> None:
@@ -133,9 +149,5 @@ def run_board(name: str, default: BoardSettings, description: str | None, argv: 
     for number, candidate in enumerate(models, start=1):
         print(f"{candidate.name} ({number} of {len(models)})", flush=True)
         board.add(train(candidate, settings, data, out, resume))
-        text = f"{board.to_markdown()}\n".encode()
-        write_atomically(out / "leaderboard.md", methodcaller("write", text))
-        board.to_csv(out / "leaderboard.csv")
-        leaderboard_bars(board, out / "leaderboard.png")
-        efficiency(board, out / "efficiency.png")
+        show(board, settings, out)
     print(f"\n{board.to_markdown()}\n\nThe board and all runs are in {out}; go on with --out {out} --resume.")

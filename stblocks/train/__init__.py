@@ -13,6 +13,7 @@ with needing("train", "stblocks.train"):
         Spectrum,
         Table,
         evaluate,
+        frames_per_second,
         persistence,
         radial_power,
         training_cost,
@@ -22,6 +23,7 @@ with needing("train", "stblocks.train"):
     from .fit import TrainResult, fit
     from .flags import RecipeFlags, read_flags, run_recipe
     from .frequency import HighFrequencyFocal
+    from .log import read_records
     from .objective import Objective, differential_divergence
     from .report import report
     from .schedule import (
@@ -66,12 +68,14 @@ __all__ = [
     "differential_divergence",
     "evaluate",
     "fit",
+    "frames_per_second",
     "graphed",
     "learning_rate",
     "load_checkpoint",
     "persistence",
     "radial_power",
     "read_flags",
+    "read_records",
     "report",
     "run_recipe",
     "sampling",

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from ..runtime.graph import obstacle
-from ..score.metrics import SSIM_WINDOW
+from ..score import Scores
 from .config import TrainConfig
 
 
@@ -37,6 +37,8 @@ def check_run(
         problems.append(f"validation_data must hold a sequence for each of {processes} processes")
     for name, data in (("train_data", train_data), ("validation_data", validation_data)):
         problems += [f"{name} {problem}" for problem in data_problems(data, model)]
+    if not problems:
+        problems += score_problems(config, validation_data)
     if problems:
         raise ValueError("This run cannot start: " + "; ".join(problems) + ".")
 
@@ -79,8 +81,6 @@ def data_problems(data: Any, model: nn.Module) -> list[str]:
         )
     if not past.isfinite().all():
         problems.append("has NaN or infinite values in its first past; fill them")
-    if min(past.shape[2:]) < SSIM_WINDOW:
-        problems.append(f"must have frames of at least {SSIM_WINDOW} x {SSIM_WINDOW}, the window of SSIM")
     shape = {
         "in_channels": past.shape[1],
         "out_channels": future.shape[1],
@@ -93,3 +93,13 @@ def data_problems(data: Any, model: nn.Module) -> list[str]:
         if expected not in (None, own):
             problems.append(f"must fit the model's {name}={expected}, got {own}")
     return problems
+
+
+def score_problems(config: TrainConfig, data: Any) -> list[str]:
+    """Can frames like the first one be scored? Some metrics need a size, channels, or weights of a network."""
+    frame = torch.zeros(1, 1, *data[0][1].shape[1:])
+    try:
+        Scores(metrics=config.value_scores).update(frame, frame)
+    except ValueError as error:
+        return [f"metrics cannot score validation_data: {str(error).rstrip('.')}"]
+    return []

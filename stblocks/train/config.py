@@ -14,6 +14,8 @@ KNOWN = value_metrics(Scaler())
 EVENTS = ("csi", "pod", "far", "hss")
 #: What names of scores begin with of which more is better.
 HIGHER = ("csi", "pod", "hss", "psnr", "snr", "ssim")
+#: The validation score that pictures and rows begin with, and that is known wherever any is.
+MAIN = "mse@pixel"
 MONITOR = Check("the name of a score", lambda value: type(value) is str)
 
 
@@ -101,7 +103,7 @@ class TrainConfig(LossSettings):
         str,
         MONITOR,
         Help("The validation score that says which weights are best: of `metrics`, or such as csi@30 of `thresholds`."),
-    ] = "mse@pixel"
+    ] = MAIN
 
     def problems(self) -> list[str]:
         """What is wrong with the settings, a phrase each."""
@@ -114,6 +116,11 @@ class TrainConfig(LossSettings):
         if self.monitor not in known:
             found.append(f"monitor must be one of {', '.join(known)}, got {self.monitor!r}")
         return found
+
+    @property
+    def value_scores(self) -> tuple[str, ...]:
+        """The scores of values, not of events, that a validation computes."""
+        return tuple(name for name in dict.fromkeys((MAIN, self.monitor, *self.metrics)) if name in KNOWN)
 
     @property
     def monitor_sign(self) -> int:

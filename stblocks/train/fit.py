@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from time import perf_counter
 
 from torch import nn
 from torch.utils.data import Dataset
@@ -20,7 +21,7 @@ from ..viz import loss_curve
 from .best import Best
 from .check import check_run
 from .checkpoint import newest, require_newest
-from .config import KNOWN, TrainConfig
+from .config import MAIN, TrainConfig
 from .log import Log, Record
 from .objective import Objective
 from .ranges import warn_of_ranges
@@ -31,8 +32,6 @@ from .screen import Screen
 
 #: The settings of a run, in its directory.
 CONFIG = "config.json"
-#: The validation score that pictures and rows begin with, and that is known wherever any is.
-MAIN = "mse@pixel"
 
 
 @dataclass(frozen=True)
@@ -166,11 +165,13 @@ def _fit(
             if run.step == run.total_steps or best.exhausted:
                 break
             with stop.held():
+                start = perf_counter()
                 batch = next(batches)
                 if main and not looked_at:
                     warn_of_ranges(model, batch)
                     looked_at = True
                 losses, stopping = run.train(batch, stop.received)
+                log.seconds += perf_counter() - start
                 epoch, more = divmod(run.step, run.order.steps_per_epoch)
                 log.write({"step": run.step, "epoch": epoch + (more > 0), **losses})
                 screen.step(losses["loss"])
@@ -195,7 +196,7 @@ def _validate(run: Run, data: Dataset[Sequence]) -> Tables:
         run.forecaster,
         data,
         thresholds=config.thresholds,
-        metrics=tuple(name for name in dict.fromkeys((MAIN, config.monitor, *config.metrics)) if name in KNOWN),
+        metrics=config.value_scores,
         batch_size=batch_size,
         num_workers=config.num_workers,
         graph=config.graph and "auto",  # whether it pays is another question here

@@ -7,7 +7,7 @@ from ..score.table import Table
 
 def main_scores(table: Table) -> list[str]:
     """The metrics that fit on a screen; files have all."""
-    shown = ("mse@pixel", "mae@pixel", "rmse@physical", "mae@physical", "psnr@", "ssim@", "csi@")
+    shown = ("mse@pixel", "mae@pixel", "rmse@physical", "mae@physical", "psnr@", "ssim@", "lpips@", "csi@")
     return [name for name in table.pooled if name.startswith(shown)]
 
 

@@ -101,7 +101,9 @@ def leaderboard_bars(board: Leaderboard, path: str | Path) -> None:
 
 
 def efficiency(board: Leaderboard, path: str | Path) -> None:
-    """Draw the main score of all models against multiply-adds, and against the time of a training step.
+    """Draw the main score of all models against multiply-adds, the time of a training step, and frames a second.
+
+    A model whose forecasts were not timed is not in the last panel, which is left out where none was.
 
     Args:
         board: With at least one model.
@@ -113,12 +115,18 @@ def efficiency(board: Leaderboard, path: str | Path) -> None:
     if not board.entries:
         raise ValueError("board must hold at least one model, got none; draw it after the first.")
     bases = list(dict.fromkeys(entry.base for entry in board.entries))
-    figure, axes = new_figure(1, 2, width=4.0, height=3.2)
-    labels = ("multiply-adds of a forecast (G)", "forward and backward of a batch (ms)")
+    costs: dict[str, list[float]] = {
+        "multiply-adds of a forecast (G)": [entry.multiply_adds / 1e9 for entry in board.entries],
+        "forward and backward of a batch (ms)": [entry.milliseconds for entry in board.entries],
+        "forecast frames a second": [entry.frames_per_second for entry in board.entries],
+    }
+    costs = {label: each for label, each in costs.items() if np.isfinite(each).any()}
+    figure, axes = new_figure(1, len(costs), width=4.0, height=3.2)
     metric = board.metrics[0]
-    for axis, label in zip(axes, labels, strict=True):
-        for entry in board.entries:
-            cost = entry.multiply_adds / 1e9 if axis is axes[0] else entry.milliseconds
+    for axis, (label, each) in zip(axes, costs.items(), strict=True):
+        for entry, cost in zip(board.entries, each, strict=True):
+            if not np.isfinite(cost):
+                continue
             colour, score = f"C{bases.index(entry.base)}", entry.mean(metric)
             axis.errorbar(cost, score, yerr=entry.spread(metric), fmt="o", color=colour)
             axis.annotate(entry.name, (cost, score), xytext=(4, 4), textcoords="offset points", fontsize=7)
