@@ -143,7 +143,15 @@ def test_the_board_is_trained_and_gone_on_with(glyphs, tmp_path, capsys):
     assert table in capsys.readouterr().out
     assert [line.split("|")[1].strip() for line in table.splitlines()[2:]] == ["predrnn", "predrnn+gfm"]
     assert {path.name for path in out.iterdir()} == {
-        *("predrnn", "predrnn+gfm", "leaderboard.md", "leaderboard.csv", "leaderboard.png", "efficiency.png")
+        *(
+            "predrnn",
+            "predrnn+gfm",
+            "leaderboard.md",
+            "leaderboard.csv",
+            "leaderboard.png",
+            "efficiency.png",
+            "convergence.png",
+        )
     }
     with pytest.raises(ValueError, match="holds a run already"):
         hybrids(argv)
@@ -179,6 +187,7 @@ def test_a_run_that_diverges_ends_alone(glyphs, tmp_path, capsys):
     ]
     assert "predrnn+gfm, seed 0: Step " in capsys.readouterr().out
     assert (out / "leaderboard.png").exists()
+    assert not (out / "convergence.png").exists(), "there is nothing to draw"
 
 
 @pytest.mark.parametrize(

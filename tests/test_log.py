@@ -26,6 +26,17 @@ def test_records_are_read_again_up_to_a_step_and_a_line_cut_short_is_dropped(tmp
     assert math.isnan(later.mean_loss(7))
 
 
+def test_seconds_go_on_from_the_step_that_counts(tmp_path):
+    log = Log(tmp_path, step=0, judged=0, active=True)
+    for step in (1, 2, 3):
+        log.seconds += 1.00049
+        log.write({"step": step, "epoch": 1, "loss": 0.5})
+    log.write({"step": 3, "epoch": 1, "model": {}})
+    assert [record["seconds"] for record in read_records(tmp_path)] == [1.0, 2.001, 3.001, 3.001]
+    assert Log(tmp_path, step=2, judged=0, active=True).seconds == 2.001
+    assert Log(tmp_path, step=0, judged=0, active=True).seconds == 0
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -35,6 +46,7 @@ def test_records_are_read_again_up_to_a_step_and_a_line_cut_short_is_dropped(tmp
         (b"[" * 100_000 + b"\n", "line 2 is not JSON"),
         (b"3\n", "line 2 is not a record with step and epoch"),
         (b'{"step": "1", "epoch": 1}\n', "line 2 is not a record with step and epoch"),
+        (b'{"step": 1, "epoch": 1, "seconds": null}\n', "line 2 has seconds that are no number"),
     ],
 )
 def test_a_damaged_line_is_named(line, message, tmp_path):
@@ -85,4 +97,5 @@ def test_tensorboard_gets_the_records_where_it_is_installed(tmp_path, monkeypatc
     log = Log(tmp_path, step=4, judged=4, active=True)
     log.write({"step": 5, "epoch": 1, "loss": 0.5, "model": {"mse@pixel": 2.0}})
     log.close()
-    assert calls == [(tmp_path / "tensorboard", 5), ("loss", 0.5, 5), ("model/mse@pixel", 2.0, 5), "closed"]
+    scalars = [("loss", 0.5, 5), ("model/mse@pixel", 2.0, 5), ("seconds", 0.0, 5)]
+    assert calls == [(tmp_path / "tensorboard", 5), *scalars, "closed"]

@@ -193,6 +193,7 @@ def test_sigterm_stops_what_is_no_step_at_once_and_cleanly(unbroken, tmp_path, m
     assert not any(tmp_path.iterdir())
     config = TrainConfig(**{**SMALL, **settings})
     with monkeypatch.context() as patch:
+        patch.setattr(FIT, "perf_counter", float)  # as in the other run
         patch.setattr(FIT, "loss_curve", lambda *_: sigterm())  # while pictures are drawn
         with pytest.raises(KeyboardInterrupt, match="SIGTERM; resume=True goes on from step 6"):
             fit(tiny(), Drifting(), Drifting(5, seed=1), config, tmp_path)

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import fields
+from itertools import count
 
 import pytest
 import torch
@@ -241,10 +242,20 @@ def test_records_hold_every_step_and_every_validation(tmp_path):
         (4, 2, False),
     ]
     assert lines == result.records
-    assert lines[0].keys() == {"step", "epoch", "loss", "l1", "l2", "lr", "grad_norm"}
+    assert lines[0].keys() == {"step", "epoch", "loss", "l1", "l2", "lr", "grad_norm", "seconds"}
     assert lines[2]["model"].keys() == lines[2]["persistence"].keys() >= {"mse@pixel", "csi@0.5"}
     assert json.loads((tmp_path / "config.json").read_text())["lr"] == SMALL["lr"]
     assert (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_seconds_are_those_of_steps_and_go_on_after_a_pause(tmp_path):
+    clock = count(step=2).__next__  # which is read before a step and after it
+    records = train(tmp_path, clock=clock, patience=1, keep_best=9).records
+    assert [record["seconds"] for record in records] == [2.0, 4.0, 4.0, 6.0, 8.0, 8.0]
+    lines = (tmp_path / "metrics.jsonl").read_text()
+    again = train(tmp_path, clock=clock, resume=True, patience=1, keep_best=9, epochs=2).records
+    assert again == records
+    assert (tmp_path / "metrics.jsonl").read_text() == lines
 
 
 @pytest.mark.parametrize("channels_last", [True, False])

@@ -17,9 +17,9 @@ from ..data import CIKM2017, SequenceWindows, SyntheticRadar
 from ..data import Sequence as Sample
 from ..runtime.processes import process_state
 from ..score import BoardEntry, Leaderboard, evaluate, frames_per_second, training_cost
-from ..train import Help, fit, read_flags, seed_everything
+from ..train import Help, fit, read_flags, read_records, seed_everything
 from ..train.checkpoint import newest
-from ..viz import efficiency, leaderboard_bars
+from ..viz import convergence, efficiency, leaderboard_bars
 from . import moving_mnist
 
 Part = Literal["train", "validation", "test"]
@@ -113,6 +113,20 @@ def train(
     return BoardEntry(candidate.name, candidate.base, *costs, scores, speed)
 
 
+def show(board: Leaderboard, settings: BoardSettings, out: Path) -> None:
+    """Leave the board in files, and draw it."""
+    text = f"{board.to_markdown()}\n".encode()
+    write_atomically(out / "leaderboard.md", methodcaller("write", text))
+    board.to_csv(out / "leaderboard.csv")
+    leaderboard_bars(board, out / "leaderboard.png")
+    efficiency(board, out / "efficiency.png")
+    seeds = range(settings.seed, settings.seed + settings.seeds)
+    runs = {entry.name: [read_records(out / entry.name / f"seed-{seed}") for seed in seeds] for entry in board.entries}
+    # Runs that diverge before their first validation leave nothing to draw; then there may be no model with a line.
+    if any(all(any("model" in record for record in run) for run in each) for each in runs.values()):
+        convergence(runs, out / "convergence.png", settings.monitor)
+
+
 def run_board(name: str, default: BoardSettings, description: str | None, argv: Sequence[str] | None = None) -> None:
     """The whole of the recipe: read the flags, check that all models fit, train each, and draw the board.
 
@@ -136,9 +150,5 @@ def run_board(name: str, default: BoardSettings, description: str | None, argv: 
     for number, candidate in enumerate(models, start=1):
         print(f"{candidate.name} ({number} of {len(models)})", flush=True)
         board.add(train(candidate, settings, data, out, resume))
-        text = f"{board.to_markdown()}\n".encode()
-        write_atomically(out / "leaderboard.md", methodcaller("write", text))
-        board.to_csv(out / "leaderboard.csv")
-        leaderboard_bars(board, out / "leaderboard.png")
-        efficiency(board, out / "efficiency.png")
+        show(board, settings, out)
     print(f"\n{board.to_markdown()}\n\nThe board and all runs are in {out}; go on with --out {out} --resume.")

@@ -23,6 +23,7 @@ with needing("train", "stblocks.train"):
     from .fit import TrainResult, fit
     from .flags import RecipeFlags, read_flags, run_recipe
     from .frequency import HighFrequencyFocal
+    from .log import read_records
     from .objective import Objective, differential_divergence
     from .report import report
     from .schedule import (
@@ -74,6 +75,7 @@ __all__ = [
     "persistence",
     "radial_power",
     "read_flags",
+    "read_records",
     "report",
     "run_recipe",
     "sampling",

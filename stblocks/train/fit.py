@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from time import perf_counter
 
 from torch import nn
 from torch.utils.data import Dataset
@@ -164,11 +165,13 @@ def _fit(
             if run.step == run.total_steps or best.exhausted:
                 break
             with stop.held():
+                start = perf_counter()
                 batch = next(batches)
                 if main and not looked_at:
                     warn_of_ranges(model, batch)
                     looked_at = True
                 losses, stopping = run.train(batch, stop.received)
+                log.seconds += perf_counter() - start
                 epoch, more = divmod(run.step, run.order.steps_per_epoch)
                 log.write({"step": run.step, "epoch": epoch + (more > 0), **losses})
                 screen.step(losses["loss"])

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from ..borders.checks import is_number
 from ..borders.files import write_atomically
 
 Record = dict[str, Any]
@@ -15,6 +16,8 @@ METRICS = "metrics.jsonl"
 
 class Log:
     """The records of a run, one JSON object a line, each with the `"step"` it was made after.
+
+    `seconds` is what the steps so far have taken, and goes on from the records that there are.
 
     Args:
         directory: The run's.
@@ -26,12 +29,14 @@ class Log:
     def __init__(self, directory: Path, step: int, judged: int, active: bool) -> None:
         self.path, self.active = directory / METRICS, active
         self.records: list[Record] = []
+        self.seconds = 0.0
         self._board: Any = None
         if not active:
             return
         self.records = [
             record for record in read_records(self.path) if record["step"] <= (step if "loss" in record else judged)
         ]
+        self.seconds = next((record["seconds"] for record in reversed(self.records) if "seconds" in record), 0.0)
         lines = "".join(map(_line, self.records)).encode()
         write_atomically(self.path, lambda file: file.write(lines))
         if find_spec("tensorboard") is not None:
@@ -40,9 +45,10 @@ class Log:
             self._board = SummaryWriter(directory / "tensorboard", purge_step=step + 1)
 
     def write(self, record: Record) -> None:
-        """Add a record."""
+        """Add a record, and to it the seconds."""
         if not self.active:
             return
+        record = {**record, "seconds": round(self.seconds, 3)}
         self.records.append(record)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(_line(record))
@@ -61,12 +67,17 @@ class Log:
             self._board.close()
 
 
-def read_records(path: Path) -> list[Record]:
-    """The records of a run so far; a last line that was cut short is left out.
+def read_records(path: str | Path) -> list[Record]:
+    """The records of a run so far; none where there is no file, and without a last line that was cut short.
+
+    Args:
+        path: A run's directory, or the file `metrics.jsonl` in it.
 
     Raises:
         ValueError: If another line is damaged.
     """
+    path = Path(path)
+    path = path / METRICS if path.is_dir() else path
     if not path.is_file():
         return []
     lines = path.read_bytes().splitlines(keepends=True)
@@ -80,6 +91,8 @@ def _read(line: bytes, where: str) -> Record:
         raise ValueError(f"{where} is not JSON ({error}); delete this line to go on without its record.") from error
     if not isinstance(record, dict) or not all(type(record.get(key)) is int for key in ("step", "epoch")):
         raise ValueError(f"{where} is not a record with step and epoch; delete this line to go on without it.")
+    if not is_number(record.get("seconds", 0.0)):
+        raise ValueError(f"{where} has seconds that are no number; delete this line to go on without it.")
     return record
 
 

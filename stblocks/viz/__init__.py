@@ -6,9 +6,11 @@ with needing("train", "stblocks.viz"):
     from .curves import efficiency, leaderboard_bars, loss_curve, skill_by_lead_time
     from .forecasts import forecast_gif, forecast_strip
     from .maps import weight_maps
+    from .runs import convergence
     from .verification import power_spectrum, rank_histogram, skill_by_scale
 
 __all__ = [
+    "convergence",
     "efficiency",
     "forecast_gif",
     "forecast_strip",
