@@ -122,7 +122,8 @@ def show(board: Leaderboard, settings: BoardSettings, out: Path) -> None:
     efficiency(board, out / "efficiency.png")
     seeds = range(settings.seed, settings.seed + settings.seeds)
     runs = {entry.name: [read_records(out / entry.name / f"seed-{seed}") for seed in seeds] for entry in board.entries}
-    if any(all(any("model" in record for record in run) for run in each) for each in runs.values()):  # none diverged
+    # Runs that diverge before their first validation leave nothing to draw; then there may be no model with a line.
+    if any(all(any("model" in record for record in run) for run in each) for each in runs.values()):
         convergence(runs, out / "convergence.png", settings.monitor)
 
 
