@@ -16,15 +16,16 @@ from stblocks.train import run_recipe
 class Settings(PatchSettings, weather.WeatherSettings):
     """A small setting, which sees the temperature alone."""
 
-    stride = 8
-    epochs = 1
+    epochs = 4
+    batch_size = 8
+    lr = 1e-3
 
 
 #: Table I, GMG-s on WeatherBench; what it does not say is in configs/weather/GMG.py of the released code. Its 52,559
 #: sequences are those of the hours of 2010 to 2015.
 PAPER = Settings(
-    channels=128, num_layers=4, kernel_size=5, patch_size=2, first_year=2010, stride=1, epochs=100, lr=3e-4,
-    schedule="cosine", warmup=0.0, sampling="scheduled", sampling_steps=50_000, grad_clip=None,
+    channels=128, num_layers=4, kernel_size=5, patch_size=2, first_year=2010, stride=1, epochs=100, batch_size=16,
+    lr=3e-4, schedule="cosine", warmup=0.0, sampling="scheduled", sampling_steps=50_000, grad_clip=None,
 )  # fmt: skip
 
 

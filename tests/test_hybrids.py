@@ -1,11 +1,13 @@
 """Blocks travel: every base takes every plug, and known hybrids are the networks they are called after."""
 
+from functools import partial
 from itertools import combinations
 
 import pytest
 import torch
+from torch import nn
 
-from stblocks import MGM, TIME, ZIGZAG, Block, MotionHighway, create_model, list_models
+from stblocks import GFM, MGM, TIME, ZIGZAG, Block, MotionHighway, create_model, list_models
 from stblocks.models import BASES, PLUGS, Plug, register_plug
 from stblocks.slots import D, H
 
@@ -218,3 +220,11 @@ def test_sizes_of_the_ablation_of_gmg(plugs, millions, printed):
     size = sum(parameter.numel() for parameter in model.parameters()) / 1e6
     assert round(size, 2) == millions
     assert (abs(size - printed) < 0.1) == (plugs != ["sam"])
+
+
+@pytest.mark.parametrize(("norm", "growth"), [(None, 1e4), (partial(nn.GroupNorm, 1), 1e2)])
+def test_what_gfm_makes_grows_with_the_square_of_its_input_unless_there_is_a_norm(norm, growth):
+    torch.manual_seed(0)
+    gfm, x, h = GFM(3, 4, norm=norm), torch.randn(1, 3, 6, 6), torch.rand(1, 4, 6, 6)
+    near, far = (gfm(scale * x, h).abs().max() for scale in (1e4, 1e6))
+    assert growth / 3 < far / near < 3 * growth

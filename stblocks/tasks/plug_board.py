@@ -24,7 +24,7 @@ class PlugSettings(PatchSettings, BoardSettings):
     each: Annotated[bool, Help("Train each plug alone, too, not only all of them together.")] = False
     grid: Annotated[bool, Help("Train every combination of the plugs, not only all of them together.")] = False
     scales: Annotated[tuple[int, ...], Option("Scales of SE.")] = (1, 2, 4)
-    norm: Annotated[str | None, Option("Norm in the layers, `layer` or `group`, see `PatchFrame`.")] = None
+    norm: Annotated[str | None, Option("Norm in the layers, `layer` or `group`, see `PatchFrame`.")] = "group"
 
     def problems(self) -> list[str]:
         """What is wrong with the settings, a phrase each."""
