@@ -216,6 +216,7 @@ class Shrinks(nn.Module):
     [
         (lambda: PredFormerBlock(8, over="x"), "over must be one of 't', 's', 'f', got 'x'"),
         (lambda: PredFormerBlock(6, num_heads=4), "num_heads must be a divisor of channels=6, got 4"),
+        (lambda: PredFormerBlock(6, num_heads="2"), "num_heads must be a divisor of channels=6, got '2'"),
         (lambda: PredFormer(1, 1, 8, 2, 2, order="txs"), r"order must be made of 't' \(time\), 's' .*, got 'txs'"),
         (lambda: PredFormer(1, 1, 8, 2, 2, order=""), "order must be made of .*, got ''"),
         (lambda: PredFormer(1, 1, 8, 2, 2, patch_size=0), "patch_size must be an integer >= 1, got 0"),
@@ -223,6 +224,7 @@ class Shrinks(nn.Module):
         (lambda: AFNOBlock(6, num_blocks=4), "num_blocks must be a divisor of channels=6, got 4"),
         (lambda: AFNOBlock(6, num_blocks=0), "num_blocks must be an integer >= 1, got 0"),
         (lambda: AFNOBlock(8, threshold=-1.0), "threshold must be at least 0, got -1.0"),
+        (lambda: AFNOBlock(8, threshold=math.nan), "threshold must be at least 0, got nan"),
         (lambda: Conv3DBlock(6, kernel_size=2), "kernel_size must be an odd integer"),
         (
             lambda: SequenceTranslator(1, 1, 2, 2, num_layers=1, block=lambda *_: Shrinks())(

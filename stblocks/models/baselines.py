@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ..borders.checks import check_positive
+from ..borders.checks import check_positive, is_number
 from ..core import Forecaster, register_model
 from ..core.forecaster import Rollout
 from ..ops.optical_flow import optical_flow, semi_lagrangian, without_autocast
@@ -74,8 +74,8 @@ class Advection(Baseline):
         super().__init__(frame)
         check_positive(iterations=iterations)
         for name, number in {"window": window, "ridge": ridge}.items():
-            if not number > 0:
-                raise ValueError(f"{name} must be above 0, got {number}.")
+            if not is_number(number) or not number > 0:
+                raise ValueError(f"{name} must be above 0, got {number!r}.")
         self.window, self.iterations, self.ridge = window, iterations, ridge
 
     def extrapolate(self, past: Tensor, horizon: int) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..borders.checks import check_positive
+from ..borders.checks import check_each_positive, check_positive
 from ..core import Forecaster, register_model
 from ..core.forecaster import Rollout
 from ..ops.optical_flow import carry, optical_flow, paths, without_autocast
@@ -49,9 +49,10 @@ class LagrangianForecaster(Forecaster):
     teachable = False
 
     def __init__(self, frame: Frame, channels: int, dilations: Sequence[int], lags: Sequence[int]) -> None:
-        check_positive(channels=channels, **{f"dilations[{i}]": each for i, each in enumerate(dilations)})
-        if not lags or lags[0] != 0 or any(not isinstance(lag, int) or lag < 0 for lag in lags):
-            raise ValueError(f"lags must be whole numbers from 0 on, 0 first, such as [0, 1, 3], got {list(lags)}.")
+        check_positive(channels=channels)
+        check_each_positive("dilations", dilations)
+        if not isinstance(lags, Sequence) or not lags or lags[0] != 0 or any(type(n) is not int or n < 0 for n in lags):
+            raise ValueError(f"lags must be whole numbers from 0 on, 0 first, such as [0, 1, 3], got {lags!r}.")
         super().__init__(size_multiple=SIDE, in_channels=frame.in_channels, out_channels=frame.forecast_channels)
         self.lags = tuple(lags)
         seen, made = (len(lags) * frame.in_channels + 1) * SIDE**2, frame.forecast_channels * SIDE**2

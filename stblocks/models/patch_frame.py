@@ -8,7 +8,7 @@ from itertools import pairwise
 from torch import nn
 
 from ..blocks.layers import MapNorm, Norm
-from ..borders.checks import check_positive, choose
+from ..borders.checks import check_each_positive, check_positive, choose
 from ..core import Cell, Parallel, RecurrentForecaster, RecurrentStack
 from .base import Base, Place
 from .frame import Frame
@@ -48,7 +48,7 @@ class PatchFrame(Frame):
         if isinstance(self.channels, str) or not isinstance(self.channels, Sequence):
             check_positive(channels=self.channels)
         else:
-            check_positive(**{f"channels[{layer}]": width for layer, width in enumerate(self.channels)})
+            check_each_positive("channels", self.channels)
             if len(self.channels) != self.num_layers:
                 raise ValueError(
                     f"channels must be one width, or one for each of num_layers={self.num_layers} layers, "
@@ -60,7 +60,7 @@ class PatchFrame(Frame):
     @property
     def widths(self) -> list[int]:
         """Channels of each layer, bottom to top."""
-        return [self.channels] * self.num_layers if isinstance(self.channels, int) else list(self.channels)
+        return list(self.channels) if isinstance(self.channels, Sequence) else [self.channels] * self.num_layers
 
     def make_norm(self) -> Norm | None:
         """The norm for the blocks."""

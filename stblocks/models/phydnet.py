@@ -6,6 +6,7 @@ from functools import partial
 from torch import nn
 
 from ..blocks import ConvLSTM, DCGANDecoder, DCGANEncoder, DCGANUnit, PhyCell
+from ..borders.checks import check_each_positive, check_odd, check_positive
 from ..core import Cell, Parallel, RecurrentForecaster, RecurrentStack, register_model
 from .base import Base, register_base
 from .frame import Frame
@@ -51,11 +52,21 @@ def phydnet(
 
     Raises:
         ValueError: If the last of `hidden_channels` is not `channels`, `channels` is odd or `groups` does not divide
-            it, `patch_size` is another number, a kernel is even, or `gain` is another word.
+            it, `derivative_groups` does not divide the number of derivatives, `patch_size` is another number, a kernel
+            is even, or `gain` is another word.
     """
-    hidden = [2 * channels, 2 * channels, channels] if hidden_channels is None else list(hidden_channels)
+    hidden = [2 * channels, 2 * channels, channels] if hidden_channels is None else hidden_channels
+    check_each_positive("hidden_channels", hidden)
     if not hidden or hidden[-1] != channels:
         raise ValueError(f"hidden_channels must end in channels={channels}, as both branches are added, got {hidden}.")
+    check_odd("kernel_size", kernel_size)
+    if derivative_groups is not None:
+        check_positive(derivative_groups=derivative_groups)
+        if kernel_size**2 % derivative_groups:
+            raise ValueError(
+                f"derivative_groups must be a divisor of the {kernel_size**2} derivatives of a kernel of side "
+                f"{kernel_size}, got {derivative_groups}."
+            )
     norm = None if derivative_groups is None else partial(nn.GroupNorm, derivative_groups)
     physics = PhyCell(channels, channels, kernel_size=kernel_size, gain=gain, norm=norm)
     widths = zip([channels, *hidden], hidden, strict=False)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from ..blocks.recurrent.prednet import Double, Expectation, Halve, PredictionError, Representation
-from ..borders.checks import check_positive
+from ..borders.checks import check_each_positive
 from ..core import Cell, RecurrentForecaster, RecurrentStack, register_model
 from .frame import Frame
 
@@ -32,7 +32,7 @@ def prednet(
     Raises:
         ValueError: If a number is not positive, or there is no level above the frame.
     """
-    check_positive(**{f"widths[{level}]": width for level, width in enumerate(widths)})
+    check_each_positive("widths", widths)
     if not widths:
         raise ValueError("widths must hold the channels of one level at least, got none.")
     levels, top = [frame.in_channels, *widths], len(widths)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...borders.checks import check_positive, check_rate
+from ...borders.checks import check_positive, check_rate, is_number
 from ..layers import branch_dropout, hidden_channels
 from ..starts import SPREAD
 
@@ -76,8 +76,8 @@ class FrequencyMLP(nn.Module):
         check_positive(num_blocks=num_blocks)
         if channels % num_blocks:
             raise ValueError(f"num_blocks must be a divisor of channels={channels}, got {num_blocks}.")
-        if threshold < 0:
-            raise ValueError(f"threshold must be at least 0, got {threshold}.")
+        if not is_number(threshold) or not threshold >= 0:
+            raise ValueError(f"threshold must be at least 0, got {threshold!r}.")
         side = channels // num_blocks
         self.num_blocks, self.threshold = num_blocks, threshold
         self.first, self.second = (ComplexLinear(num_blocks, side) for _ in range(2))
