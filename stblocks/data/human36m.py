@@ -3,12 +3,13 @@
 import re
 from pathlib import Path
 
+from ..borders.checks import check_positive
 from .folders import frame_series
 from .scaler import Scaler
 from .series import Coded, EveryNth, Series
 from .split import Split, check_split
 from .video_files import open_video
-from .windows import SequenceWindows, check_at_least_one
+from .windows import SequenceWindows
 
 SUBJECTS = {"train": (1, 5, 6, 7, 8), "test": (9, 11)}
 SUBJECT = re.compile(r"^S(\d{1,2})(?![0-9A-Za-z])")
@@ -51,7 +52,7 @@ class Human36M(SequenceWindows):
         size: tuple[int, int] | None = (256, 256),
     ) -> None:
         check_split(split)
-        check_at_least_one(in_frames=in_frames, out_frames=out_frames, step=step)
+        check_positive(in_frames=in_frames, out_frames=out_frames, step=step)
         if split == "validation":
             raise ValueError(
                 "Human3.6M has no validation part: subjects 1, 5 to 8 are for training, 9 and 11 for testing."

@@ -3,12 +3,13 @@
 import re
 from pathlib import Path
 
+from ..borders.checks import check_positive
 from .folders import frame_series
 from .norpix import open_norpix
 from .scaler import Scaler
 from .series import CentreCrop, Coded, EveryNth, Series
 from .split import Split, check_split
-from .windows import SequenceWindows, check_at_least_one, check_size
+from .windows import SequenceWindows, check_size
 
 DRIVE = re.compile(r"\d{4}_\d\d_\d\d_drive_\d{4}")
 VALIDATION = ("2011_09_26_drive_0005",)
@@ -52,7 +53,7 @@ class KittiCaltech(SequenceWindows):
     ) -> None:
         check_split(split)
         check_size(size)
-        check_at_least_one(in_frames=in_frames, out_frames=out_frames)
+        check_positive(in_frames=in_frames, out_frames=out_frames)
         root, scaler, frames = Path(root), Scaler(), in_frames + out_frames
         if not root.is_dir():
             raise ValueError(f"There is no folder {root}; name the one that holds KITTI and Caltech.")

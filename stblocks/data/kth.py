@@ -13,12 +13,13 @@ from zipfile import ZipFile
 
 import numpy as np
 
+from ..borders.checks import check_positive
 from ..borders.reading import reading
 from .scaler import Scaler
 from .series import Coded
 from .split import Split, check_split
 from .video_files import import_av
-from .windows import SequenceWindows, check_at_least_one
+from .windows import SequenceWindows
 from .zip_files import open_member
 
 PERSONS = {"train": range(1, 17), "test": range(17, 26)}
@@ -60,7 +61,7 @@ class KTH(SequenceWindows):
         size: tuple[int, int] | None = (128, 128),
     ) -> None:
         check_split(split)
-        check_at_least_one(in_frames=in_frames, out_frames=out_frames)
+        check_positive(in_frames=in_frames, out_frames=out_frames)
         if split == "validation":
             raise ValueError("KTH has no validation part: persons 1 to 16 are for training, 17 to 25 for testing.")
         root, frames = Path(root), in_frames + out_frames

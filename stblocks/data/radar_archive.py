@@ -7,13 +7,14 @@ from typing import Literal
 
 import numpy as np
 
+from ..borders.checks import check_positive
 from ..borders.reading import reading
 from .scaler import Scaler
 from .split import Split, check_split
 from .times import holes
 from .weather_extras import Frames
 from .weather_files import Grid, open_grid
-from .windows import SequenceWindows, check_at_least_one
+from .windows import SequenceWindows
 
 COLUMNS = ("start", "end", "split")
 WHOLE = ("Y", "M", "D")  # units of NumPy: an end in one of them is its last second
@@ -67,7 +68,7 @@ class RadarArchive(SequenceWindows):
         missing: Literal["error", "mask"] = "error",
     ) -> None:
         check_split(split)
-        check_at_least_one(in_frames=in_frames, out_frames=out_frames)
+        check_positive(in_frames=in_frames, out_frames=out_frames)
         chosen = [event for event in read_events(Path(events)) if event.split == split]
         if not chosen:
             raise ValueError(f"{events} has no event for '{split}'; name another split, or add events.")
