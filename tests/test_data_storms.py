@@ -76,6 +76,7 @@ def test_vil_in_physical_units():
         ([row(0, file="/elsewhere.h5")], "line 2: file_name must be a file in data"),
         ([row(7)], "has 3 events, no row 7"),
         ([row(0), row(0, time="yesterday")], "line 3: time_utc must be a time"),
+        ([row(0), "\n", row(0, time="yesterday")], "line 4: time_utc must be a time"),
         ([row(0, time="2020-01-01")], "no events of type vil for 'train'"),
     ],
 )
@@ -216,6 +217,7 @@ def test_an_archive_in_zarr(tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
+        ("\n\nsoon,2019-06-01,train,", "line 4: start and end must be times"),
         ("soon,2019-06-01,train,", "line 2: start and end must be times"),
         ("2019-06-02,2019-06-01,train,", "must start before it ends"),
         ("2019-06-01,2019-06-02,Train,", "for train, validation or test"),

@@ -49,6 +49,7 @@ def seq(frames, stamp=8, kind=102):
 def test_kitti_trains_and_validates(tmp_path):
     day = tmp_path / "kitti" / "city" / "2011_09_26"
     drive(day, "2011_09_26_drive_0001_sync", 0, 5)
+    drive(day, "2011_09_26_drive_0001_extract", 200, 5)  # the same, unrectified
     drive(day, "2011_09_26_drive_0002_sync", 100, 4, width=24)  # recordings of another day are wider
     drive(day, "2011_09_26_drive_0005_sync", 50, 4)
     drive(day, "2011_09_26_drive_0104_sync", 50, 4)
@@ -161,6 +162,21 @@ def test_human36m_as_images(tmp_path):
     assert [levels(train, index) for index in range(len(train))] == [[5, 13], [13, 21]]
     with pytest.raises(ValueError, match="no validation part"):
         Human36M(tmp_path, "validation")
+    with pytest.raises(ValueError, match=r"actions must be a list of beginnings of names, such as .*, got 'Posing'"):
+        Human36M(tmp_path, actions="Posing")
+
+
+def test_human36m_reads_each_folder_of_images_once(tmp_path):
+    for folder, number, width in (("S9", 5, 20), ("S9/Posing_1", 90, 20), ("S11/Posing_1/above", 40, 24)):
+        for index, frame in enumerate(grey(number, 3, width=width)):
+            write(tmp_path / folder / f"{index:06d}.png", frame)
+    for folder in ("S9", "S11", "S11/Posing_1"):
+        (tmp_path / folder / ".DS_Store").write_bytes(b"of a file browser")
+        (tmp_path / folder / "about.txt").write_text("no frame")
+    test = Human36M(tmp_path, "test", in_frames=1, out_frames=2, size=(8, 8))
+    assert sorted(levels(test, index) for index in range(len(test))) == [[5, 13, 21], [40, 48, 56], [90, 98, 106]]
+    chosen = Human36M(tmp_path, "test", actions=["Posing"], in_frames=1, out_frames=2, size=(8, 8))
+    assert [levels(chosen, index) for index in range(len(chosen))] == [[90, 98, 106]]
 
 
 def test_fashion_moves_as_digits_do(tmp_path):

@@ -1,10 +1,11 @@
 """Human3.6M: people who walk, eat and talk, 4 frames to 4."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from ..borders.checks import check_positive
-from .folders import frame_series
+from .folders import IMAGES, frame_series
 from .scaler import Scaler
 from .series import Coded, EveryNth, Series
 from .split import Split, check_split
@@ -35,7 +36,8 @@ class Human36M(SequenceWindows):
         size: `(H, W)` to resize frames to, bilinear; `None` leaves them, if all are of one size.
 
     Raises:
-        ValueError: If there are no videos for the split, one is broken, or all are shorter than a window.
+        ValueError: If a number is not positive, `actions` is one string, there are no videos for the split, one is
+            broken, or all are shorter than a window.
         ImportError: If av or pillow is not installed.
     """
 
@@ -44,7 +46,7 @@ class Human36M(SequenceWindows):
         root: str | Path,
         split: Split = "train",
         *,
-        actions: tuple[str, ...] | None = None,
+        actions: Iterable[str] | None = None,
         in_frames: int = 4,
         out_frames: int = 4,
         step: int = 1,
@@ -61,12 +63,15 @@ class Human36M(SequenceWindows):
         if not root.is_dir():
             raise ValueError(f"There is no folder {root}; name the one that holds S1, S5 and the other subjects.")
         folders = [path for path in sorted(root.iterdir()) if path.is_dir() and _subject(path) in SUBJECTS[split]]
+        if isinstance(actions, str):
+            raise ValueError(f"actions must be a list of beginnings of names, such as ['Walking'], got {actions!r}.")
+        actions = None if actions is None else tuple(actions)
         found = [one for folder in folders for one in _recordings(folder, actions, scaler)]
         if not found:
             wanted = ", ".join(f"S{number}" for number in SUBJECTS[split])
             raise ValueError(
                 f"{root} has no videos or folders of images of {wanted}"
-                f"{f' whose names begin with {actions}' if actions else ''}; name the folder that has them."
+                f"{'' if actions is None else f' whose names begin with {actions}'}; name the folder that has them."
             )
         long = [series for each in found if (series := EveryNth(each, step)).shape[0] >= frames]
         if not long:
@@ -86,9 +91,10 @@ def _recordings(folder: Path, actions: tuple[str, ...] | None, scaler: Scaler) -
     videos = [file for file in sorted(folder.rglob("*.mp4")) if actions is None or file.name.startswith(actions)]
     if videos:
         return [Coded(open_video(file), scaler) for file in videos]
-    named = [path for path in sorted({file.parent for file in folder.rglob("*.*") if file.is_file()})]
+    named = sorted({file.parent for file in folder.rglob("[!.]*") if file.suffix.lower() in IMAGES})
     kept = [path for path in named if actions is None or _action(path).startswith(actions)]
-    return [series for path in kept for series in frame_series(path, scaler, at_least=1)]
+    # each folder by itself: cameras differ in size, and what lies in folders below is found there
+    return [one for path in kept for one in frame_series(path, scaler, at_least=1) if one.files[0].parent == path]
 
 
 def _action(folder: Path) -> str:

@@ -69,13 +69,13 @@ class KittiCaltech(SequenceWindows):
 
 
 def _kitti(root: Path, split: Split, scaler: Scaler) -> list[Series]:
-    series: list[Series] = []
+    folders = dict[str, Path]()
     for folder in sorted(root.rglob("image_03")):
         drive = DRIVE.search(folder.parent.name)
         if drive is None or drive[0] in NEITHER or (drive[0] in VALIDATION) != (split == "validation"):
             continue
-        series += frame_series(folder, scaler, at_least=1)
-    return series
+        folders[drive[0]] = folder  # once each: `..._sync` comes after `..._extract`, the same drive unrectified
+    return [series for folder in folders.values() for series in frame_series(folder, scaler, at_least=1)]
 
 
 def _caltech(root: Path, scaler: Scaler) -> list[Series]:

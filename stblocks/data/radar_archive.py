@@ -1,6 +1,5 @@
 """An archive of radar maps in zarr or NetCDF, and a catalogue of the events in it."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -8,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from ..borders.checks import check_positive
-from ..borders.reading import reading
+from .catalogue import read_catalogue
 from .scaler import Scaler
 from .split import Split, check_split
 from .times import holes
@@ -110,12 +109,9 @@ def read_events(path: Path) -> list[Period]:
     Raises:
         ValueError: If it is no CSV file with these columns, or an entry is no time or no split.
     """
-    with reading(path, "a catalogue of events", "name a CSV file with the columns start, end and split"):
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-        if not rows or not set(COLUMNS) <= rows[0].keys():
-            raise ValueError(f"it must have the columns {', '.join(COLUMNS)}")
-    return [_period(row, path, line) for line, row in enumerate(rows, start=2)]
+    way_out = "name a CSV file with the columns start, end and split"
+    rows = read_catalogue(path, COLUMNS, "a catalogue of events", way_out)
+    return [_period(row, path, line) for line, row in rows]
 
 
 def _period(row: dict[str, str], path: Path, line: int) -> Period:
