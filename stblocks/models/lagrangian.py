@@ -80,7 +80,7 @@ class LagrangianForecaster(Forecaster):
         self.check_past(past, horizon)
         if teacher_mask is not None:
             raise ValueError("teacher_mask must be None: no forecast of this model is fed back.")
-        carried = self.carried(past, horizon)
+        carried = self.carried(past, horizon).to(past.dtype)
         batch, height, width = len(past), *past.shape[-2:]
         number = torch.arange(1, horizon + 1, device=past.device, dtype=carried.dtype) / 10
         lead = torch.stack([number, number.sqrt()], dim=1).repeat(batch, 1)
