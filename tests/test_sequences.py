@@ -63,6 +63,16 @@ def test_any_length_and_size(name, size, seed):
     assert BLOCKS[name]().eval()(x).shape == x.shape
 
 
+@name
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_a_block_works_in_the_precision_of_its_weights(name, dtype):
+    torch.manual_seed(0)
+    block, x = BLOCKS[name]().eval(), torch.randn(1, FRAMES, 4, 3, 5)
+    expected, found = block(x), block.to(dtype)(x.to(dtype))
+    assert found.dtype is dtype
+    torch.testing.assert_close(found.float(), expected, atol=0.1, rtol=0)
+
+
 def seen(block, place):
     """Which frames and positions of a sequence the result at one of them looks at."""
     block, x = block.double().eval(), torch.randn(1, 3, 4, 2, 3, dtype=torch.float64, requires_grad=True)

@@ -87,11 +87,11 @@ class FrequencyMLP(nn.Module):
         over = tokens.shape[1:4]
         exact = tokens.to(torch.promote_types(tokens.dtype, torch.float32))  # transforms know no half precision
         z = torch.fft.rfftn(exact, dim=(1, 2, 3), norm="ortho").unflatten(-1, (self.num_blocks, -1))
-        real, imaginary = self.first(z.real, z.imag)
+        real, imaginary = self.first(*(part.to(self.first.weight.dtype) for part in (z.real, z.imag)))
         real, imaginary = self.second(functional.relu(real), functional.relu(imaginary))
         parts = [functional.softshrink(part.to(exact.dtype), self.threshold) for part in (real, imaginary)]
         mixed = torch.fft.irfftn(torch.complex(*parts).flatten(-2), s=over, dim=(1, 2, 3), norm="ortho")
-        return mixed + tokens
+        return mixed.to(tokens.dtype) + tokens
 
 
 class ComplexLinear(nn.Module):
