@@ -47,7 +47,7 @@ def phydnet(
         kernel_size: Side of the PhyCell's kernels, of which there is one for each derivative.
         gain: See `PhyCell`; `"sigmoid"` as released.
         derivative_groups: Groups of a norm of the derivatives; 7 as released.
-        groups: Of the norms in encoder and decoder.
+        groups: Of the norms in encoder and decoder, and in the convolutions before and after each branch.
         checkpointing: See `RecurrentForecaster`.
 
     Raises:
@@ -76,7 +76,7 @@ def phydnet(
         ends = [DCGANUnit(channels, channels, groups=groups, up=up) for up in (False, False, True, True)]
         return RecurrentStack([*ends[:2], *(Cell(block) for block in blocks), *ends[2:]])
 
-    return RecurrentForecaster(
+    model = RecurrentForecaster(
         DCGANEncoder(frame.in_channels, channels, patch_size=patch_size, groups=groups),
         RecurrentStack([Parallel(branch(physics), branch(*rest))]),
         nn.Sequential(
@@ -87,6 +87,8 @@ def phydnet(
         in_channels=frame.in_channels,
         out_channels=frame.forecast_channels,
     )
+    model.output_range = (0.0, 1.0)
+    return model
 
 
 @register_base

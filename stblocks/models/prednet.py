@@ -46,12 +46,16 @@ def prednet(
         stages = [Representation(below, width, level=level, top=level == top, kernel_size=kernel_size)]
         expectation = Expectation(width, level=level, kernel_size=kernel_size)
         layers += [Cell(*stages, expectation)] if level else [Cell(*stages), Cell(expectation)]
-    return RecurrentForecaster(
+    readout = frame.readout()
+    model = RecurrentForecaster(
         nn.Identity(),
         RecurrentStack(layers),
-        frame.readout(),
+        readout,
         size_multiple=2**top,
         checkpointing=checkpointing,
         in_channels=frame.in_channels,
         out_channels=frame.forecast_channels,
     )
+    if isinstance(readout, nn.Identity):  # the frame is what is expected, which is cut
+        model.output_range = (0.0, 1.0)
+    return model
