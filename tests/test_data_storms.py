@@ -228,6 +228,17 @@ def test_catalogues_that_are_wrong(tmp_path, line, message):
         RadarArchive(archive(tmp_path, [0, 5]), catalogue(tmp_path, line), variable="rain", in_frames=1, out_frames=1)
 
 
+def test_no_moment_is_in_two_splits(tmp_path):
+    path = archive(tmp_path, [*range(0, 60, 5)])
+    days = ["2019-06-01T00:20,2019-06-01T00:24,test,", "2019-06-01,2019-06-01T00:15,train,"]
+    close = [*days, "2019-06-01T00:10,2019-06-01T00:19,train,", "2019-06-01T00:25,2019-06-01,train,"]
+    data = RadarArchive(path, catalogue(tmp_path, *close), variable="rain", in_frames=1, out_frames=1)
+    assert first_minutes(data) == [0, 5, 10, 10, 25, 30, 35, 40, 45, 50]
+    for late in ("2019-06-01T00:10,2019-06-01T00:20,train,", "2019-05-01,2019-06-01,validation,"):
+        with pytest.raises(ValueError, match=r"has an event for '.*' from .* let one end before the other"):
+            RadarArchive(path, catalogue(tmp_path, *days, late), variable="rain", in_frames=1, out_frames=1)
+
+
 def test_no_catalogue(tmp_path):
     (tmp_path / "events.csv").write_text("from,to\n1,2\n")
     with pytest.raises(ValueError, match="must have the columns start, end, split"):

@@ -30,8 +30,8 @@ class RadarArchive(SequenceWindows):
         2019-06-01T08:00,2019-06-01T14:55,train,squall line
         2019-07-10,2019-07-11,test,two days
 
-    No window reaches from one event into another, nor over a hole: where the next map comes later than half as late
-    again as is usual in the archive.
+    Events of different splits must not overlap. No window reaches from one event into another, nor over a hole: where
+    the next map comes later than half as late again as is usual in the archive.
 
     Args:
         path: The archive.
@@ -107,11 +107,14 @@ def read_events(path: Path) -> list[Period]:
     """The events of a catalogue.
 
     Raises:
-        ValueError: If it is no CSV file with these columns, or an entry is no time or no split.
+        ValueError: If it is no CSV file with these columns, an entry is no time or no split, or a moment belongs to
+            events of two splits.
     """
     way_out = "name a CSV file with the columns start, end and split"
     rows = read_catalogue(path, COLUMNS, "a catalogue of events", way_out)
-    return [_period(row, path, line) for line, row in rows]
+    events = [_period(row, path, line) for line, row in rows]
+    _check_apart(events, path)
+    return events
 
 
 def _period(row: dict[str, str], path: Path, line: int) -> Period:
@@ -132,6 +135,20 @@ def _period(row: dict[str, str], path: Path, line: int) -> Period:
             f"{start} to {end} for {split!r:.40}."
         )
     return Period(start, end, split)
+
+
+def _check_apart(events: list[Period], path: Path) -> None:
+    """No map is in two splits: what is trained on is not tested on."""
+    latest: dict[str, Period] = {}
+    for event in sorted(events, key=lambda event: event.start):
+        for other in latest.values():
+            if other.split != event.split and event.start <= other.end:
+                raise ValueError(
+                    f"{path} has an event for {event.split!r} from {event.start} on, which an event for "
+                    f"{other.split!r} from {other.start} reaches up to {other.end}; let one end before the other."
+                )
+        if event.split not in latest or latest[event.split].end < event.end:
+            latest[event.split] = event
 
 
 def _runs(grid: Grid, event: Period) -> list[np.ndarray]:
