@@ -7,7 +7,7 @@ from pathlib import Path
 from ..borders.checks import check_positive
 from .folders import IMAGES, frame_series
 from .scaler import Scaler
-from .series import Coded, EveryNth, Series
+from .series import Coded, EveryNth, Series, long_enough
 from .split import Split, check_split
 from .video_files import open_video
 from .windows import SequenceWindows
@@ -59,7 +59,7 @@ class Human36M(SequenceWindows):
             raise ValueError(
                 "Human3.6M has no validation part: subjects 1, 5 to 8 are for training, 9 and 11 for testing."
             )
-        root, scaler, frames = Path(root), Scaler(), in_frames + out_frames
+        root, scaler = Path(root), Scaler()
         if not root.is_dir():
             raise ValueError(f"There is no folder {root}; name the one that holds S1, S5 and the other subjects.")
         folders = [path for path in sorted(root.iterdir()) if path.is_dir() and _subject(path) in SUBJECTS[split]]
@@ -73,12 +73,8 @@ class Human36M(SequenceWindows):
                 f"{root} has no videos or folders of images of {wanted}"
                 f"{'' if actions is None else f' whose names begin with {actions}'}; name the folder that has them."
             )
-        long = [series for each in found if (series := EveryNth(each, step)).shape[0] >= frames]
-        if not long:
-            longest = max(EveryNth(each, step).shape[0] for each in found)
-            raise ValueError(f"All videos are shorter than {frames} frames, at most {longest}; take fewer frames.")
-        seconds = step / 50
-        super().__init__(list(long), in_frames, out_frames, stride=stride, size=size, scaler=scaler, seconds=seconds)
+        long = long_enough([EveryNth(each, step) for each in found], in_frames + out_frames, "videos")
+        super().__init__(long, in_frames, out_frames, stride=stride, size=size, scaler=scaler, seconds=step / 50)
 
 
 def _subject(folder: Path) -> int | None:
