@@ -13,6 +13,7 @@ from .video_files import open_video
 from .windows import SequenceWindows
 
 SUBJECTS = {"train": (1, 5, 6, 7, 8), "test": (9, 11)}
+NO_ACTION = "_ALL"  # how the names of recordings begin that each subject has beside those of its actions
 SUBJECT = re.compile(r"^S(\d{1,2})(?![0-9A-Za-z])")
 
 
@@ -27,8 +28,8 @@ class Human36M(SequenceWindows):
     Args:
         root: Folder that holds the subjects.
         split: The part to read.
-        actions: Beginnings of the names of videos, such as `("Walking",)`; `None` reads all. "Walking" also begins
-            `WalkingDog`: `"Walking "` or `"Walking."` do not.
+        actions: Beginnings of the names of videos, such as `("Walking",)`; `None` reads all actions, which leaves out
+            the recordings `_ALL`. "Walking" also begins `WalkingDog`: `"Walking "` or `"Walking."` do not.
         in_frames: Frames a forecast starts from.
         out_frames: Frames to forecast.
         step: Frames of the video from one frame to the next; 5 makes 10 a second.
@@ -84,11 +85,15 @@ def _subject(folder: Path) -> int | None:
 
 def _recordings(folder: Path, actions: tuple[str, ...] | None, scaler: Scaler) -> list[Series]:
     """Of one subject: its videos, or its folders of images."""
-    videos = [file for file in sorted(folder.rglob("*.mp4")) if actions is None or file.name.startswith(actions)]
+
+    def wanted(name: str) -> bool:
+        return not name.startswith(NO_ACTION) if actions is None else name.startswith(actions)
+
+    videos = [file for file in sorted(folder.rglob("*.mp4")) if wanted(file.name)]
     if videos:
         return [Coded(open_video(file), scaler) for file in videos]
     named = sorted({file.parent for file in folder.rglob("[!.]*") if file.suffix.lower() in IMAGES})
-    kept = [path for path in named if actions is None or _action(path).startswith(actions)]
+    kept = [path for path in named if wanted(_action(path))]
     # each folder by itself: cameras differ in size, and what lies in folders below is found there
     return [one for path in kept for one in frame_series(path, scaler, at_least=1) if one.files[0].parent == path]
 
