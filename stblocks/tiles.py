@@ -1,14 +1,16 @@
 """Forecasts of fields that are too large to be forecast at once: tile by tile, blended where tiles overlap."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from math import ceil, pi
+from numbers import Integral
 
 import torch
 from torch import Tensor, nn
 
 from .borders.checks import check_positive
+from .core.given_frames import check_tensor
 from .runtime.evaluating import evaluating
 
 #: torch's layers that look at the whole map; LayerNorm does if it norms more than the last axis.
@@ -43,19 +45,20 @@ def predict_tiled(
         `(B, horizon, C_out, H, W)`, on the device of `frames`.
 
     Raises:
-        ValueError: If frames are not five-dimensional, `overlap` is below 0 or above half a tile, or a number is not
-            positive.
+        ValueError: If frames are no five-dimensional tensor, `overlap` is no integer from 0 to half a tile, or a number
+            is not positive.
 
     Warns:
         UserWarning: If a part of the model looks at its whole map (attention, pooling, scans, group norm): it then sees
             the tile alone, where without tiles it would see the field.
     """
-    sides = (tile, tile) if isinstance(tile, int) else tuple(tile)
+    check_tensor("frames", frames)
+    sides = tuple(tile) if isinstance(tile, Sequence) else (tile, tile)
     if len(sides) != 2:
         raise ValueError(f"tile must be (H, W) or a side, got {tile!r}.")
     check_positive(tile_height=sides[0], tile_width=sides[1], horizon=horizon, batch_size=batch_size)
-    if not 0 <= overlap <= min(sides) // 2:
-        raise ValueError(f"overlap must be from 0 to {min(sides) // 2}, half a tile, got {overlap}.")
+    if not isinstance(overlap, Integral) or not 0 <= overlap <= min(sides) // 2:
+        raise ValueError(f"overlap must be an integer from 0 to {min(sides) // 2}, half a tile, got {overlap!r}.")
     if frames.ndim != 5:
         raise ValueError(f"frames must be (B, T, C, H, W), got shape {tuple(frames.shape)}.")
     fields = frames.shape[-2:]

@@ -106,7 +106,7 @@ def test_baselines_are_forecasters_like_any_other(name, tmp_path):
     assert torch.equal(rollout.frames, model(past, 5)[:, :2])
     assert torch.equal(pickle.loads(pickle.dumps(model))(past, 2), rollout.frames)
     assert model(past.bfloat16(), 1).dtype == torch.bfloat16
-    with pytest.raises(ValueError, match=r"teacher_mask must be None: a baseline is never fed"):
+    with pytest.raises(ValueError, match=r"teacher_mask must be None: no forecast of this model is fed back"):
         model.rollout(past, 2, teacher_mask=torch.ones(1, 6, dtype=torch.bool))
     with pytest.raises(ValueError, match=r"out_channels must be at most in_channels=1, .* got 2"):
         create_model(name, out_channels=2)

@@ -83,7 +83,7 @@ def test_one_set_of_weights_serves_both_ways():
             lambda: create_model("crevnet", 3, feature_channels=46),
             r"at least in_channels \* patch_size\*\*2 = 48, .* got 46",
         ),
-        (lambda: create_model("crevnet", couplings=0), "depth must be an integer >= 1, got 0"),
+        (lambda: create_model("crevnet", couplings=0), "couplings must be an integer >= 1, got 0"),
     ],
 )
 def test_what_cannot_be_is_refused(make, message):

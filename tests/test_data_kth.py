@@ -105,7 +105,7 @@ def test_errors(zips, tmp_path, monkeypatch):
         KTH(zips, "val")
     with pytest.raises(ValueError, match="KTH has no validation part: persons 1 to 16 are for training"):
         KTH(zips, "validation")
-    with pytest.raises(ValueError, match=r"out_frames must be at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"out_frames must be an integer >= 1, got 0"):
         KTH(zips, out_frames=0)
     with pytest.raises(ValueError, match=r"All clips are shorter than 30 frames, at most 8; take fewer frames"):
         KTH(zips)

@@ -112,10 +112,10 @@ def test_the_glyphs_are_those_of_the_split(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"length": 0}, "length must be at least 1, got 0"),
-        ({"in_frames": 0}, "in_frames must be at least 1, got 0"),
-        ({"out_frames": 0}, "out_frames must be at least 1, got 0"),
-        ({"digits": 0}, "digits must be at least 1, got 0"),
+        ({"length": 0}, "length must be an integer >= 1, got 0"),
+        ({"in_frames": 0}, "in_frames must be an integer >= 1, got 0"),
+        ({"out_frames": 0}, "out_frames must be an integer >= 1, got 0"),
+        ({"digits": 0}, "digits must be an integer >= 1, got 0"),
         ({"digits": 4}, "digits must be at most 3, the number of glyphs to train with, got 4; take fewer"),
         ({"seed": -1}, "seed must not be negative, got -1"),
         ({"split": "val"}, "split must be 'train', 'validation' or 'test', got 'val'"),

@@ -76,6 +76,7 @@ def test_vil_in_physical_units():
         ([row(0, file="/elsewhere.h5")], "line 2: file_name must be a file in data"),
         ([row(7)], "has 3 events, no row 7"),
         ([row(0), row(0, time="yesterday")], "line 3: time_utc must be a time"),
+        ([row(0), "\n", row(0, time="yesterday")], "line 4: time_utc must be a time"),
         ([row(0, time="2020-01-01")], "no events of type vil for 'train'"),
     ],
 )
@@ -216,6 +217,7 @@ def test_an_archive_in_zarr(tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
+        ("\n\nsoon,2019-06-01,train,", "line 4: start and end must be times"),
         ("soon,2019-06-01,train,", "line 2: start and end must be times"),
         ("2019-06-02,2019-06-01,train,", "must start before it ends"),
         ("2019-06-01,2019-06-02,Train,", "for train, validation or test"),
@@ -224,6 +226,17 @@ def test_an_archive_in_zarr(tmp_path):
 def test_catalogues_that_are_wrong(tmp_path, line, message):
     with pytest.raises(ValueError, match=message):
         RadarArchive(archive(tmp_path, [0, 5]), catalogue(tmp_path, line), variable="rain", in_frames=1, out_frames=1)
+
+
+def test_no_moment_is_in_two_splits(tmp_path):
+    path = archive(tmp_path, [*range(0, 60, 5)])
+    days = ["2019-06-01T00:20,2019-06-01T00:24,test,", "2019-06-01,2019-06-01T00:15,train,"]
+    close = [*days, "2019-06-01T00:10,2019-06-01T00:19,train,", "2019-06-01T00:25,2019-06-01,train,"]
+    data = RadarArchive(path, catalogue(tmp_path, *close), variable="rain", in_frames=1, out_frames=1)
+    assert first_minutes(data) == [0, 5, 10, 10, 25, 30, 35, 40, 45, 50]
+    for late in ("2019-06-01T00:10,2019-06-01T00:20,train,", "2019-05-01,2019-06-01,validation,"):
+        with pytest.raises(ValueError, match=r"has an event for '.*' from .* let one end before the other"):
+            RadarArchive(path, catalogue(tmp_path, *days, late), variable="rain", in_frames=1, out_frames=1)
 
 
 def test_no_catalogue(tmp_path):

@@ -106,12 +106,12 @@ def test_any_size(size):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"length": 0}, "length must be at least 1, got 0"),
-        ({"in_frames": 0}, "in_frames must be at least 1, got 0"),
-        ({"out_frames": 0}, "out_frames must be at least 1, got 0"),
-        ({"size": (0, 8)}, "height must be at least 1, got 0"),
-        ({"size": (8, 0)}, "width must be at least 1, got 0"),
-        ({"cells": 0}, "cells must be at least 1, got 0"),
+        ({"length": 0}, "length must be an integer >= 1, got 0"),
+        ({"in_frames": 0}, "in_frames must be an integer >= 1, got 0"),
+        ({"out_frames": 0}, "out_frames must be an integer >= 1, got 0"),
+        ({"size": (0, 8)}, "height must be an integer >= 1, got 0"),
+        ({"size": (8, 0)}, "width must be an integer >= 1, got 0"),
+        ({"cells": 0}, "cells must be an integer >= 1, got 0"),
         ({"seed": -1}, "seed and noise must not be negative, got seed=-1, noise=1.0"),
         ({"noise": -1.0}, "seed and noise must not be negative, got seed=0, noise=-1.0"),
     ],

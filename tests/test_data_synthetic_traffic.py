@@ -94,10 +94,10 @@ def test_any_size(size):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"length": 0}, "length must be at least 1, got 0"),
-        ({"in_frames": 0}, "in_frames must be at least 1, got 0"),
-        ({"size": (0, 8)}, "height must be at least 1, got 0"),
-        ({"spots": 0}, "spots must be at least 1, got 0"),
+        ({"length": 0}, "length must be an integer >= 1, got 0"),
+        ({"in_frames": 0}, "in_frames must be an integer >= 1, got 0"),
+        ({"size": (0, 8)}, "height must be an integer >= 1, got 0"),
+        ({"spots": 0}, "spots must be an integer >= 1, got 0"),
         ({"seed": -1}, "seed, city and noise must not be negative, got -1, 0 and 0.03"),
         ({"city": -1}, "seed, city and noise must not be negative, got 0, -1 and 0.03"),
         ({"noise": -1.0}, "seed, city and noise must not be negative, got 0, 0 and -1.0"),

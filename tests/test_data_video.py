@@ -49,6 +49,7 @@ def seq(frames, stamp=8, kind=102):
 def test_kitti_trains_and_validates(tmp_path):
     day = tmp_path / "kitti" / "city" / "2011_09_26"
     drive(day, "2011_09_26_drive_0001_sync", 0, 5)
+    drive(day, "2011_09_26_drive_0001_extract", 200, 5)  # the same, unrectified
     drive(day, "2011_09_26_drive_0002_sync", 100, 4, width=24)  # recordings of another day are wider
     drive(day, "2011_09_26_drive_0005_sync", 50, 4)
     drive(day, "2011_09_26_drive_0104_sync", 50, 4)
@@ -137,12 +138,14 @@ def test_frames_of_a_video_by_their_number(tmp_path):
 
 
 def test_human36m_subjects_and_actions(tmp_path):
-    for subject, action, number in ((1, "Walking 1.54138969", 20), (1, "WalkingDog.54138969", 40), (9, "Eating.1", 60)):
+    recordings = (1, "Walking 1.54138969", 20), (1, "WalkingDog.54138969", 40), (1, "_ALL 1.1", 80), (9, "Eating.1", 60)
+    for subject, action, number in recordings:
         video(tmp_path / f"S{subject}" / "Videos" / f"{action}.mp4", grey(number, 10, 32, 48))
     every = Human36M(tmp_path, size=(8, 8), in_frames=2, out_frames=1, step=3)
     assert (len(every), every.frame_shape) == (2 * 2, (3, 8, 8))
     np.testing.assert_allclose(levels(every, 1), [44, 68, 92], atol=5)  # the next number is 8 away
     assert len(Human36M(tmp_path, actions=("Walking ",), size=None)) == 3
+    assert len(Human36M(tmp_path, actions=("_ALL", "Walking "), size=None)) == 2 * 3
     assert len(Human36M(tmp_path, "test", size=None)) == 3
     with pytest.raises(ValueError, match=r"no videos or folders of images of S1, S5, .* begin with \('Posing',\)"):
         Human36M(tmp_path, actions=("Posing",))
@@ -161,6 +164,26 @@ def test_human36m_as_images(tmp_path):
     assert [levels(train, index) for index in range(len(train))] == [[5, 13], [13, 21]]
     with pytest.raises(ValueError, match="no validation part"):
         Human36M(tmp_path, "validation")
+    with pytest.raises(ValueError, match=r"actions must be a list of beginnings of names, such as .*, got 'Posing'"):
+        Human36M(tmp_path, actions="Posing")
+
+
+def test_human36m_reads_each_folder_of_images_once(tmp_path):
+    for folder, number, width in (
+        ("S9", 5, 20),
+        ("S9/Posing_1", 90, 20),
+        ("S11/Posing_1/above", 40, 24),
+        ("S11/_ALL_1", 9, 24),
+    ):
+        for index, frame in enumerate(grey(number, 3, width=width)):
+            write(tmp_path / folder / f"{index:06d}.png", frame)
+    for folder in ("S9", "S11", "S11/Posing_1"):
+        (tmp_path / folder / ".DS_Store").write_bytes(b"of a file browser")
+        (tmp_path / folder / "about.txt").write_text("no frame")
+    test = Human36M(tmp_path, "test", in_frames=1, out_frames=2, size=(8, 8))
+    assert sorted(levels(test, index) for index in range(len(test))) == [[5, 13, 21], [40, 48, 56], [90, 98, 106]]
+    chosen = Human36M(tmp_path, "test", actions=["Posing"], in_frames=1, out_frames=2, size=(8, 8))
+    assert [levels(chosen, index) for index in range(len(chosen))] == [[90, 98, 106]]
 
 
 def test_fashion_moves_as_digits_do(tmp_path):

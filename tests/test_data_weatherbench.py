@@ -199,7 +199,7 @@ NPZ_ERRORS = [
     ({}, {"validation_fraction": 0.1, "years": YEARS}, r"validation_fraction is for .npz files.*got 0.1; say which"),
     ({"train_index": np.array([3, 96])}, {}, r"train_index of .* must be from 0 to 95"),
     ({}, {"extras": ("month",)}, r"extras must be among hour, day, .* got 'month'"),
-    ({}, {"step": 0}, r"step must be at least 1, got 0"),
+    ({}, {"step": 0}, r"step must be an integer >= 1, got 0"),
     ({}, {"step": 5}, r"step must divide 24 or be a multiple of 24, in hours, got 5"),
     ({}, {"step": 36}, r"step must divide 24 or be a multiple of 24, in hours, got 36"),
     ({}, {"variables": {"t2m": (500,)}}, r"'t2m' has no levels, got \(500,\); give None"),

@@ -202,11 +202,13 @@ def test_size_brings_series_and_functions_to_one_shape():
 
 OK = np.zeros((5, 2, 2))
 ERRORS = [
-    ((OK, 0, 1), {}, r"in_frames must be at least 1, got 0"),
-    ((OK, 1, -1), {}, r"out_frames must be at least 1, got -1"),
-    ((OK, 1, 1), {"stride": 0}, r"stride must be at least 1, got 0"),
-    ((OK, 1, 1), {"size": (0, 4)}, r"height must be at least 1, got 0"),
-    ((OK, 1, 1), {"size": (4, 0)}, r"width must be at least 1, got 0"),
+    ((OK, 2.5, 1), {}, r"in_frames must be an integer >= 1, got 2.5"),
+    ((OK, 1, 1), {"stride": "2"}, r"stride must be an integer >= 1, got '2'"),
+    ((OK, 0, 1), {}, r"in_frames must be an integer >= 1, got 0"),
+    ((OK, 1, -1), {}, r"out_frames must be an integer >= 1, got -1"),
+    ((OK, 1, 1), {"stride": 0}, r"stride must be an integer >= 1, got 0"),
+    ((OK, 1, 1), {"size": (0, 4)}, r"height must be an integer >= 1, got 0"),
+    ((OK, 1, 1), {"size": (4, 0)}, r"width must be an integer >= 1, got 0"),
     ((OK, 1, 1), {"out_channels": 0}, r"out_channels must be from 1 to 1, the channels of the frames, got 0"),
     ((OK, 1, 1), {"out_channels": 2}, r"out_channels must be from 1 to 1, .*got 2; None forecasts all"),
     ((OK, 1, 1), {"missing": "skip"}, r"missing must be 'error' or 'mask', got 'skip'"),
@@ -221,7 +223,7 @@ ERRORS = [
     (([OK, OK[:, None].repeat(2, 1)], 1, 1), {"size": (4, 4)}, r"Series 1 .* \(2, 2, 2\), series 0 has \(1, 2, 2\)"),
     ((lambda i: OK, 1, 4), {}, r"needs length=, and no stride; got length=None, stride=1"),
     ((lambda i: OK, 1, 4), {"length": 2, "stride": 2}, r"no stride; got length=2, stride=2"),
-    ((lambda i: OK, 1, 4), {"length": 0}, r"length must be at least 1, got 0"),
+    ((lambda i: OK, 1, 4), {"length": 0}, r"length must be an integer >= 1, got 0"),
     ((lambda i: OK, 1, 1), {"length": 2}, r"Window 0 must be .* \(2, 1, 2, 2\) .* got \(5, 1, 2, 2\)"),
     ((lambda i: [1.0, 2.0], 1, 1), {"length": 2}, r"Window 0 must be .* got shape \(2,\)"),
     ((lambda i: OK + np.nan, 1, 4), {"length": 2}, r"Window 0 has 20 values that are NaN or infinite; fill them"),

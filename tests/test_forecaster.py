@@ -201,10 +201,16 @@ def test_values_are_not_looked_at_where_there_are_none():
 
 @pytest.mark.parametrize(
     ("size", "name", "warned"),
-    [((513, 512), "vmrnn_b", "VSS|SS2D"), ((512, 512), "vmrnn_b", None), ((700, 1200), "convlstm", None)],
+    [
+        ((513, 512), "vmrnn_b", "VSS|SS2D"),
+        ((512, 512), "vmrnn_b", None),
+        ((700, 1200), "convlstm", None),
+        ((700, 1200), "advection", None),  # it looks at the whole map, in seconds
+    ],
 )
 def test_models_that_look_at_a_large_map_name_tiles(size, name, warned, monkeypatch):
-    net = create_model(name, channels=4, depth=2) if name == "vmrnn_b" else model(name)
+    of_one_cell = {"channels": 4, "depth": 2}
+    net = model(name) if name == "convlstm" else create_model(name, **of_one_cell if name == "vmrnn_b" else {})
     monkeypatch.setattr(type(net), "rollout", lambda *_: Rollout(torch.zeros(1, 3, 1, 1, 1), 1, {}, None))
     told = pytest.warns(UserWarning, match=rf"513 x 512, and .*({warned}).*predict_tiled") if warned else nullcontext()
     with told:

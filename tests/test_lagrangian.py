@@ -47,6 +47,16 @@ def test_a_forecast_is_the_beginning_of_any_longer_one_whatever_the_size_and_the
         torch.testing.assert_close(model(past[1:], 5), longer[1:])
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_it_works_in_the_precision_of_its_weights(dtype):
+    past = torch.rand(1, 4, 1, 12, 10, generator=torch.Generator().manual_seed(0))
+    model = grown(create_model("lagrangian", channels=4)).eval()
+    expected = model(past, 2)
+    forecast = model.to(dtype)(past.to(dtype), 2)
+    assert forecast.dtype is dtype
+    torch.testing.assert_close(forecast.float(), expected, atol=0.1, rtol=0)
+
+
 def test_errors_say_what_to_do():
     with pytest.raises(ValueError, match=r"lags must be whole numbers from 0 on, 0 first.* got \[1, 2\]"):
         create_model("lagrangian", lags=[1, 2])

@@ -100,3 +100,16 @@ def test_any_size_where_no_weight_is_bound_to_one():
     assert create_model("mau", norm="group", **options)(past, 3).shape == (1, 3, 1, 13, 18)
     with pytest.raises(ValueError, match=r"must have frames of image_size=\(64, 64\)"):
         create_model("mau", **options)(past, 3)
+
+
+def test_half_precision_holds_the_likeness_of_large_maps():
+    """Its sum over channels and positions does not fit in half precision, the one of the scaled query does."""
+    torch.manual_seed(0)
+    unit, x = MAU(16, kernel_size=1, tau=2).eval(), 3 * torch.randn(1, 16, 64, 64)
+    with torch.no_grad():
+        unit.conv_query.weight.copy_(3 * torch.eye(16)[..., None, None])
+        assert 3 * x.square().sum() > torch.finfo(torch.float16).max
+    _, c, past_x, past_c, _ = unit(x)
+    expected = unit(x, c, past_x, past_c)[0]
+    found = unit.half()(*(each.half() for each in (x, c, past_x, past_c)))[0]
+    torch.testing.assert_close(found.float(), expected, atol=0.02, rtol=0.01)

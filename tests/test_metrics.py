@@ -350,6 +350,12 @@ def test_errors_say_what_to_do(tmp_path):
         Scores(metrics=["mse"])
     with pytest.raises(ValueError, match=r"windows must be odd numbers of pixels, got \[4\]"):
         Scores((20,), windows=(3, 4))
+    for thresholds in ((101325.0, 101325.4), (20, torch.nan)):
+        with pytest.raises(
+            ValueError, match=r"thresholds must be numbers that differ in their first six digits, .* got"
+        ):
+            Scores(thresholds)
+    assert Scores((20, 20.0)).metrics.keys() == Scores((20,)).metrics.keys()
     with pytest.raises(ValueError, match=r"windows need thresholds"):
         Scores(windows=(3,))
     with pytest.raises(ValueError, match=r"nothing to score"):

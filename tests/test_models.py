@@ -295,6 +295,46 @@ def test_registering():
         register_variant("ours_narrow", ours, widht=2)
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("prednet", {"widths": 4}, "widths must be a list of integers >= 1, got 4"),
+        ("prednet", {"widths": "48"}, "widths must be a list of integers >= 1, got '48'"),
+        ("lagrangian", {"dilations": 3}, "dilations must be a list of integers >= 1, got 3"),
+        ("lagrangian", {"lags": 0}, "lags must be whole numbers from 0 on, 0 first, .* got 0"),
+        ("phydnet", {"hidden_channels": 64}, "hidden_channels must be a list of integers >= 1, got 64"),
+        ("phydnet", {"hidden_channels": [0, 64]}, r"hidden_channels\[0\] must be an integer >= 1, got 0"),
+        ("mmvp", {"depths": [-1, 2, 2]}, r"depths\[0\] must be an integer >= 1, got -1"),
+        ("mmvp", {"depths": 2}, "depths must be a list of integers >= 1, got 2"),
+        ("mmvp", {"factors": [2.0, 2]}, r"factors\[0\] must be an integer >= 1, got 2.0"),
+        ("wast", {"depths": 2}, "depths must be a list of integers >= 1, got 2"),
+        ("wast", {"large_kernels": 5}, "large_kernels must be a list of integers >= 1, got 5"),
+        ("vmrnn_d", {"depths_down": 2}, "depths_down must be a list of integers >= 1, got 2"),
+        ("vmrnn_d", {"depths_up": [6, 0]}, r"depths_up\[1\] must be an integer >= 1, got 0"),
+        ("swinlstm_d", {"num_heads": 4}, "num_heads must be a list of integers >= 1, got 4"),
+        ("swinlstm_d", {"depths_down": 4}, "depths_down must be a list of integers >= 1, got 4"),
+        ("hybrid", {"plugs": None}, "plugs must be a list of names, .* got None"),
+    ],
+)
+def test_options_that_must_be_lists(name, options, message):
+    with pytest.raises(ValueError, match=message):
+        create_model(name, **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("mmvp", {"in_frames": "2"}, "in_frames must be an integer >= 1, got '2'"),
+        ("phydnet", {"derivative_groups": 5}, "derivative_groups must be a divisor of the 49 derivatives .* got 5"),
+        ("wast", {"drop_path": -0.1}, r"drop_path must be a rate in \[0, 1\), got -0.1"),
+        ("advection", {"window": "8"}, "window must be above 0, got '8'"),
+    ],
+)
+def test_numbers_that_cannot_be(name, options, message):
+    with pytest.raises(ValueError, match=message):
+        create_model(name, **options)
+
+
 @pytest.mark.parametrize("name", list_models())
 def test_saving_and_loading(name, tmp_path):
     model = create_model(name, image_size=(16, 16), **small_options(name)).eval()

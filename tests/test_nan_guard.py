@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from stblocks.runtime.nan_guard import first_non_finite, is_finite
+from stblocks.score import evaluate
 from stblocks.train import load_checkpoint
 from stblocks.train.order import DataOrder
 from tests.tiny import Drifting, Tiny, tiny, train
@@ -84,6 +85,12 @@ def test_a_forecast_that_is_not_finite_is_not_scored(tmp_path):
     torch.manual_seed(0)
     with pytest.raises(ValueError, match=r"The forecast of sequence 0 is not finite, though its past is; .*: Broken"):
         train(tmp_path, model=Broken())
+
+
+def test_a_forecaster_beside_the_model_is_named():
+    torch.manual_seed(0)
+    with pytest.raises(ValueError, match=r"of sequence 0 by 'other' is not finite, though its past is; .*: Broken"):
+        evaluate(Tiny(), Drifting(), beside={"other": Broken()}, metrics=("mse@pixel",))
 
 
 @pytest.mark.parametrize("sequence", [1, 4])

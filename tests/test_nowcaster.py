@@ -175,6 +175,15 @@ def test_errors():
     for model in (live, Nowcaster(build("simvpv2_s"))):
         with pytest.raises(ValueError, match=r"frame must be \(B, 1, H, W\) with no axis of 0, got shape \(2, 5, 1, 8"):
             model.push(video())
+    hole = video()[:, 0].index_fill(3, torch.tensor(2), torch.nan)
+    for each in (live, model):
+        with pytest.raises(ValueError, match=r"frame must be a tensor, got ndarray; write torch\.from_numpy\(frame\)"):
+            each.push(video()[:, 0].numpy())
+        with pytest.raises(ValueError, match=r"frame must be known everywhere, got NaN, .* by frame\.nan_to_num"):
+            each.push(hole)
+        assert each.pushed == 0
+        with pytest.raises(ValueError, match="past must be known everywhere, got NaN"):
+            next(each.model.steps(hole.unsqueeze(1).expand(-1, 2, -1, -1, -1)))
     model.push(video()[:, 0])
     with pytest.raises(ValueError, match="past must have in_frames=2 frames, got 1; pass more frames"):
         model.forecast(1)

@@ -112,6 +112,14 @@ def test_auxiliary_values_come_out_of_branches_and_of_stacks_in_them():
             lambda: Parallel(nn.Identity(), two()[0], nn.Conv2d(4, 5, 1)),
             r"branch 2 gives 5 channels, but branch 1 gives 6; make them equal, or give a merge",
         ),
+        (
+            lambda: Parallel(nn.Conv2d(4, 5, 1), two()[0], merge=nn.Conv2d(12, 6, 1)),
+            r"merge takes 12 channels, but the branches give 5 \+ 6; make them equal",
+        ),
+        (
+            lambda: Parallel(*two(), merge=torch.sum),
+            "merge must be a module, or None to add the outputs, got builtin",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(make, message):

@@ -141,6 +141,7 @@ def test_encoder_and_decoder_of_every_patch_size():
             r"hidden_channels must end in channels=64, as both branches are added, got \[128, 32\]",
         ),
         (lambda: create_model("phydnet", hidden_channels=[]), "hidden_channels must end in channels=64"),
+        (lambda: PhyCell(2, 2, filters=0), "filters must be an integer >= 1, got 0"),
     ],
 )
 def test_what_cannot_be_is_refused(make, message):

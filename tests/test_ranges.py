@@ -60,11 +60,17 @@ def test_noise_about_the_range_is_within_reach(tmp_path):
 @pytest.mark.parametrize("name", list_models())
 def test_models_say_how_far_they_reach(name):
     model = create_model(name, image_size=(16, 16), **small_options(name)).eval()
-    assert model.output_range == ((0, 1) if name.startswith(("vmrnn", "swinlstm")) else None)
-    if model.output_range is not None:
+    bounded = name.startswith(("vmrnn", "swinlstm", "phydnet", "prednet"))
+    assert model.output_range == ((0, 1) if bounded else None)
+    if bounded:
+        last = model.stack.layers[-1] if name == "prednet" else model.head
         with torch.no_grad():
-            for parameter in model.head.parameters():
+            for parameter in last.parameters():
                 parameter.mul_(100)
             forecast = model(100 * torch.randn(1, 3, 1, 16, 16), 2)
         assert 0 <= forecast.min() < 0.1
         assert 0.9 < forecast.max() <= 1
+
+
+def test_a_prednet_of_other_channels_reaches_further():
+    assert create_model("prednet", widths=[4], out_channels=2).output_range is None

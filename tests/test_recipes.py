@@ -151,7 +151,7 @@ def test_an_altitude_is_one_of_the_data(tmp_path):
         (["--batch_size", "5"], "batch_size must be at most the 4 training sequences, got 5"),
         (["--altitude", "0.5"], "ValueError: altitude needs data; made rain has none, got 0.5"),
         (["--resume"], "ValueError: There is no checkpoint runs/gmg_cikm-1/checkpoint.pt"),
-        (["--in_frames", "0"], "ValueError: in_frames must be at least 1, got 0"),
+        (["--in_frames", "0"], "ValueError: in_frames must be an integer >= 1, got 0"),
         (["--kernel_size", "2"], "ValueError: kernel_size must be"),
     ],
 )

@@ -63,6 +63,16 @@ def test_any_length_and_size(name, size, seed):
     assert BLOCKS[name]().eval()(x).shape == x.shape
 
 
+@name
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_a_block_works_in_the_precision_of_its_weights(name, dtype):
+    torch.manual_seed(0)
+    block, x = BLOCKS[name]().eval(), torch.randn(1, FRAMES, 4, 3, 5)
+    expected, found = block(x), block.to(dtype)(x.to(dtype))
+    assert found.dtype is dtype
+    torch.testing.assert_close(found.float(), expected, atol=0.1, rtol=0)
+
+
 def seen(block, place):
     """Which frames and positions of a sequence the result at one of them looks at."""
     block, x = block.double().eval(), torch.randn(1, 3, 4, 2, 3, dtype=torch.float64, requires_grad=True)
@@ -216,6 +226,7 @@ class Shrinks(nn.Module):
     [
         (lambda: PredFormerBlock(8, over="x"), "over must be one of 't', 's', 'f', got 'x'"),
         (lambda: PredFormerBlock(6, num_heads=4), "num_heads must be a divisor of channels=6, got 4"),
+        (lambda: PredFormerBlock(6, num_heads="2"), "num_heads must be a divisor of channels=6, got '2'"),
         (lambda: PredFormer(1, 1, 8, 2, 2, order="txs"), r"order must be made of 't' \(time\), 's' .*, got 'txs'"),
         (lambda: PredFormer(1, 1, 8, 2, 2, order=""), "order must be made of .*, got ''"),
         (lambda: PredFormer(1, 1, 8, 2, 2, patch_size=0), "patch_size must be an integer >= 1, got 0"),
@@ -223,6 +234,7 @@ class Shrinks(nn.Module):
         (lambda: AFNOBlock(6, num_blocks=4), "num_blocks must be a divisor of channels=6, got 4"),
         (lambda: AFNOBlock(6, num_blocks=0), "num_blocks must be an integer >= 1, got 0"),
         (lambda: AFNOBlock(8, threshold=-1.0), "threshold must be at least 0, got -1.0"),
+        (lambda: AFNOBlock(8, threshold=math.nan), "threshold must be at least 0, got nan"),
         (lambda: Conv3DBlock(6, kernel_size=2), "kernel_size must be an odd integer"),
         (
             lambda: SequenceTranslator(1, 1, 2, 2, num_layers=1, block=lambda *_: Shrinks())(

@@ -161,8 +161,10 @@ def test_the_warning_names_the_parts():
         ((1, (8, 8, 8), 2), r"tile must be \(H, W\) or a side, got \(8, 8, 8\)"),
         ((1, 0, 0), "tile_height must be an integer >= 1, got 0"),
         ((0, 8, 2), "horizon must be an integer >= 1, got 0"),
-        ((1, (8, 6), 4), "overlap must be from 0 to 3, half a tile, got 4"),
-        ((1, 8, -1), "overlap must be from 0 to 4, half a tile, got -1"),
+        ((1, 8.0, 0), r"tile_height must be an integer >= 1, got 8\.0"),
+        ((1, (8, 6), 4), "overlap must be an integer from 0 to 3, half a tile, got 4"),
+        ((1, 8, -1), "overlap must be an integer from 0 to 4, half a tile, got -1"),
+        ((1, 8, 2.5), r"overlap must be an integer from 0 to 4, half a tile, got 2\.5"),
     ],
 )
 def test_errors(arguments, message):
@@ -173,5 +175,7 @@ def test_errors(arguments, message):
 def test_frames_that_are_none():
     with pytest.raises(ValueError, match=r"frames must be \(B, T, C, H, W\), got shape \(2, 2, 9, 9\)"):
         predict_tiled(Persistence(), field(9, 9)[0], 1, 8, 2)
+    with pytest.raises(ValueError, match=r"frames must be a tensor, got ndarray; write torch\.from_numpy\(frames\)"):
+        predict_tiled(Persistence(), field(9, 9).numpy(), 1, 8, 2)
     with pytest.raises(ValueError, match="batch_size must be an integer >= 1, got 0"):
         predict_tiled(Persistence(), field(9, 9), 1, 8, 2, batch_size=0)

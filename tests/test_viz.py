@@ -87,7 +87,7 @@ def test_a_strip_shows_a_box_again(tmp_path):
             row = picture[int(4.2 / 6 * len(picture)) : int(4.8 / 6 * len(picture)), : -picture.shape[1] // 5]
             coloured = (row.max(axis=-1) - row.min(axis=-1) > 60).mean()
             assert (coloured == 0) == (zoom[0] == 2), "all of it, and nothing else"
-    for zoom in ((0, 0, 9, 1), (-1, 0, 2, 2), (0, 0, 0, 1), (0, 7, 1, 2)):
+    for zoom in ((0, 0, 9, 1), (-1, 0, 2, 2), (0, 0, 0, 1), (0, 7, 1, 2), (0, 0, 1)):
         with pytest.raises(ValueError, match=r"zoom must be \(top, left, height, width\) within frames of 8 x 8, got"):
             forecast_strip(past, future, prediction, tmp_path / "x.png", zoom=zoom)
 
@@ -121,6 +121,8 @@ def test_frames_of_one_value_or_none_are_drawn(value, tmp_path):
     forecast_strip(past, future, prediction, tmp_path / "strip.png")
     forecast_gif(past, future, prediction, tmp_path / "film.gif")
     assert (share(pixels(tmp_path / "strip.png"), GREY) > 0.05) == np.isnan(value)
+    forecast_gif(future, None, future, tmp_path / "film.gif")
+    assert (share(pixels(tmp_path / "film.gif"), GREY) > 0.5) == np.isnan(value), "nothing is known, and it is drawn"
 
 
 def test_a_film_has_a_picture_per_frame_and_halves_that_agree_while_frames_are_observed(tmp_path):
@@ -201,6 +203,14 @@ def test_skill_has_a_panel_per_metric_and_a_line_per_forecast(tmp_path):
         (lambda path: forecast_strip(*sample()[:2], torch.zeros(3, 1, 8, 8), path), r"got \(3, 1, 8, 8\), \(2, 1, 8,"),
         (lambda path: forecast_gif(torch.zeros(3, 8, 8), *sample()[1:], path), r"got \(3, 8, 8\)"),
         (lambda path: forecast_gif(*sample(), path, channel=1), "channel must be from 0 to 0, got 1"),
+        (
+            lambda path: forecast_strip(sample()[0], *sample(channels=2)[1:], path, channel=1),
+            "channel must be from 0 to 0, got 1",
+        ),
+        (
+            lambda path: forecast_strip(*sample(), path, cmap="turbro"),
+            "cmap must be a colour map of matplotlib, got 'turbro'; did you mean turbo",
+        ),
         (lambda path: forecast_gif(*sample(), path / "x.gif"), "path must be a file that can be written"),
         (lambda path: forecast_strip(*sample(), path / "x.png"), "path must be a file that can be written"),
     ],

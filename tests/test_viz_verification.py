@@ -32,6 +32,13 @@ def test_spectra_have_a_line_for_each_forecast_and_a_panel_for_each_lead_time(tm
     both, one, other = (pixels(tmp_path / f"{name}.png") for name in ("both", "one", "other"))
     assert both.shape[1] == 2 * one.shape[1]
     assert (one != other).any()
+    power_spectrum(spectra, tmp_path / "twice.png", leads=[1, 4, 4])
+    assert (pixels(tmp_path / "twice.png") == both).all()
+    holes = truth.clone()
+    holes[3] = torch.nan
+    spectra["b"] = Spectrum(wavelength, holes, holes)
+    with pytest.raises(ValueError, match="without missing cells, but at lead time 4 the truth has none; take other"):
+        power_spectrum({"b": spectra["b"]}, tmp_path / "wrong.png")
     with pytest.raises(ValueError, match=r"leads must be from 1 to 4, got \[1, 5\]"):
         power_spectrum(spectra, tmp_path / "wrong.png", leads=[1, 5])
     with pytest.raises(ValueError, match="spectra must hold at least one, got none"):

@@ -12,6 +12,13 @@ def check_positive(**numbers: object) -> None:
             raise ValueError(f"{name} must be an integer >= 1, got {value!r}.")
 
 
+def check_each_positive(argument: str, numbers: Sequence[object]) -> None:
+    """Raise a `ValueError` unless it is a list of integers of at least 1."""
+    if isinstance(numbers, str) or not isinstance(numbers, Sequence):
+        raise ValueError(f"{argument} must be a list of integers >= 1, got {numbers!r}.")
+    check_positive(**{f"{argument}[{index}]": number for index, number in enumerate(numbers)})
+
+
 def check_image_size(image_size: Sequence[int]) -> None:
     """Raise a `ValueError` unless it is a height and a width."""
     two = isinstance(image_size, Sequence) and len(image_size) == 2
@@ -29,8 +36,8 @@ def check_odd(argument: str, kernel_size: int) -> None:
 
 def check_heads(channels: int, num_heads: int) -> None:
     """Raise a `ValueError` if channels cannot be shared out among heads of attention."""
-    if num_heads < 1 or channels % num_heads:
-        raise ValueError(f"num_heads must be a divisor of channels={channels}, got {num_heads}.")
+    if not isinstance(num_heads, Integral) or num_heads < 1 or channels % num_heads:
+        raise ValueError(f"num_heads must be a divisor of channels={channels}, got {num_heads!r}.")
 
 
 def check_rate(argument: str, rate: float) -> None:

@@ -11,7 +11,7 @@ from torch.nn import functional
 from ..borders.checks import check_positive
 from ..weights.fuse import fuse_children
 from ..weights.layout import lay_channels_last
-from .given_frames import check_kind, check_known, warn_of_size
+from .given_frames import check_kind, check_no_nan, warn_of_size
 from .pretrained import Pretrained
 
 
@@ -100,7 +100,7 @@ class Forecaster(Pretrained):
         Warns:
             UserWarning: If frames are larger than 512 x 512 and a part of the model looks at the whole map.
         """
-        check_known(past)
+        check_no_nan("past", past)
         warn_of_size(self, past)
         rollout = self.rollout(past, horizon)
         return rollout.frames[:, past.shape[1] - rollout.first :]
@@ -127,6 +127,7 @@ class Forecaster(Pretrained):
             ValueError: As `forward` does, when the first frame is asked for.
         """
         self.check_past(past, 1)
+        check_no_nan("past", past)
         memory: Memory | None = None
         for frame in past.unbind(1):
             memory = self.observe(frame, memory)

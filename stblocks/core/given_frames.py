@@ -10,10 +10,15 @@ from torch import Tensor, nn
 LARGE = 512 * 512
 
 
+def check_tensor(name: str, frames: Any) -> None:
+    """Raise a `ValueError` unless frames are a tensor."""
+    if not isinstance(frames, Tensor):
+        raise ValueError(f"{name} must be a tensor, got {type(frames).__name__}; write torch.from_numpy({name}).")
+
+
 def check_kind(model: nn.Module, name: str, frames: Tensor) -> None:
     """Raise a `ValueError` unless frames are a tensor of the kind and in the place of the weights."""
-    if not isinstance(frames, Tensor):
-        raise ValueError(f"{name} must be a tensor, got {type(frames).__name__}; write torch.from_numpy(frames).")
+    check_tensor(name, frames)
     if not frames.is_floating_point():
         raise ValueError(f"{name} must hold floating-point values, got {frames.dtype}; scale the frames first.")
     weight = _a_weight(model)
@@ -30,18 +35,21 @@ def check_kind(model: nn.Module, name: str, frames: Tensor) -> None:
         )
 
 
-def check_known(past: Any) -> None:
+def check_no_nan(name: str, frames: Any) -> None:
     """Raise a `ValueError` if frames have NaN."""
-    if _has_nan(past):
+    if _has_nan(frames):
         raise ValueError(
-            "past must be known everywhere, got NaN, which a forecast would spread over all its frames; fill it, "
-            "as SequenceWindows(..., missing='mask') does, or by past.nan_to_num()."
+            f"{name} must be known everywhere, got NaN, which a forecast would spread over all its frames; fill it, "
+            f"as SequenceWindows(..., missing='mask') does, or by {name}.nan_to_num()."
         )
 
 
 def warn_of_size(model: nn.Module, past: Tensor) -> None:
-    """Attention and scans over the positions of a large field take minutes a frame, or all memory."""
-    if not isinstance(past, Tensor) or past.ndim != 5 or torch.compiler.is_compiling():
+    """Attention and scans over the positions of a large field take minutes a frame, or all memory.
+
+    A model without weights, such as optical flow, takes seconds.
+    """
+    if not isinstance(past, Tensor) or past.ndim != 5 or torch.compiler.is_compiling() or _a_weight(model) is None:
         return
     height, width = past.shape[-2:]
     if height * width <= LARGE:

@@ -10,6 +10,7 @@ from torch.utils._pytree import tree_map_only
 
 from ..borders.checks import check_positive
 from .forecaster import Forecaster, Memory
+from .given_frames import check_no_nan, check_tensor
 
 
 class Nowcaster:
@@ -56,8 +57,11 @@ class Nowcaster:
             frame: `(B, C, H, W)`, on any device.
 
         Raises:
-            ValueError: If it is no such frame, or its shape is not that of the frames before.
+            ValueError: If it is no such frame, its shape is not that of the frames before, or it is on the CPU and has
+                NaN, which every later forecast would have, too.
         """
+        check_tensor("frame", frame)
+        check_no_nan("frame", frame)
         if self._shape is not None and tuple(frame.shape) != self._shape:
             raise ValueError(
                 f"frame must be {self._shape} like the {self.pushed} frames before it, got {tuple(frame.shape)}; "

@@ -33,8 +33,8 @@ class Parallel(nn.Module):
         returns: What the branches make of it, `(B, out_channels, H', W')`, and the state: a list, one for each branch.
 
     Raises:
-        ValueError: If there are fewer than two branches, one is no layer, or they differ in channels where they must
-            not; when called, if outputs differ in shape.
+        ValueError: If there are fewer than two branches, one is no layer, they differ in channels where they must not,
+            or `merge` is no module or takes other channels than they give; when called, if outputs differ in shape.
 
     Example:
         >>> physics = RecurrentStack([nn.Conv2d(16, 64, 1), Cell(PhyCell(64, 64))])
@@ -51,11 +51,15 @@ class Parallel(nn.Module):
                 raise ValueError(
                     f"branch {index} must be a layer, got {name}; of a block make one by Cell({name}(...))."
                 )
+        if not isinstance(merge, nn.Module | None):
+            raise ValueError(f"merge must be a module, or None to add the outputs, got {type(merge).__name__}.")
         self.branches, self.merge = nn.ModuleList(branches), merge
         self.in_channels = self._agreed("in_channels", "takes")
-        self.out_channels = getattr(merge, "out_channels", None)
         if merge is None:
             self.out_channels = self._agreed("out_channels", "gives")
+        else:
+            self.out_channels = getattr(merge, "out_channels", None)
+            self._check_merge(getattr(merge, "in_channels", None))
 
     def init_state(self, x: Tensor) -> list[Any]:
         """The state of each branch before the first step, for inputs like `x`."""
@@ -78,6 +82,14 @@ class Parallel(nn.Module):
     def aux(self, state: Sequence[Any]) -> dict[str, Tensor]:
         """Auxiliary values of a step: name to `(B,)`, averaged over the branches that have it."""
         return mean_aux(layer_aux(branch, own) for branch, own in zip(self.branches, state, strict=True))
+
+    def _check_merge(self, takes: int | None) -> None:
+        """What the merge takes is what the branches give, where both are known."""
+        gives = [n for branch in self.branches if (n := getattr(branch, "out_channels", None)) is not None]
+        if takes is not None and len(gives) == len(self.branches) and sum(gives) != takes:
+            raise ValueError(
+                f"merge takes {takes} channels, but the branches give {' + '.join(map(str, gives))}; make them equal."
+            )
 
     def _agreed(self, what: str, does: str) -> int | None:
         """Channels that the branches publish, which are the same in all that do."""

@@ -3,12 +3,13 @@
 import re
 from pathlib import Path
 
+from ..borders.checks import check_positive
 from .folders import frame_series
 from .norpix import open_norpix
 from .scaler import Scaler
-from .series import CentreCrop, Coded, EveryNth, Series
+from .series import CentreCrop, Coded, EveryNth, Series, long_enough
 from .split import Split, check_split
-from .windows import SequenceWindows, check_at_least_one, check_size
+from .windows import SequenceWindows, check_size
 
 DRIVE = re.compile(r"\d{4}_\d\d_\d\d_drive_\d{4}")
 VALIDATION = ("2011_09_26_drive_0005",)
@@ -52,29 +53,27 @@ class KittiCaltech(SequenceWindows):
     ) -> None:
         check_split(split)
         check_size(size)
-        check_at_least_one(in_frames=in_frames, out_frames=out_frames)
-        root, scaler, frames = Path(root), Scaler(), in_frames + out_frames
+        check_positive(in_frames=in_frames, out_frames=out_frames)
+        root, scaler = Path(root), Scaler()
         if not root.is_dir():
             raise ValueError(f"There is no folder {root}; name the one that holds KITTI and Caltech.")
         found = _caltech(root, scaler) if split == "test" else _kitti(root, split, scaler)
         if not found:
             where = "sets set06 to set10 of Caltech" if split == "test" else "recordings ..._drive_...._sync of KITTI"
             raise ValueError(f"{root} has no {where} for '{split}'; name the folder that has them.")
-        long = [CentreCrop(series, size) for series in found if series.shape[0] >= frames]
-        if not long:
-            longest = max(series.shape[0] for series in found)
-            raise ValueError(f"All recordings are shorter than {frames} frames, at most {longest}; take fewer frames.")
-        super().__init__(long, in_frames, out_frames, stride=stride, size=size, scaler=scaler, seconds=0.1)
+        long = long_enough(found, in_frames + out_frames, "recordings")
+        cut = [CentreCrop(series, size) for series in long]
+        super().__init__(cut, in_frames, out_frames, stride=stride, size=size, scaler=scaler, seconds=0.1)
 
 
 def _kitti(root: Path, split: Split, scaler: Scaler) -> list[Series]:
-    series: list[Series] = []
+    folders = dict[str, Path]()
     for folder in sorted(root.rglob("image_03")):
         drive = DRIVE.search(folder.parent.name)
         if drive is None or drive[0] in NEITHER or (drive[0] in VALIDATION) != (split == "validation"):
             continue
-        series += frame_series(folder, scaler, at_least=1)
-    return series
+        folders[drive[0]] = folder  # once each: `..._sync` comes after `..._extract`, the same drive unrectified
+    return [series for folder in folders.values() for series in frame_series(folder, scaler, at_least=1)]
 
 
 def _caltech(root: Path, scaler: Scaler) -> list[Series]:

@@ -13,12 +13,13 @@ from zipfile import ZipFile
 
 import numpy as np
 
+from ..borders.checks import check_positive
 from ..borders.reading import reading
 from .scaler import Scaler
-from .series import Coded
+from .series import Coded, long_enough
 from .split import Split, check_split
 from .video_files import import_av
-from .windows import SequenceWindows, check_at_least_one
+from .windows import SequenceWindows
 from .zip_files import open_member
 
 PERSONS = {"train": range(1, 17), "test": range(17, 26)}
@@ -60,10 +61,10 @@ class KTH(SequenceWindows):
         size: tuple[int, int] | None = (128, 128),
     ) -> None:
         check_split(split)
-        check_at_least_one(in_frames=in_frames, out_frames=out_frames)
+        check_positive(in_frames=in_frames, out_frames=out_frames)
         if split == "validation":
             raise ValueError("KTH has no validation part: persons 1 to 16 are for training, 17 to 25 for testing.")
-        root, frames = Path(root), in_frames + out_frames
+        root = Path(root)
         clips = [clip for name, clip in sorted(_find(root).items()) if int(name[6:8]) in PERSONS[split]]
         if not clips:
             raise ValueError(
@@ -72,9 +73,7 @@ class KTH(SequenceWindows):
             )
         ranges = _ranges((root if root.is_dir() else root.parent) / "00sequences.txt")
         parts = [part for clip in clips for part in _parts(clip, ranges)]
-        if not (long := [part for part in parts if part.shape[0] >= frames]):
-            longest = max((part.shape[0] for part in parts), default=0)
-            raise ValueError(f"All clips are shorter than {frames} frames, at most {longest}; take fewer frames.")
+        long = long_enough(parts, in_frames + out_frames, "clips")
         scaler = Scaler()
         series = [Coded(part, scaler) for part in long]
         super().__init__(series, in_frames, out_frames, stride=stride, size=size, scaler=scaler, seconds=1 / 25)

@@ -8,12 +8,13 @@ import numpy as np
 from torch import Tensor
 from torchvision import datasets
 
+from ..borders.checks import check_positive
 from .glyphs import read_glyphs
 from .numpy_files import open_npy
 from .scaler import Scaler
 from .series import Coded
 from .split import Split
-from .windows import SequenceWindows, check_at_least_one, check_size
+from .windows import SequenceWindows, check_size
 
 STEP = 0.1  # a frame, of the range that a digit's place has along each axis
 FRAMES = 20  # of a sequence in the test file
@@ -65,7 +66,7 @@ class MovingMNIST(SequenceWindows):
         size: tuple[int, int] = (64, 64),
         seed: int = 0,
     ) -> None:
-        check_at_least_one(in_frames=in_frames, out_frames=out_frames, digits=digits)
+        check_positive(in_frames=in_frames, out_frames=out_frames, digits=digits)
         if seed < 0:
             raise ValueError(f"seed must not be negative, got {seed}.")
         images = read_glyphs(glyphs, split)

@@ -1,19 +1,19 @@
 """An archive of radar maps in zarr or NetCDF, and a catalogue of the events in it."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from ..borders.reading import reading
+from ..borders.checks import check_positive
+from .catalogue import read_catalogue
 from .scaler import Scaler
 from .split import Split, check_split
 from .times import holes
 from .weather_extras import Frames
 from .weather_files import Grid, open_grid
-from .windows import SequenceWindows, check_at_least_one
+from .windows import SequenceWindows
 
 COLUMNS = ("start", "end", "split")
 WHOLE = ("Y", "M", "D")  # units of NumPy: an end in one of them is its last second
@@ -30,8 +30,8 @@ class RadarArchive(SequenceWindows):
         2019-06-01T08:00,2019-06-01T14:55,train,squall line
         2019-07-10,2019-07-11,test,two days
 
-    No window reaches from one event into another, nor over a hole: where the next map comes later than half as late
-    again as is usual in the archive.
+    Events of different splits must not overlap. No window reaches from one event into another, nor over a hole: where
+    the next map comes later than half as late again as is usual in the archive.
 
     Args:
         path: The archive.
@@ -67,7 +67,7 @@ class RadarArchive(SequenceWindows):
         missing: Literal["error", "mask"] = "error",
     ) -> None:
         check_split(split)
-        check_at_least_one(in_frames=in_frames, out_frames=out_frames)
+        check_positive(in_frames=in_frames, out_frames=out_frames)
         chosen = [event for event in read_events(Path(events)) if event.split == split]
         if not chosen:
             raise ValueError(f"{events} has no event for '{split}'; name another split, or add events.")
@@ -107,14 +107,14 @@ def read_events(path: Path) -> list[Period]:
     """The events of a catalogue.
 
     Raises:
-        ValueError: If it is no CSV file with these columns, or an entry is no time or no split.
+        ValueError: If it is no CSV file with these columns, an entry is no time or no split, or a moment belongs to
+            events of two splits.
     """
-    with reading(path, "a catalogue of events", "name a CSV file with the columns start, end and split"):
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-        if not rows or not set(COLUMNS) <= rows[0].keys():
-            raise ValueError(f"it must have the columns {', '.join(COLUMNS)}")
-    return [_period(row, path, line) for line, row in enumerate(rows, start=2)]
+    way_out = "name a CSV file with the columns start, end and split"
+    rows = read_catalogue(path, COLUMNS, "a catalogue of events", way_out)
+    events = [_period(row, path, line) for line, row in rows]
+    _check_apart(events, path)
+    return events
 
 
 def _period(row: dict[str, str], path: Path, line: int) -> Period:
@@ -135,6 +135,20 @@ def _period(row: dict[str, str], path: Path, line: int) -> Period:
             f"{start} to {end} for {split!r:.40}."
         )
     return Period(start, end, split)
+
+
+def _check_apart(events: list[Period], path: Path) -> None:
+    """No map is in two splits: what is trained on is not tested on."""
+    latest: dict[str, Period] = {}
+    for event in sorted(events, key=lambda event: event.start):
+        for other in latest.values():
+            if other.split != event.split and event.start <= other.end:
+                raise ValueError(
+                    f"{path} has an event for {event.split!r} from {event.start} on, which an event for "
+                    f"{other.split!r} from {other.start} reaches up to {other.end}; let one end before the other."
+                )
+        if event.split not in latest or latest[event.split].end < event.end:
+            latest[event.split] = event
 
 
 def _runs(grid: Grid, event: Period) -> list[np.ndarray]:

@@ -106,6 +106,19 @@ class EveryNth:
         return self.series[first * self.step : last * self.step : step * self.step]
 
 
+def long_enough(recordings: list[Any], frames: int, kind: str) -> list[Any]:
+    """Those of some series, clips or videos, that have so many frames.
+
+    Raises:
+        ValueError: If none has.
+    """
+    long = [one for one in recordings if one.shape[0] >= frames]
+    if not long:
+        longest = max((one.shape[0] for one in recordings), default=0)
+        raise ValueError(f"All {kind} are shorter than {frames} frames, at most {longest}; take fewer frames.")
+    return long
+
+
 def decode(frames: np.ndarray, scaler: Scaler) -> np.ndarray:
     """Physical values: 8- and 16-bit codes span the model's [0, 1] with their whole range, floats are physical already.
 

@@ -1,6 +1,5 @@
 """SEVIR: storms over the United States, as radar and satellites saw them, 13 frames to 12."""
 
-import csv
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from ..borders.reading import reading
+from .catalogue import read_catalogue
 from .hdf5_files import KIND as HDF5
 from .hdf5_files import StoredData, open_hdf5, opened_hdf5
 from .scaler import Scaler
@@ -152,14 +152,10 @@ def _between(low: np.datetime64 | None, high: np.datetime64 | None, time: np.dat
 def _events(root: Path, image_type: str, wanted: Callable[[np.datetime64], bool]) -> list[Event]:
     """Events in the order of the catalogue."""
     catalogue = root / "CATALOG.csv"
-    with reading(catalogue, "the catalogue", "name the folder that holds CATALOG.csv"):
-        with open(catalogue, newline="", encoding="utf-8") as opened:
-            rows = list(csv.DictReader(opened))
-        if rows and not set(COLUMNS) <= rows[0].keys():
-            raise ValueError(f"it must have the columns {', '.join(COLUMNS)}, got {', '.join(map(str, rows[0]))}")
+    rows = read_catalogue(catalogue, COLUMNS, "the catalogue", "name the folder that holds CATALOG.csv")
     files: dict[Path, StoredData | None] = {}
     events = []
-    for line, row in enumerate(rows, start=2):
+    for line, row in rows:
         if row["img_type"] != image_type:
             continue
         path, number, time = _entry(row, catalogue, line)

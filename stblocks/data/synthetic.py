@@ -4,8 +4,9 @@ from functools import partial
 
 import numpy as np
 
+from ..borders.checks import check_positive
 from .cikm import CIKM_DBZ
-from .windows import SequenceWindows, check_at_least_one, check_size
+from .windows import SequenceWindows, check_size
 
 SIDE = 64  # lengths below are in pixels of a map with this shorter side, times in frames
 FLOOR = CIKM_DBZ.offset  # dBZ, no echo
@@ -48,7 +49,7 @@ class SyntheticRadar(SequenceWindows):
         noise: float = 1.0,
     ) -> None:
         check_size(size)
-        check_at_least_one(cells=cells)
+        check_positive(cells=cells)
         if seed < 0 or noise < 0:
             raise ValueError(f"seed and noise must not be negative, got seed={seed}, noise={noise}.")
         rain = partial(make_rain, seed=seed, frames=in_frames + out_frames, size=size, cells=cells, noise=noise)

@@ -4,9 +4,10 @@ from functools import partial
 
 import numpy as np
 
+from ..borders.checks import check_positive
 from .scaler import Scaler
 from .taxibj import SECONDS, SLOTS, VARIABLES
-from .windows import SequenceWindows, check_at_least_one, check_size
+from .windows import SequenceWindows, check_size
 
 AFTER = 4  # slots from the peak of arrivals at an event to that of departures
 FLOW = Scaler(scale=1000.0, unit="vehicles / 30 min")
@@ -53,7 +54,7 @@ class SyntheticTraffic(SequenceWindows):
         noise: float = 0.03,
     ) -> None:
         check_size(size)
-        check_at_least_one(spots=spots)
+        check_positive(spots=spots)
         if min(seed, city, noise) < 0:
             raise ValueError(f"seed, city and noise must not be negative, got {seed}, {city} and {noise}.")
         homes, work = make_city(city, size, spots)

@@ -7,12 +7,13 @@ from typing import Literal
 
 import numpy as np
 
+from ..borders.checks import check_positive
 from .scaler import Scaler
 from .split import Split, check_split, hold_out
 from .times import check_ascending, on_step
 from .weather_extras import Extra, Frames, make_extra
 from .weather_files import Grid, Variables, open_grid
-from .windows import SequenceWindows, check_at_least_one
+from .windows import SequenceWindows
 
 YEARS = {"train": (1979, 2015), "validation": (2016, 2016), "test": (2017, 2018)}
 
@@ -86,7 +87,7 @@ class WeatherBench(SequenceWindows):
         missing: Literal["error", "mask"] = "error",
     ) -> None:
         check_split(split)
-        check_at_least_one(step=step, in_frames=in_frames, out_frames=out_frames)
+        check_positive(step=step, in_frames=in_frames, out_frames=out_frames)
         if 24 % step and step % 24:
             raise ValueError(f"step must divide 24 or be a multiple of 24, in hours, got {step}.")
         grid = open_grid(Path(path), variables, axes)

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 from torch.utils.data import Dataset
 
+from ..borders.checks import check_positive
 from .crops import Crops
 from .cut import Cut, Made
 from .fill import fill_missing
@@ -77,7 +78,7 @@ class SequenceWindows(Dataset[Sequence]):
         variables: Iterable[str] | None = None,
         seconds: float | None = None,
     ) -> None:
-        check_at_least_one(in_frames=in_frames, out_frames=out_frames, stride=stride)
+        check_positive(in_frames=in_frames, out_frames=out_frames, stride=stride)
         if size is not None:
             check_size(size)
         if missing not in ("error", "mask"):
@@ -98,7 +99,7 @@ class SequenceWindows(Dataset[Sequence]):
                     f"A function of frames makes one window for each index: it needs length=, and no stride; "
                     f"got length={length}, stride={stride}."
                 )
-            check_at_least_one(length=length)
+            check_positive(length=length)
             self._windows = Made(frames, length)
         else:
             if length is not None:
@@ -180,14 +181,7 @@ def check_size(size: tuple[int, int]) -> None:
     """Raise a `ValueError` unless a size is `(H, W)`."""
     if not (isinstance(size, tuple | list) and len(size) == 2):
         raise ValueError(f"size must be (H, W), got {size!r}.")
-    check_at_least_one(height=size[0], width=size[1])
-
-
-def check_at_least_one(**counts: int) -> None:
-    """Raise a `ValueError` that names the first count below 1."""
-    for name, count in counts.items():
-        if count < 1:
-            raise ValueError(f"{name} must be at least 1, got {count}.")
+    check_positive(height=size[0], width=size[1])
 
 
 def _warn_of_channels_last(frame_shape: tuple[int, ...]) -> None:

@@ -3,25 +3,17 @@
 import torch
 from torch import Tensor
 
-from ..borders.checks import check_positive
+from ..borders.checks import check_positive, is_number
 from ..core import Forecaster, register_model
 from ..core.forecaster import Rollout
 from ..ops.optical_flow import optical_flow, semi_lagrangian, without_autocast
 from .frame import Frame
 
 
-class Baseline(Forecaster):
-    """A forecaster without weights; forecasts have the first `out_channels` channels of the past frames."""
+class Extrapolation(Forecaster):
+    """A forecaster that goes on from the past frames alone, to any lead time, and feeds nothing back."""
 
     teachable = False
-
-    def __init__(self, frame: Frame) -> None:
-        if frame.forecast_channels > frame.in_channels:
-            raise ValueError(
-                f"out_channels must be at most in_channels={frame.in_channels}, whose first they are, "
-                f"got {frame.forecast_channels}."
-            )
-        super().__init__(in_channels=frame.in_channels, out_channels=frame.forecast_channels)
 
     def rollout(
         self, past: Tensor, horizon: int, future: Tensor | None = None, teacher_mask: Tensor | None = None
@@ -39,19 +31,31 @@ class Baseline(Forecaster):
         """
         self.check_past(past, horizon)
         if teacher_mask is not None:
-            raise ValueError("teacher_mask must be None: a baseline is never fed a true future frame.")
+            raise ValueError("teacher_mask must be None: no forecast of this model is fed back, nor a true frame.")
         return Rollout(self.extrapolate(past, horizon), past.shape[1], {}, None)
 
     def extrapolate(self, past: Tensor, horizon: int) -> Tensor:
-        """`(B, horizon, out_channels, H, W)`."""
+        """Past frames, checked, to `(B, horizon, out_channels, H, W)`."""
         raise NotImplementedError
+
+
+class Baseline(Extrapolation):
+    """A forecaster without weights; forecasts have the first `out_channels` channels of the past frames."""
+
+    def __init__(self, frame: Frame) -> None:
+        if frame.forecast_channels > frame.in_channels:
+            raise ValueError(
+                f"out_channels must be at most in_channels={frame.in_channels}, whose first they are, "
+                f"got {frame.forecast_channels}."
+            )
+        super().__init__(in_channels=frame.in_channels, out_channels=frame.forecast_channels)
 
 
 class Persistence(Baseline):
     """The last frame again and again."""
 
     def extrapolate(self, past: Tensor, horizon: int) -> Tensor:
-        """See `Baseline`."""
+        """See `Extrapolation`."""
         return past[:, -1:, : self.out_channels].repeat(1, horizon, 1, 1, 1)
 
 
@@ -74,12 +78,12 @@ class Advection(Baseline):
         super().__init__(frame)
         check_positive(iterations=iterations)
         for name, number in {"window": window, "ridge": ridge}.items():
-            if not number > 0:
-                raise ValueError(f"{name} must be above 0, got {number}.")
+            if not is_number(number) or not number > 0:
+                raise ValueError(f"{name} must be above 0, got {number!r}.")
         self.window, self.iterations, self.ridge = window, iterations, ridge
 
     def extrapolate(self, past: Tensor, horizon: int) -> Tensor:
-        """See `Baseline`. In single precision, which positions need."""
+        """See `Extrapolation`. In single precision, which positions need."""
         exact = past.to(torch.promote_types(past.dtype, torch.float32))
         with without_autocast(past.device):
             flow = optical_flow(exact, window=self.window, iterations=self.iterations, ridge=self.ridge)

@@ -39,7 +39,7 @@ def crevnet(
     Raises:
         ValueError: If a number is not positive, or `feature_channels` odd or too few.
     """
-    check_positive(num_layers=num_layers)
+    check_positive(num_layers=num_layers, couplings=couplings)
     encoder = TwoWayEncoder(frame.in_channels, feature_channels, patch_size=patch_size, depth=couplings)
     pairs = (
         ReversiblePair(feature_channels, kernel_size=kernel_size, forget_bias=forget_bias) for _ in range(num_layers)

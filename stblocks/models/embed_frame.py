@@ -7,7 +7,7 @@ from itertools import count
 from torch import nn
 
 from ..blocks import PatchEmbed, PatchExpanding, PatchInflate, PatchMerging
-from ..borders.checks import check_rate
+from ..borders.checks import check_each_positive, check_rate
 from ..core import Cell, RecurrentForecaster, RecurrentStack
 from .frame import Frame
 
@@ -57,6 +57,8 @@ class EmbedFrame(Frame):
         Raises:
             ValueError: If there are not as many cells on the way up as on the way down, or none.
         """
+        check_each_positive("depths_down", depths_down)
+        check_each_positive("depths_up", depths_up)
         merges = len(depths_down)
         if not merges or len(depths_up) != merges:
             raise ValueError(

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 
 from torch import nn
 
-from ..borders.checks import check_image_size, check_positive
+from ..blocks.layers import MapNorm, Norm
+from ..borders.checks import check_image_size, check_positive, choose
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,18 @@ class Frame:
         """`(H, W)` of a map that has one position for each square of `side` pixels, the last ones padded."""
         height, width = (-(-length // side) for length in self.image_size)
         return height, width
+
+    def norm_named(self, name: str | None, side: int) -> Norm | None:
+        """The norm `"layer"` or `"group"` for maps that have one position for each square of `side` pixels, or none.
+
+        Raises:
+            ValueError: If it is another word.
+        """
+        if name is None:
+            return None
+        if choose("norm", name, ("layer", "group")) == "group":
+            return partial(nn.GroupNorm, 1)
+        return lambda channels: MapNorm(channels, *self.map_size(side))
 
     def bound_size(self, bound: bool) -> tuple[int, int] | None:
         """`(H, W)` of the only frames that a model takes, if its weights depend on it."""

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..borders.checks import check_positive
-from ..core import Forecaster, register_model
-from ..core.forecaster import Rollout
+from ..borders.checks import check_each_positive, check_positive
+from ..core import register_model
 from ..ops.optical_flow import carry, optical_flow, paths, without_autocast
+from .baselines import Extrapolation
 from .frame import Frame
 
 SIDE = 2  #: of the patches that the network works on
@@ -30,7 +30,7 @@ class DilatedBlock(nn.Module):
         return h + self.conv(functional.silu(self.norm(h) * (1 + gain) + bias))
 
 
-class LagrangianForecaster(Forecaster):
+class LagrangianForecaster(Extrapolation):
     """Carries past frames on along their optical flow to each lead time, and corrects the last one by a network.
 
     The network sees, for one lead time at a time, the frames as they arrive there, whether what arrives comes from
@@ -46,12 +46,11 @@ class LagrangianForecaster(Forecaster):
         ValueError: If a number is not as said here, or `lags` does not begin with 0.
     """
 
-    teachable = False
-
     def __init__(self, frame: Frame, channels: int, dilations: Sequence[int], lags: Sequence[int]) -> None:
-        check_positive(channels=channels, **{f"dilations[{i}]": each for i, each in enumerate(dilations)})
-        if not lags or lags[0] != 0 or any(not isinstance(lag, int) or lag < 0 for lag in lags):
-            raise ValueError(f"lags must be whole numbers from 0 on, 0 first, such as [0, 1, 3], got {list(lags)}.")
+        check_positive(channels=channels)
+        check_each_positive("dilations", dilations)
+        if not isinstance(lags, Sequence) or not lags or lags[0] != 0 or any(type(n) is not int or n < 0 for n in lags):
+            raise ValueError(f"lags must be whole numbers from 0 on, 0 first, such as [0, 1, 3], got {lags!r}.")
         super().__init__(size_multiple=SIDE, in_channels=frame.in_channels, out_channels=frame.forecast_channels)
         self.lags = tuple(lags)
         seen, made = (len(lags) * frame.in_channels + 1) * SIDE**2, frame.forecast_channels * SIDE**2
@@ -62,24 +61,9 @@ class LagrangianForecaster(Forecaster):
             nn.init.zeros_(parameter)  # training starts from plain advection
         self.head = nn.Sequential(last, nn.PixelShuffle(SIDE))
 
-    def rollout(
-        self, past: Tensor, horizon: int, future: Tensor | None = None, teacher_mask: Tensor | None = None
-    ) -> Rollout:
-        """Forecasts of frames T to T + horizon - 1.
-
-        Args:
-            past: Observed frames `(B, T, C, H, W)`; the first one stands in for lags beyond it.
-            horizon: Frames to forecast.
-            future: Not looked at.
-            teacher_mask: Must be `None`.
-
-        Raises:
-            ValueError: If a shape does not fit, or there is a mask.
-        """
-        self.check_past(past, horizon)
-        if teacher_mask is not None:
-            raise ValueError("teacher_mask must be None: no forecast of this model is fed back.")
-        carried = self.carried(past, horizon)
+    def extrapolate(self, past: Tensor, horizon: int) -> Tensor:
+        """See `Extrapolation`; the first past frame stands in for lags beyond it."""
+        carried = self.carried(past, horizon).to(past.dtype)
         batch, height, width = len(past), *past.shape[-2:]
         number = torch.arange(1, horizon + 1, device=past.device, dtype=carried.dtype) / 10
         lead = torch.stack([number, number.sqrt()], dim=1).repeat(batch, 1)
@@ -89,7 +73,7 @@ class LagrangianForecaster(Forecaster):
         correction = self.head(h)[..., :height, :width].unflatten(0, (batch, horizon))
         shared = min(past.shape[2], correction.shape[2])  # further channels are the network's alone
         last = functional.pad(carried[:, :, :shared], (0, 0, 0, 0, 0, correction.shape[2] - shared))
-        return Rollout(last + correction, past.shape[1], {}, None)
+        return last + correction
 
     def carried(self, past: Tensor, horizon: int) -> Tensor:
         """What arrives at each lead time: the frames of `lags`, and 1 where it comes from inside, `(B, T, C', H, W)`.

@@ -1,13 +1,10 @@
 """MAU: motion-aware units between strided convolutions, around which lead shortcuts."""
 
-from functools import partial
-
 from torch import nn
 
 from ..blocks import MAU, DCGANUnit
 from ..blocks.frames.dcgan import resizing_conv
-from ..blocks.layers import MapNorm, Norm
-from ..borders.checks import check_positive, choose
+from ..borders.checks import check_positive
 from ..core import Cell, Parallel, RecurrentForecaster, RecurrentStack, register_model
 from .base import Base, register_base
 from .frame import Frame
@@ -58,7 +55,7 @@ def mau(
     if recall and not halvings:
         raise ValueError("recall leads around convolutions that halve the map: take halvings >= 1, or recall=False.")
     multiple = patch_size * 2**halvings
-    make_norm = _norm(norm, frame.map_size(multiple))
+    make_norm = frame.norm_named(norm, multiple)
     layers: list[nn.Module] = [
         Cell(MAU(channels, kernel_size=kernel_size, tau=tau, residual=residual, norm=make_norm))
         for _ in range(num_layers)
@@ -82,14 +79,6 @@ def mau(
         out_channels=frame.forecast_channels,
         image_size=frame.bound_size(norm == "layer"),
     )
-
-
-def _norm(norm: str | None, size: tuple[int, int]) -> Norm | None:
-    if norm is None:
-        return None
-    if choose("norm", norm, ("layer", "group")) == "group":
-        return partial(nn.GroupNorm, 1)
-    return lambda channels: MapNorm(channels, *size)
 
 
 @register_base

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 
 from torch import nn
 
-from ..blocks.layers import MapNorm, Norm
-from ..borders.checks import check_positive, choose
+from ..blocks.layers import Norm
+from ..borders.checks import check_each_positive, check_positive
 from ..core import Cell, Parallel, RecurrentForecaster, RecurrentStack
 from .base import Base, Place
 from .frame import Frame
@@ -48,25 +47,22 @@ class PatchFrame(Frame):
         if isinstance(self.channels, str) or not isinstance(self.channels, Sequence):
             check_positive(channels=self.channels)
         else:
-            check_positive(**{f"channels[{layer}]": width for layer, width in enumerate(self.channels)})
+            check_each_positive("channels", self.channels)
             if len(self.channels) != self.num_layers:
                 raise ValueError(
                     f"channels must be one width, or one for each of num_layers={self.num_layers} layers, "
                     f"got {list(self.channels)}."
                 )
-        if self.norm is not None:
-            choose("norm", self.norm, ("layer", "group"))
+        self.make_norm()  # checks its name
 
     @property
     def widths(self) -> list[int]:
         """Channels of each layer, bottom to top."""
-        return [self.channels] * self.num_layers if isinstance(self.channels, int) else list(self.channels)
+        return list(self.channels) if isinstance(self.channels, Sequence) else [self.channels] * self.num_layers
 
     def make_norm(self) -> Norm | None:
         """The norm for the blocks."""
-        if self.norm != "layer":
-            return None if self.norm is None else partial(nn.GroupNorm, 1)
-        return lambda channels: MapNorm(channels, *self.feature_size)
+        return self.norm_named(self.norm, self.patch_size)
 
     @property
     def feature_size(self) -> tuple[int, int]:
@@ -79,13 +75,12 @@ class PatchFrame(Frame):
         Raises:
             ValueError: If the layers do not fit each other.
         """
-        bases, stem = (
-            [base] if beside is None else [base, beside],
-            list[nn.Module]([nn.PixelUnshuffle(self.patch_size)]),
-        )
+        stem: list[nn.Module] = [nn.PixelUnshuffle(self.patch_size)]
         if beside is None:
-            stack, stem = RecurrentStack(self._layers(base), base.routes), stem + self._embedding(base)
+            bases, stem = [base], stem + self._embedding(base)
+            stack = RecurrentStack(self._layers(base), base.routes)
         else:
+            bases = [base, beside]
             branches = (RecurrentStack(self._embedding(own) + self._layers(own), own.routes) for own in bases)
             stack = RecurrentStack([Parallel(*branches)])
         forecast = self.forecast_channels * self.patch_size**2

@@ -6,6 +6,7 @@ from functools import partial
 from torch import nn
 
 from ..blocks import ConvLSTM, DCGANDecoder, DCGANEncoder, DCGANUnit, PhyCell
+from ..borders.checks import check_each_positive, check_odd, check_positive
 from ..core import Cell, Parallel, RecurrentForecaster, RecurrentStack, register_model
 from .base import Base, register_base
 from .frame import Frame
@@ -46,16 +47,26 @@ def phydnet(
         kernel_size: Side of the PhyCell's kernels, of which there is one for each derivative.
         gain: See `PhyCell`; `"sigmoid"` as released.
         derivative_groups: Groups of a norm of the derivatives; 7 as released.
-        groups: Of the norms in encoder and decoder.
+        groups: Of the norms in encoder and decoder, and in the convolutions before and after each branch.
         checkpointing: See `RecurrentForecaster`.
 
     Raises:
         ValueError: If the last of `hidden_channels` is not `channels`, `channels` is odd or `groups` does not divide
-            it, `patch_size` is another number, a kernel is even, or `gain` is another word.
+            it, `derivative_groups` does not divide the number of derivatives, `patch_size` is another number, a kernel
+            is even, or `gain` is another word.
     """
-    hidden = [2 * channels, 2 * channels, channels] if hidden_channels is None else list(hidden_channels)
+    hidden = [2 * channels, 2 * channels, channels] if hidden_channels is None else hidden_channels
+    check_each_positive("hidden_channels", hidden)
     if not hidden or hidden[-1] != channels:
         raise ValueError(f"hidden_channels must end in channels={channels}, as both branches are added, got {hidden}.")
+    check_odd("kernel_size", kernel_size)
+    if derivative_groups is not None:
+        check_positive(derivative_groups=derivative_groups)
+        if kernel_size**2 % derivative_groups:
+            raise ValueError(
+                f"derivative_groups must be a divisor of the {kernel_size**2} derivatives of a kernel of side "
+                f"{kernel_size}, got {derivative_groups}."
+            )
     norm = None if derivative_groups is None else partial(nn.GroupNorm, derivative_groups)
     physics = PhyCell(channels, channels, kernel_size=kernel_size, gain=gain, norm=norm)
     widths = zip([channels, *hidden], hidden, strict=False)
@@ -65,7 +76,7 @@ def phydnet(
         ends = [DCGANUnit(channels, channels, groups=groups, up=up) for up in (False, False, True, True)]
         return RecurrentStack([*ends[:2], *(Cell(block) for block in blocks), *ends[2:]])
 
-    return RecurrentForecaster(
+    model = RecurrentForecaster(
         DCGANEncoder(frame.in_channels, channels, patch_size=patch_size, groups=groups),
         RecurrentStack([Parallel(branch(physics), branch(*rest))]),
         nn.Sequential(
@@ -76,6 +87,8 @@ def phydnet(
         in_channels=frame.in_channels,
         out_channels=frame.forecast_channels,
     )
+    model.output_range = (0.0, 1.0)
+    return model
 
 
 @register_base

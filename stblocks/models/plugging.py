@@ -24,7 +24,7 @@ def plugged(cell: Make, plugs: Sequence[str], num_layers: int, options: Mapping[
     Raises:
         ValueError: If `plugs` is no list of names, has one that is unknown or has no place in so few layers.
     """
-    if isinstance(plugs, str) or list(plugs).count(STAGE) > 1:
+    if isinstance(plugs, str) or not isinstance(plugs, Sequence) or list(plugs).count(STAGE) > 1:
         raise ValueError(f"plugs must be a list of names, {STAGE!r} at most once among them, got {plugs!r}.")
     idle = sorted(name for name in plugs if PLUGS.find(name).below_top)
     if num_layers == 1 and idle:

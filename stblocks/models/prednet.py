@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from ..blocks.recurrent.prednet import Double, Expectation, Halve, PredictionError, Representation
-from ..borders.checks import check_positive
+from ..borders.checks import check_each_positive
 from ..core import Cell, RecurrentForecaster, RecurrentStack, register_model
 from .frame import Frame
 
@@ -32,7 +32,7 @@ def prednet(
     Raises:
         ValueError: If a number is not positive, or there is no level above the frame.
     """
-    check_positive(**{f"widths[{level}]": width for level, width in enumerate(widths)})
+    check_each_positive("widths", widths)
     if not widths:
         raise ValueError("widths must hold the channels of one level at least, got none.")
     levels, top = [frame.in_channels, *widths], len(widths)
@@ -46,12 +46,16 @@ def prednet(
         stages = [Representation(below, width, level=level, top=level == top, kernel_size=kernel_size)]
         expectation = Expectation(width, level=level, kernel_size=kernel_size)
         layers += [Cell(*stages, expectation)] if level else [Cell(*stages), Cell(expectation)]
-    return RecurrentForecaster(
+    readout = frame.readout()
+    model = RecurrentForecaster(
         nn.Identity(),
         RecurrentStack(layers),
-        frame.readout(),
+        readout,
         size_multiple=2**top,
         checkpointing=checkpointing,
         in_channels=frame.in_channels,
         out_channels=frame.forecast_channels,
     )
+    if isinstance(readout, nn.Identity):  # the frame is what is expected, which is cut
+        model.output_range = (0.0, 1.0)
+    return model

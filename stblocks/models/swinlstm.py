@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..blocks import SwinLSTM
+from ..borders.checks import check_each_positive
 from ..core import Cell, RecurrentForecaster, register_model
 from .base import Base, register_base
 from .embed_frame import EmbedFrame
@@ -91,6 +92,8 @@ def swinlstm_d(
         depths_up: The same for the way back, from coarse to fine.
         num_heads: Heads in each cell on the way to coarse maps; on the way back the same in reverse.
     """
+    check_each_positive("num_heads", num_heads)
+    check_each_positive("depths_down", depths_down)
     if len(num_heads) != len(depths_down):
         raise ValueError(f"num_heads must have {len(depths_down)} entries, as depths_down has, got {num_heads!r}.")
     return frame.u_shape(

@@ -98,12 +98,12 @@ def evaluate(
         for batch in loader:
             past, future = (frames.to(device) for frames in _pair(batch, data))
             horizon, channels = future.shape[1:3]
-            frames = forecast(past, horizon)
-            if not frames.isfinite().all():
-                raise ValueError(_explain(model, past, frames, share.indices[done : done + len(past)]))
-            done += len(past)
-            forecasts = {"model": frames, "persistence": persistence(past, horizon, channels)}
+            forecasts = {"model": forecast(past, horizon), "persistence": persistence(past, horizon, channels)}
             forecasts |= {name: other(past, horizon) for name, other in others.items()}
+            for name, other in {"model": model, **others}.items():
+                if not forecasts[name].isfinite().all():
+                    raise ValueError(_explain(name, other, past, forecasts[name], share.indices[done:]))
+            done += len(past)
             ensemble = any(frames.ndim == 6 for frames in forecasts.values())
             empty = partial(EnsembleScores if ensemble else Scores, thresholds, scaler, metrics, windows, data_range)
             for name, frames in forecasts.items():
@@ -131,11 +131,11 @@ def add_processes(part: Scores, whole: Scores) -> Scores:
     return whole
 
 
-def _explain(model: nn.Module, past: Tensor, forecast: Tensor, indices: Sequence[int]) -> str:
-    """What is known about forecasts that are not finite: of which sequence, and why."""
+def _explain(name: str, model: nn.Module, past: Tensor, forecast: Tensor, indices: Sequence[int]) -> str:
+    """What is known about forecasts of a batch that are not finite: by which model, of which sequence, and why."""
     broken = ~forecast.flatten(1).isfinite().all(dim=1)
     first = int(broken.nonzero()[0])
-    text = f"The forecast of sequence {indices[first]} is not finite"
+    text = f"The forecast of sequence {indices[first]}{'' if name == 'model' else f' by {name!r}'} is not finite"
     if not past[first].isfinite().all():
         return f"{text}, since its past has NaN or infinite values; fill them."
     module = first_non_finite(model, past[first : first + 1], forecast.shape[-4])

@@ -54,8 +54,8 @@ class Scores:
             scores are NaN, and a warning says so.
 
     Raises:
-        ValueError: If a metric is unknown, a range is none, a window is not odd and positive or there are windows
-            without thresholds, or there is nothing to score.
+        ValueError: If a metric is unknown, two thresholds have one name or one is NaN, a range is none, a window is not
+            odd and positive or there are windows without thresholds, or there is nothing to score.
     """
 
     def __init__(
@@ -70,6 +70,11 @@ class Scores:
         available = value_metrics(scaler, data_range)
         if unknown := [name for name in metrics if name not in available]:
             raise ValueError(f"metrics must be among {', '.join(available)}, got {', '.join(unknown)}.")
+        if len({f"{threshold:g}" for threshold in thresholds}) < len({*thresholds}) or any(t != t for t in thresholds):
+            raise ValueError(
+                f"thresholds must be numbers that differ in their first six digits, which name their scores, got "
+                f"{list(thresholds)}."
+            )
         if windows and not thresholds:
             raise ValueError("windows need thresholds: the fractions skill score is that of an event.")
         if wrong := [window for window in windows if window < 1 or window % 2 == 0]:

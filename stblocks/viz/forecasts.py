@@ -90,9 +90,12 @@ def _error_row(
 
 
 def _cells(zoom: tuple[int, int, int, int], size: tuple[int, ...]) -> tuple[slice, slice]:
+    wrong = f"zoom must be (top, left, height, width) within frames of {size[0]} x {size[1]}, got {zoom}."
+    if len(zoom) != 4:
+        raise ValueError(wrong)
     top, left, height, width = zoom
     if min(top, left) < 0 or min(height, width) < 1 or top + height > size[0] or left + width > size[1]:
-        raise ValueError(f"zoom must be (top, left, height, width) within frames of {size[0]} x {size[1]}, got {zoom}.")
+        raise ValueError(wrong)
     return slice(top, top + height), slice(left, left + width)
 
 

@@ -9,6 +9,7 @@ from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from ..borders.checks import did_you_mean
 from ..borders.files import write_atomically
 from ..data import Scaler
 
@@ -30,8 +31,9 @@ def physical(
             f"past, future and prediction must be (T, C, H, W), (horizon, C, H, W) and the same, of one sample; "
             f"got {tuple(past.shape)}, {tuple(future.shape)} and {tuple(prediction.shape)}."
         )
-    if not 0 <= channel < future.shape[1]:
-        raise ValueError(f"channel must be from 0 to {future.shape[1] - 1}, got {channel}.")
+    shared = min(past.shape[1], future.shape[1])
+    if not 0 <= channel < shared:
+        raise ValueError(f"channel must be from 0 to {shared - 1}, got {channel}.")
     scaler = (scaler or Scaler()).channel(channel)
     seen, truth, forecast = (
         scaler.to_physical(frames[:, channel].detach().float().cpu()).numpy() for frames in (past, future, prediction)
@@ -40,13 +42,19 @@ def physical(
 
 
 def colour_scale(*frames: np.ndarray) -> Normalize:
-    """One scale of colours for all."""
-    values = np.concatenate([each.ravel() for each in frames])
-    return Normalize(float(np.nanmin(values)), float(np.nanmax(values)))
+    """One scale of colours for all, from 0 to 1 where every cell is missing."""
+    values = np.concatenate([each[~np.isnan(each)] for each in frames])
+    return Normalize(float(values.min()), float(values.max())) if values.size else Normalize(0, 1)
 
 
 def colour_map(name: str) -> Colormap:
-    """A colour map of matplotlib, missing cells grey."""
+    """A colour map of matplotlib, missing cells grey.
+
+    Raises:
+        ValueError: If there is none of this name.
+    """
+    if name not in colormaps:
+        raise ValueError(f"cmap must be a colour map of matplotlib, got {name!r}; {did_you_mean(name, colormaps)}")
     return colormaps[name].with_extremes(bad=MISSING)
 
 

@@ -42,12 +42,18 @@ def power_spectrum(spectra: Mapping[str, Spectrum], path: str | Path, leads: Seq
         leads: Lead times in frames, the first one 1, a panel each; by default the first and the last.
 
     Raises:
-        ValueError: If there are no spectra or no such lead time, or the file cannot be written.
+        ValueError: If there are no spectra or no such lead time, the truth has no whole frame at one, or the file
+            cannot be written.
     """
     if not spectra:
         raise ValueError("spectra must hold at least one, got none.")
     first = next(iter(spectra.values()))
-    leads = sorted({1, len(first.truth)}) if leads is None else leads
+    leads = list(dict.fromkeys([1, len(first.truth)] if leads is None else leads))
+    if empty := [title for title, powers in _of_leads(first.truth, leads).items() if powers.isnan().all()]:
+        raise ValueError(
+            f"spectra must be of frames without missing cells, but at {empty[0]} the truth has none; take other leads, "
+            f"or fill the truth."
+        )
     lines = {"truth": _of_leads(first.truth, leads)} | {
         name: _of_leads(each.forecast, leads) for name, each in spectra.items()
     }

@@ -81,8 +81,8 @@ class MAU(Block):
         """One step: `h, c, past_x, past_c, o`."""
         x, c, past_x, past_c = self.take(x, c, past_x, past_c)
         keys, values = (past.unflatten(1, (self.tau, -1)) for past in (past_x, past_c))
-        likeness = (keys * self.conv_query(x).unsqueeze(1)).sum((2, 3, 4)) / math.sqrt(x[0].numel())
-        weight = likeness.softmax(dim=1)[:, :, None, None, None]  # (a)
+        query = self.conv_query(x).unsqueeze(1) / math.sqrt(x[0].numel())  # first, as half precision holds no such sum
+        weight = (keys * query).sum((2, 3, 4)).softmax(dim=1)[:, :, None, None, None]  # (a)
         trend = (weight * values).sum(dim=1)  # (b)
         motion = blend(trend, c, torch.sigmoid(self.conv_gate(c)))  # (c)
         u_c, a_c, a_h = self.conv_c(motion).chunk(3, dim=1)

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...borders.checks import check_odd, choose
+from ...borders.checks import check_odd, check_positive, choose
 from ...core.block import Block
 from ...core.slot import MOMENT, H, O, P, X
 from ..layers import Norm, conv, side_by_side
@@ -48,7 +48,7 @@ class PhyCell(Block):
         returns: `h, o` and the loss `(B,)`, `o` the gain for stages that follow.
 
     Raises:
-        ValueError: If `kernel_size` is even, or `gain` another word.
+        ValueError: If `kernel_size` is even, `filters` is no integer of at least 1, or `gain` is another word.
     """
 
     reads = (X, H)
@@ -133,6 +133,7 @@ class Dynamics(nn.Module):
     def __init__(self, channels: int, kernel_size: int, filters: int, norm: Norm | None) -> None:
         super().__init__()
         check_odd("kernel_size", kernel_size)
+        check_positive(filters=filters)
         self.derivatives = nn.Conv2d(channels, filters, kernel_size, padding=kernel_size // 2)
         self.norm = None if norm is None else norm(filters)
         self.combine = nn.Conv2d(filters, channels, 1)

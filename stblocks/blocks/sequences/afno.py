@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...borders.checks import check_positive, check_rate
+from ...borders.checks import check_positive, check_rate, is_number
 from ..layers import branch_dropout, hidden_channels
 from ..starts import SPREAD
 
@@ -76,8 +76,8 @@ class FrequencyMLP(nn.Module):
         check_positive(num_blocks=num_blocks)
         if channels % num_blocks:
             raise ValueError(f"num_blocks must be a divisor of channels={channels}, got {num_blocks}.")
-        if threshold < 0:
-            raise ValueError(f"threshold must be at least 0, got {threshold}.")
+        if not is_number(threshold) or not threshold >= 0:
+            raise ValueError(f"threshold must be at least 0, got {threshold!r}.")
         side = channels // num_blocks
         self.num_blocks, self.threshold = num_blocks, threshold
         self.first, self.second = (ComplexLinear(num_blocks, side) for _ in range(2))
@@ -87,11 +87,11 @@ class FrequencyMLP(nn.Module):
         over = tokens.shape[1:4]
         exact = tokens.to(torch.promote_types(tokens.dtype, torch.float32))  # transforms know no half precision
         z = torch.fft.rfftn(exact, dim=(1, 2, 3), norm="ortho").unflatten(-1, (self.num_blocks, -1))
-        real, imaginary = self.first(z.real, z.imag)
+        real, imaginary = self.first(*(part.to(self.first.weight.dtype) for part in (z.real, z.imag)))
         real, imaginary = self.second(functional.relu(real), functional.relu(imaginary))
         parts = [functional.softshrink(part.to(exact.dtype), self.threshold) for part in (real, imaginary)]
         mixed = torch.fft.irfftn(torch.complex(*parts).flatten(-2), s=over, dim=(1, 2, 3), norm="ortho")
-        return mixed + tokens
+        return mixed.to(tokens.dtype) + tokens
 
 
 class ComplexLinear(nn.Module):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...borders.checks import check_positive, choose
+from ...borders.checks import check_each_positive, check_positive, choose
 from ...ops.motion_matrix import as_weights, composed, motion_matrices, resized_matrices
 from ..layers import Pointwise
 from ..maps.batch_norm import BatchNorm
@@ -68,7 +68,9 @@ class MMVP(nn.Module):
         scrambled: bool = False,
     ) -> None:
         super().__init__()
-        check_positive(channels=channels, matrix_channels=matrix_channels, out_frames=out_frames)
+        check_positive(channels=channels, matrix_channels=matrix_channels, in_frames=in_frames, out_frames=out_frames)
+        check_each_positive("depths", depths)
+        check_each_positive("factors", factors)
         if in_frames < 2:
             raise ValueError(f"in_frames must be at least 2, between which there is motion, got {in_frames}.")
         if len(depths) != 3:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...borders.checks import check_positive, choose
+from ...borders.checks import check_each_positive, check_positive, check_rate, choose
 from ...ops.wavelet import haar, inverse_haar
 from ..maps.tf_aware import TFAwareBlock
 
@@ -41,7 +41,8 @@ class WaST(nn.Module):
         returns: `(B, frames, out_channels, H, W)`.
 
     Raises:
-        ValueError: If a number is not positive, or `depths` or `large_kernels` has another length.
+        ValueError: If a number is not positive, `depths` or `large_kernels` has another length, `drop_path` is not in
+            [0, 1), or `keep` is another word.
     """
 
     def __init__(
@@ -59,10 +60,11 @@ class WaST(nn.Module):
     ) -> None:
         super().__init__()
         check_positive(channels=channels, frames=frames)
+        check_rate("drop_path", drop_path)
         for name, value, length in (("depths", depths, 3), ("large_kernels", large_kernels, 2)):
+            check_each_positive(name, value)
             if len(value) != length:
                 raise ValueError(f"{name} must have {length} entries, got {list(value)}.")
-        check_positive(**{f"depths[{index}]": depth for index, depth in enumerate(depths)})
         even, total = frames + frames % 2, sum(depths)
         rates = [drop_path * index / max(total - 1, 1) for index in range(total)]
         ends = list(accumulate(depths, initial=0))
