@@ -54,6 +54,8 @@ def plot(name: str, measured: dict[str, Any], kind: str, *columns: str) -> str:
     places = [spaced.index(column.replace("_", " ")) for column in columns]
     columns = tuple(measured["columns"][place] for place in places)
     rows = measured["rows"]
+    if not rows:
+        raise ValueError(f"{name}.json has no rows, so that there is nothing to draw")
     if kind == "bars":
         series = {
             column: [_number(row[place]) for row in rows] for column, place in zip(columns[1:], places[1:], strict=True)
