@@ -120,8 +120,9 @@ def read_events(path: Path) -> list[Period]:
 def _period(row: dict[str, str], path: Path, line: int) -> Period:
     try:
         start, end = (np.datetime64(str(row[name]).strip().replace(" ", "T")) for name in ("start", "end"))
-        if np.datetime_data(end.dtype)[0] in WHOLE:
-            end = (end + 1).astype("M8[s]") - np.timedelta64(1, "s")
+        unit, _ = np.datetime_data(end.dtype)
+        if unit in WHOLE:
+            end = (end + np.array(1, f"m8[{unit}]")).astype("M8[s]") - np.timedelta64(1, "s")
         start, end = start.astype("M8[s]"), end.astype("M8[s]")
     except ValueError as error:
         raise ValueError(
