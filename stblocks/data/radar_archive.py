@@ -120,9 +120,8 @@ def read_events(path: Path) -> list[Period]:
 def _period(row: dict[str, str], path: Path, line: int) -> Period:
     try:
         start, end = (np.datetime64(str(row[name]).strip().replace(" ", "T")) for name in ("start", "end"))
-        unit, _ = np.datetime_data(end.dtype)
-        if unit in WHOLE:
-            end = (end + np.array(1, f"m8[{unit}]")).astype("M8[s]") - np.timedelta64(1, "s")
+        if (unit := np.datetime_data(end.dtype)[0]) in WHOLE:
+            end = np.datetime64((end + np.array(1, f"m8[{unit}]")).item(), "s") - np.timedelta64(1, "s")
         start, end = start.astype("M8[s]"), end.astype("M8[s]")
     except ValueError as error:
         raise ValueError(

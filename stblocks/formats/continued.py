@@ -8,6 +8,8 @@ import numpy as np
 
 from ..data.times import seconds_between
 
+#: How far from 1970 nanoseconds reach, which every xarray takes: from 1677 to 2262.
+EPOCH, REACH = np.datetime64(0, "us"), np.timedelta64(2**63 // 1000, "us")
 TOLERANCE = 0.5  # of the usual distance: frames that are further apart leave a hole
 
 
@@ -46,7 +48,8 @@ def continued(time: np.ndarray, step: float, horizon: int) -> np.ndarray:
         return np.array(later, dtype=object)
     exact = time.astype("M8[us]")
     later = _in_months(exact.astype(object), leads) or exact[-1] + np.round(leads * step * 1e6).astype("m8[us]")
-    return np.array(later, dtype="M8[us]").astype("M8[ns]")  # what every xarray takes as it is
+    times = np.array(later, dtype="M8[us]")
+    return times.astype("M8[ns]") if (abs(times - EPOCH) < REACH).all() else times
 
 
 def _in_months(dates: np.ndarray, leads: np.ndarray) -> list[Any] | None:
