@@ -161,7 +161,15 @@ def test_the_page_shows_what_is_printed(capsys):
         assert run(capsys, *command.replace("'", "").split()) == output
 
 
+def test_help_of_a_recipe_says_how_it_was_called(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["stblocks"])
+    with pytest.raises(SystemExit):
+        main(["train", "gmg_cikm", "--help"])
+    assert capsys.readouterr().out.startswith("usage: stblocks train gmg_cikm [-h]")
+
+
 def test_train_lists_recipes_and_runs_one(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["stblocks"])
     names = run(capsys, "train").split()
     assert names == sorted(path.stem for path in (PAGE.parents[1] / "recipes").glob("*.py"))
     seen = []

@@ -6,6 +6,7 @@ stblocks train gmg_cikm --data radar.npz --epochs 2 --out runs/radar
 """
 
 import pkgutil
+import sys
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -33,6 +34,7 @@ def main(parser: Parser, arguments: Sequence[str]) -> None:
         raise ValueError(f"there is no recipe {name!r}; {did_you_mean(name, names)}")
     from ..train import run_recipe  # slow to import, and needs the extra
 
+    sys.argv[0] = f"{parser.prog} {name}"  # what the recipe's help calls it
     try:
         run_recipe(lambda: import_module(f"stblocks.recipes.{name}").main(flags))
     except SystemExit as stop:
