@@ -19,7 +19,7 @@ from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
 COSTS = ("parameters", "multiply_adds", "milliseconds")
-#: Data by the setting `data` of a board: the name of a table, and the scores that claims are judged by.
+#: Data by the setting `data` of a board: how tables call them, and the scores that claims are judged by.
 DATA = {
     "moving_mnist": ("Moving MNIST", ("mse@frame_sum", "ssim@uniform7")),
     "radar": ("radar", ("mse@frame_sum", "csi@20")),
@@ -119,9 +119,9 @@ def ranking(boards: dict[str, Any], data: str) -> list[list[str]]:
             if models.setdefault(model, found)["scores"] != found["scores"]:
                 raise ValueError(f"{model} must have the same scores on all boards of {data}, got others on {name}.")
     _, scores = DATA[data]
+    first = scores[0]
     rows = []
-    main = scores[0]
-    for name, model in sorted(models.items(), key=lambda item: -sum(_quality(item[1]["scores"][main], main))):
+    for name, model in sorted(models.items(), key=lambda item: -sum(_quality(item[1]["scores"][first], first))):
         row = [name, f"{model['parameters'] / 1e6:.3f}", f"{model['multiply_adds'] / 1e9:.3f}"]
         rows.append(row + [cell for score in scores for cell in _mean(model["scores"][score])])
     return rows

@@ -196,6 +196,7 @@ def test_a_run_that_diverges_ends_alone(glyphs, tmp_path, capsys):
         (["--plug", "gmf"], "There is no plug"),
         (["--base", "predrnn", "--plug", "mgm", "motion_gru"], "do not fit base 'predrnn'"),
         (["--seeds", "0"], "seeds must be at least 1, got 0"),
+        (["--each", "--grid"], "each changes nothing with grid"),
         (["--path", "somewhere"], "path goes with data='radar'"),
         (["--glyphs", "nowhere.npz"], "nowhere.npz"),
         (["--data", "radar", "--digits", "3"], "go with data='moving_mnist'"),

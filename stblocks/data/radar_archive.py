@@ -16,7 +16,12 @@ from .weather_files import Grid, open_grid
 from .windows import SequenceWindows
 
 COLUMNS = ("start", "end", "split")
-WHOLE = ("Y", "M", "D")  # units of NumPy: an end in one of them is its last second
+#: Units of NumPy, and what of each an end that is in it lasts.
+WHOLE: dict[str, np.timedelta64] = {
+    "Y": np.timedelta64(1, "Y"),
+    "M": np.timedelta64(1, "M"),
+    "D": np.timedelta64(1, "D"),
+}
 
 
 class RadarArchive(SequenceWindows):
@@ -120,8 +125,8 @@ def read_events(path: Path) -> list[Period]:
 def _period(row: dict[str, str], path: Path, line: int) -> Period:
     try:
         start, end = (np.datetime64(str(row[name]).strip().replace(" ", "T")) for name in ("start", "end"))
-        if (unit := np.datetime_data(end.dtype)[0]) in WHOLE:
-            end = np.datetime64((end + np.array(1, f"m8[{unit}]")).item(), "s") - np.timedelta64(1, "s")
+        if (whole := WHOLE.get(np.datetime_data(end.dtype)[0])) is not None:
+            end = (end + whole).astype("M8[s]") - np.timedelta64(1, "s")
         start, end = start.astype("M8[s]"), end.astype("M8[s]")
     except ValueError as error:
         raise ValueError(

@@ -1,8 +1,16 @@
-"""Parts of data sets, and data that must be named."""
+"""Parts of data sets, what a model must know of their frames, and data that must be named."""
+
+from typing import Any
 
 from torch.utils.data import Dataset, Subset
 
 from ..data import Sequence, SequenceWindows
+
+
+def frame_options(sample: Sequence) -> dict[str, Any]:
+    """`in_channels` and `image_size` of `create_model` for frames as those of a sequence."""
+    _, channels, height, width = sample.past.shape
+    return {"in_channels": channels, "image_size": (height, width)}
 
 
 def hold_out(data: SequenceWindows, fraction: float, overlapping: int = 0) -> list[Dataset[Sequence]]:

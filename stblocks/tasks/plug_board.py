@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
-from typing import Annotated, Any
+from typing import Annotated
 
 from torch import nn
 
@@ -13,6 +13,7 @@ from ..data import Sequence
 from ..train import Help, Option
 from .board import BoardSettings, Candidate
 from .models import PatchSettings
+from .parts import frame_options
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,8 @@ class PlugSettings(PatchSettings, BoardSettings):
     def problems(self) -> list[str]:
         """What is wrong with the settings, a phrase each."""
         found = super().problems()
+        if self.each and self.grid:
+            found.append("each changes nothing with grid, which has every plug alone, too; give one of them")
         for name in ("base", "plug"):
             values = getattr(self, name)
             if len(set(values)) < len(values):
@@ -45,6 +48,4 @@ class PlugSettings(PatchSettings, BoardSettings):
                     yield Candidate("+".join((base, *plugs)), base, partial(self._hybrid, base, plugs))
 
     def _hybrid(self, base: str, plugs: tuple[str, ...], sample: Sequence) -> nn.Module:
-        _, channels, *size = sample.past.shape
-        options: dict[str, Any] = {"in_channels": channels, "image_size": tuple(size)} | self.model_options()
-        return create_model("hybrid", base=base, plugs=plugs, **options)
+        return create_model("hybrid", base=base, plugs=plugs, **frame_options(sample), **self.model_options())

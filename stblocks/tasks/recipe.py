@@ -10,6 +10,7 @@ from torch.utils.data import Dataset
 
 from ..data import Sequence
 from ..train import Objective, TrainConfig, fit, read_flags, report, seed_everything
+from .parts import frame_options
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,7 @@ class Recipe:
         settings, out, resume = read_flags(self.name, self.default, {"paper": self.paper}, argv, self.description)
         train, validation, test = self.data_sets(settings)
         seed_everything(settings.seed)
-        channels, height, width = train[0].past.shape[1:]
-        frames = {"in_channels": channels, "image_size": (height, width)}
-        model = self.build(settings, frames | settings.model_options())
+        model = self.build(settings, frame_options(train[0]) | settings.model_options())
         result = fit(model, train, validation, settings, out, objective=self.objective, resume=resume)
         options = {"thresholds": settings.thresholds, "metrics": settings.metrics, "batch_size": settings.batch_size}
         report(result.model, test, out, **options)

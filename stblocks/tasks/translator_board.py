@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from torch import nn
 
@@ -12,6 +12,7 @@ from ..data import Sequence
 from ..train import Help
 from .board import BoardSettings, Candidate
 from .models import SimVPSettings
+from .parts import frame_options
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +42,6 @@ class TranslatorSettings(SimVPSettings, BoardSettings):
             yield Candidate(name, first, partial(self._simvp, translator))
 
     def _simvp(self, translator: str, sample: Sequence) -> nn.Module:
-        in_frames, channels, *size = sample.past.shape
-        options: dict[str, Any] = {"in_channels": channels, "image_size": tuple(size)} | self.model_options()
-        options |= {"in_frames": in_frames, "out_frames": len(sample.future)}
+        options = frame_options(sample) | self.model_options()
+        options |= {"in_frames": len(sample.past), "out_frames": len(sample.future)}
         return create_model("simvpv2_s", translator=translator, **options)
