@@ -148,6 +148,6 @@ def test_figures_of_models_are_true(name):
 
 def test_the_lists_of_recipes_are_complete():
     programs = {path.name for path in (ROOT / "recipes").glob("*.py") if "run_recipe(main)" in path.read_text("utf-8")}
-    for page in ("README.md", "CHANGELOG.md", "docs/training.md"):
+    for page in ("README.md", "CHANGELOG.md", "docs/recipes.md"):
         listed = set(re.findall(r"(\w+\.py)\b", (ROOT / page).read_text(encoding="utf-8")))
         assert programs <= listed, page

@@ -10,8 +10,9 @@ from . import cms_lstm, e3d_lstm, gmg, mau, mmvp, phydnet, predrnn, simvp, vmrnn
 from .checkpoints import bare
 from .names import Plan
 
-#: What can be read: `<family>/<block>` to a function from the released configuration to our module and its names there.
 KINDS = Registry[Callable[[Mapping[str, Any]], Plan]]("kind", "stblocks.kinds")
+"""What can be read: `<family>/<block>` to a function from the released configuration to our module and its names there.
+`KINDS.names()` lists them."""
 
 for _family in (gmg, mmvp, predrnn, cms_lstm, simvp, vmrnn, phydnet, mau, e3d_lstm, wast):
     for _kind, _plan in _family.KINDS.items():

@@ -87,10 +87,10 @@ class Plug:
     below_top: bool = False
 
 
-#: Bases by name: functions of a frame and their options.
 BASES = Registry[Callable[..., Base]]("base", "stblocks.bases")
-#: Plugs by name.
+"""Bases by name: functions of a frame and their options. `BASES.names()` lists them."""
 PLUGS = Registry[Plug]("plug", "stblocks.plugs")
+"""Plugs by name. `PLUGS.names()` lists them."""
 #: The plug that stands for the base's own blocks, in lists that say on which side of them each plug is to stand.
 STAGE = "stage"
 PLUGS.register(STAGE)(Plug())
