@@ -65,8 +65,6 @@ def test_info(capsys):
         ("--translator gsta --image_size 64 64 --out_frames 10", True),  # what is left out, spelt out
         ("--translator vit", False),
         ("--in_channels 2", False),
-        ("--horizon 5", False),
-        ("--batch 2", False),
     ],
 )
 def test_published_figures_stand_beside_the_same_options_alone(options, alike, capsys):
@@ -76,6 +74,14 @@ def test_published_figures_stand_beside_the_same_options_alone(options, alike, c
     assert table["multiply-adds"][1] == (entry.flops if alike else None)
     assert text.count("published") == (2 if alike else 1)
     assert shown(text)["published"].endswith("; with other options") != alike
+
+
+@pytest.mark.parametrize("options", ["--horizon 5", "--batch 2"])
+def test_published_parameters_are_those_of_any_frames(options, capsys):
+    text, entry = run(capsys, "info", "simvpv2_s", *options.split()), model_entry("simvpv2_s")
+    assert figures(text)["parameters"][1] == entry.parameters
+    assert re.search(r"multiply-adds +[\d,]+ +-\n", text)
+    assert shown(text)["published"].endswith("; with other frames")
 
 
 def test_what_is_left_out_is_as_published(capsys):

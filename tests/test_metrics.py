@@ -348,6 +348,8 @@ def test_errors_say_what_to_do(tmp_path):
         Scores().update(frames[..., :6, :], frames[..., :6, :])
     with pytest.raises(ValueError, match=r"metrics must be among mse@pixel, .*, got mse"):
         Scores(metrics=["mse"])
+    with pytest.raises(ValueError, match=r"metrics must be a list of names, got 'mse@pixel'"):
+        Scores(metrics="mse@pixel")
     with pytest.raises(ValueError, match=r"windows must be odd numbers of pixels, got \[4\]"):
         Scores((20,), windows=(3, 4))
     for thresholds in ((101325.0, 101325.4), (20, torch.nan)):

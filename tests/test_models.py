@@ -7,10 +7,11 @@ import sys
 from argparse import Namespace
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 import torch
 
-from stblocks import Forecaster, create_model, list_models, register_model, register_variant
+from stblocks import GFM, Forecaster, create_model, list_models, register_model, register_variant
 from stblocks.cli.describe import SETTINGS, Setting, model_info
 from stblocks.core import hub, model_entry, pretrained
 from stblocks.interop import from_official
@@ -159,6 +160,17 @@ def test_every_option_changes_something(name):
             continue
         reference = create_model(name, **own, **({"norm": "layer"} if option == "image_size" else {}))
         assert print_of(create_model(name, **changed)) != print_of(reference), option
+
+
+def test_numbers_of_numpy_are_numbers():
+    image_size, channels = np.array([8, 10]), [np.int32(4), np.int64(4)]
+    model = create_model("cms_lstm", np.int64(1), image_size, channels=channels, num_layers=np.int64(2), patch_size=2)
+    assert model.config["image_size"] == [8, 10]
+    assert model.config["channels"] == [4, 4]
+    assert type(model.config["in_channels"]) is int
+    assert model(torch.rand(1, 2, 1, 8, 10), 1).shape == (1, 1, 1, 8, 10)
+    block = GFM(np.int64(3), np.int64(4))
+    assert block(torch.rand(1, 3, 5, 5), torch.rand(1, 4, 5, 5)).shape == (1, 4, 5, 5)
 
 
 def test_misspelt_and_unknown_names():

@@ -22,13 +22,13 @@ def check_each_positive(argument: str, numbers: Sequence[object]) -> None:
 def check_image_size(image_size: Sequence[int]) -> None:
     """Raise a `ValueError` unless it is a height and a width."""
     two = isinstance(image_size, Sequence) and len(image_size) == 2
-    if not two or not all(isinstance(side, int) and side >= 1 for side in image_size):
+    if not two or not all(isinstance(side, Integral) and side >= 1 for side in image_size):
         raise ValueError(f"image_size must be (H, W), got {image_size!r}.")
 
 
 def check_odd(argument: str, kernel_size: int) -> None:
     """Raise a `ValueError` if a kernel has no centre."""
-    if not isinstance(kernel_size, int) or kernel_size < 1 or kernel_size % 2 == 0:
+    if not isinstance(kernel_size, Integral) or kernel_size < 1 or kernel_size % 2 == 0:
         raise ValueError(
             f"{argument} must be an odd integer, so that kernels are centred and H and W kept, got {kernel_size}."
         )

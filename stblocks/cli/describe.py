@@ -46,7 +46,7 @@ def model_info(
     device: str | None = None,
     **overrides: Any,
 ) -> str:
-    """Parameters, multiply-adds, shapes and cells of a model; published figures too, if they are for the same options.
+    """Parameters, multiply-adds, shapes and cells of a model; published figures too, where they are of the same.
 
     What is left out is as in the setting of the published figures; of models with a fixed number of frames, as many;
     of recurrent ones with other channels out than in, one frame to forecast.
@@ -80,11 +80,15 @@ def model_info(
         horizon = getattr(model, "out_frames", setting.horizon if model.out_channels == channels else 1)
     work = count_multiply_adds(model, past, horizon)
     parts = [(part, count) for part, child in model.named_children() if (count := _parameters(child))]
+    defaults = {option: given.default for option, given in inspect.signature(entry.build).parameters.items()}
+    defaults |= {"model": name, "in_channels": setting.in_channels, "image_size": setting.image_size}
+    same_model = model.config == json.loads(json.dumps(defaults))
+    same_frames = (batch, in_frames, horizon) == (1, setting.in_frames, setting.horizon)
     rows = [
         ["", "here", "published"],
         ["parameters", number(_parameters(model)), number(entry.parameters)],
         *([f"  {part}", number(count), ""] for part, count in parts),
-        ["multiply-adds", number(work.products), number(entry.flops)],
+        ["multiply-adds", number(work.products), number(entry.flops if same_frames else None)],
         *([["  with the scan", number(work.total), ""]] if work.formulas else []),
     ]
     lines = []
@@ -94,17 +98,14 @@ def model_info(
         rate = frames_per_second(built, torch.rand(past.shape, device=here), horizon)
         rows.append(["frames a second", f"{rate:,.1f}", "-"])
         lines = [f"speed      {_timed(here, batch * horizon / rate)}"]
-    defaults = {option: given.default for option, given in inspect.signature(entry.build).parameters.items()}
-    asked = Setting(channels, tuple(past.shape[-2:]), in_frames, horizon)
-    defaults |= {"model": name, "in_channels": channels, "image_size": (height, width)}
-    alike = batch == 1 and asked == setting and model.config == json.loads(json.dumps(defaults))
-    if not alike:
+    other = "" if same_model and same_frames else f"; with other {'frames' if same_model else 'options'}"
+    if not same_model:
         rows = [row[:2] for row in rows]
     options = (f"{option}={json.dumps(value)}" for option, value in model.config.items() if option != "model")
     lines += [
         f"input      {shape(past.shape)}",
         f"output     {shape((batch, horizon, model.out_channels, height, width))}",
-        f"published  {_published(entry)}" + ("" if alike or entry.parameters is None else "; with other options"),
+        f"published  {_published(entry)}{'' if entry.parameters is None else other}",
         textwrap.fill(f"options    {' '.join(options)}", 100, subsequent_indent=" " * 11),
     ]
     table = aligned(rows, "<>>"[: len(rows[0])])

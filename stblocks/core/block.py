@@ -1,6 +1,7 @@
 """Block: a module that says which slots it reads and which it writes."""
 
 from collections.abc import Iterator, Mapping
+from numbers import Integral
 
 import torch
 from torch import Tensor, nn
@@ -47,11 +48,11 @@ class Block(nn.Module):
     def __init__(self, widths: Mapping[Slot, int]) -> None:
         super().__init__()
         for slot, width in widths.items():
-            if not isinstance(width, int) or isinstance(width, bool) or width < 1:
+            if not isinstance(width, Integral) or isinstance(width, bool) or width < 1:
                 raise ValueError(
                     f"{type(self).__name__}: channels of {slot} must be a positive integer, got {width!r}."
                 )
-        self.widths = {slot.name: width for slot, width in widths.items()}
+        self.widths = {slot.name: int(width) for slot, width in widths.items()}
 
     def size_of(self, slot: Slot, height: int, width: int) -> tuple[int, int]:
         """Height and width of a slot's map where `x` has these; a block with coarser states says so here."""

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from .options import Builder, check_known, with_options
 from .registry import Registry
 
@@ -138,7 +140,7 @@ def create_model(name: str, in_channels: int = 1, image_size: tuple[int, int] = 
         name: One of `list_models()`.
         in_channels: Channels of a frame.
         image_size: `(H, W)` of a frame. Only models with size-bound parameters insist on it.
-        **overrides: Options of that model, JSON values; see its function.
+        **overrides: Options of that model, JSON values or numbers of NumPy; see its function.
 
     Returns:
         The model; `model.config` holds all options, the defaults too.
@@ -157,7 +159,7 @@ def create_model(name: str, in_channels: int = 1, image_size: tuple[int, int] = 
     bound.apply_defaults()
     for option, value in bound.arguments.items():
         try:
-            json.dumps(value)
+            bound.arguments[option] = json.loads(json.dumps(value, default=_plain))
         except TypeError as error:
             raise TypeError(
                 f"{name}: option {option} must be a JSON value, got {value!r}; compose the model by hand."
@@ -165,3 +167,10 @@ def create_model(name: str, in_channels: int = 1, image_size: tuple[int, int] = 
     model: Any = build(**bound.arguments)
     model.config = {"model": name, **json.loads(json.dumps(bound.arguments))}
     return model
+
+
+def _plain(value: object) -> Any:
+    """Numbers of NumPy, which sizes are that were computed, as those of Python."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{value!r} is no JSON value")

@@ -68,6 +68,8 @@ class Scores:
     ) -> None:
         scaler = Scaler() if scaler is None else scaler
         available = value_metrics(scaler, data_range)
+        if isinstance(metrics, str):
+            raise ValueError(f"metrics must be a list of names, got {metrics!r}.")
         if unknown := [name for name in metrics if name not in available]:
             raise ValueError(f"metrics must be among {', '.join(available)}, got {', '.join(unknown)}.")
         if len({f"{threshold:g}" for threshold in thresholds}) < len({*thresholds}) or any(t != t for t in thresholds):
