@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import stblocks.borders.files
-from stblocks.borders.files import write_atomically
+from stblocks.borders.files import remove_unfinished, write_atomically
 from stblocks.data import Scaler, Sequence
 from stblocks.train import load_checkpoint, save_checkpoint
 from stblocks.train.checkpoint import newest, previous
@@ -48,6 +48,19 @@ def test_a_file_is_flushed_to_the_disk_before_it_takes_its_name(tmp_path, monkey
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_two_writers_of_one_file_leave_that_of_one(tmp_path):
+    path = tmp_path / "file"
+
+    def slowly(file):
+        file.write(b"A" * 4)
+        write_atomically(path, lambda other: other.write(b"B"))  # meanwhile
+        file.write(b"A" * 4)
+
+    write_atomically(path, slowly)
+    assert path.read_bytes() == b"A" * 8
+    assert [*tmp_path.iterdir()] == [path]
+
+
 @pytest.mark.parametrize("place", ["fsync", "replace"])
 def test_a_crash_while_writing_leaves_the_old_checkpoint(place, tmp_path, monkeypatch):
     path = tmp_path / "checkpoint.pt"
@@ -82,6 +95,7 @@ runpy.run_path(sys.argv[1])["write_atomically"](sys.argv[2], write)
     assert path.read_bytes() == b"old"
     write_atomically(path, lambda file: file.write(b"new"))
     assert path.read_bytes() == b"new"
+    remove_unfinished(tmp_path)
     assert list(tmp_path.iterdir()) == [path]
 
 

@@ -163,6 +163,16 @@ def test_the_unit_is_what_maps_and_windows_need():
         find_unit(build("swinlstm_d"), (64, 80), required=True)
 
 
+def test_frames_much_larger_than_asked_for_are_not_tried(monkeypatch):
+    from stblocks.export import sizes
+
+    sides, measures = [], sizes._measures
+    monkeypatch.setattr(sizes, "_measures", lambda model, side: sides.append(side) or measures(model, side))
+    assert sizes.find_unit(build("wast"), (16, 24), required=False) is None
+    assert sides
+    assert max(sides) <= 3 * 16
+
+
 class Doubling(nn.Module):
     """A layer that does not say what it makes of a shape."""
 

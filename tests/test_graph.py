@@ -202,6 +202,9 @@ def test_true_is_refused_where_it_cannot_be():
     with pytest.raises(ValueError, match="graph=True needs a single process, got 2; take 'auto' or False"):
         check(2, torch.device("cuda"))
     check(1, torch.device("cuda"))
+    for word in (1, "on"):
+        with pytest.raises(ValueError, match=f"graph must be 'auto', True or False, got {word!r}"):
+            evaluate(tiny(), Drifting(), graph=word)
     (problem,) = TrainConfig(graph=1).problems()
     assert problem == "graph must be 'auto', True or False, got 1"
 

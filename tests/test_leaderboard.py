@@ -106,6 +106,16 @@ def test_cost_counts_one_sequence():
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
+def test_a_model_stays_as_it_is_when_its_cost_is_measured():
+    model = create_model("simvpv2_s", in_frames=2, out_frames=2, channels=4, translator_channels=8, num_layers=2)
+    past = torch.rand(2, 2, 1, 16, 16)
+    model(past, 2).sum().backward()
+    before = [value.clone() for value in model.state_dict().values()]
+    training_cost(model, past, 2, 1)
+    assert all(map(torch.equal, before, model.state_dict().values()))
+    assert any(parameter.grad is not None for parameter in model.parameters())
+
+
 def names(settings):
     return [(candidate.name, candidate.base) for candidate in settings.candidates()]
 

@@ -7,11 +7,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils.data import ConcatDataset
 
 from stblocks import create_model
-from stblocks.data import Scaler
+from stblocks.data import Scaler, SequenceWindows, SyntheticRadar
 from stblocks.score import EnsembleScores, Scores, evaluate, persistence
 from stblocks.score.metrics import value_metrics
+from stblocks.score.scores import precise
+from stblocks.score.verification import events
 
 DBZ = Scaler(offset=-10.0, scale=95.0, unit="dBZ")
 THRESHOLDS = (20, 37.5)
@@ -284,13 +287,46 @@ def test_fractions_skill_score_window_by_window(case):
         assert table.pooled[f"fss{window}@{threshold}"] == pytest.approx(expected, nan_ok=True)
 
 
-@given(st.floats(-30, 70), st.sampled_from([0.37, -3.0, 95.0]), st.floats(-40, 40))
-def test_a_value_equal_to_the_threshold_is_an_event(threshold, scale, offset):
+@given(
+    st.floats(-30, 70),
+    st.sampled_from([0.37, -3.0, 95.0]),
+    st.floats(-40, 40),
+    st.sampled_from([torch.float32, torch.float64]),
+)
+def test_a_value_equal_to_the_threshold_is_an_event(threshold, scale, offset, dtype):
     scaler = Scaler(offset, scale)
-    cell = scaler.to_model(torch.full((1, 1, 1, 1, 1), threshold, dtype=torch.float32))
+    cell = scaler.to_model(torch.full((1, 1, 1, 1, 1), threshold, dtype=dtype)).float()  # as data sets scale it
     scores = Scores((threshold,), scaler, metrics=())
     scores.update(cell, cell)
     assert scores.compute().pooled[f"csi@{threshold:g}"] == 1
+
+
+def test_every_tenth_of_a_millimetre_counts():
+    """Rain in double precision, as NumPy has it, scaled and rounded as by a data set."""
+    rain = np.round(np.random.default_rng(0).gamma(0.5, 4.0, (4, 1, 16, 16)), 1)
+    data = SequenceWindows(rain, 2, 2, scaler=Scaler(0.0, 60.0))
+    truth = precise(data[0].future[None])
+    for threshold in np.arange(1, 200) / 10:
+        assert int(events(truth, threshold, data.scaler).sum()) == int((rain[2:] >= threshold).sum())
+
+
+def test_parts_in_other_units_have_no_scores_in_physical_units():
+    model, frames = create_model("persistence"), np.random.default_rng(0).random((4, 1, 8, 8))
+    data = ConcatDataset([SequenceWindows(frames, 2, 2, scaler=Scaler(0.0, scale)) for scale in (10.0, 100.0)])
+    assert evaluate(model, data, metrics=("mse@pixel",))["model"].pooled["mse@pixel"] > 0
+    for options in ({"thresholds": (5,)}, {"metrics": ("rmse@physical",)}):
+        with pytest.raises(ValueError, match=r"thresholds and scores @physical must be in units that all data share"):
+            evaluate(model, data, **options)
+    same = ConcatDataset(data.datasets[:1] * 2)
+    assert evaluate(model, same, thresholds=(0.5,))["model"].pooled["csi@0.5"] > 0
+
+
+def test_evaluation_leaves_frozen_parts_frozen():
+    model = create_model("convlstm", channels=4, num_layers=1, patch_size=2).train()
+    model.stack.eval()
+    evaluate(model, SyntheticRadar(1, size=(8, 8), in_frames=2, out_frames=1), metrics=("mse@pixel",))
+    assert model.training
+    assert not any(part.training for part in model.stack.modules())
 
 
 def test_persistence_repeats_the_last_frame():

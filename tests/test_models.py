@@ -5,6 +5,7 @@ import json
 import socket
 import sys
 from argparse import Namespace
+from concurrent.futures import ThreadPoolExecutor
 from unittest.mock import patch
 
 import numpy as np
@@ -14,6 +15,7 @@ import torch
 from stblocks import GFM, Forecaster, create_model, list_models, register_model, register_variant
 from stblocks.cli.describe import SETTINGS, Setting, model_info
 from stblocks.core import hub, model_entry, pretrained
+from stblocks.core.limits import TooLarge, at_most
 from stblocks.interop import from_official
 from stblocks.weights.state import load_weights, weights
 
@@ -490,6 +492,14 @@ def test_no_count_in_a_config_builds_for_ever(name, option, tmp_path):
         Forecaster.from_pretrained(tmp_path)
     unit = 1 if sys.platform == "darwin" else 1024
     assert unit * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) < 2e8
+
+
+def test_a_limit_is_that_of_its_thread():
+    with at_most(3), ThreadPoolExecutor(1) as other:
+        assert len(other.submit(lambda: torch.nn.ModuleList(torch.nn.Identity() for _ in range(10))).result()) == 10
+        torch.nn.ModuleList(torch.nn.Identity() for _ in range(3))
+        with pytest.raises(TooLarge):
+            torch.nn.ModuleList([torch.nn.Identity()])
 
 
 def test_weights_must_be_finite_and_fit_without_loss(tmp_path):

@@ -95,6 +95,32 @@ def test_a_direct_model_keeps_the_last_frames_alone():
     assert live.state_dict()["memory"]["frames"].shape[1] == 2
 
 
+def test_persistence_keeps_the_last_frame_alone():
+    live = Nowcaster(build("persistence"))
+    for frame in video(7).unbind(1):
+        live.push(frame)
+    assert torch.equal(live.state_dict()["memory"]["frames"][:, 0], video(7)[:, -1])
+    assert live.state_dict()["memory"]["frames"].shape[1] == 1
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in FEW else pytest.mark.slow) for name in (*list_models(), "mean")]
+)
+@torch.no_grad()
+def test_frames_and_forecasts_are_the_callers_to_change(name):
+    """A buffer that is filled anew for each frame, and forecasts that go to physical units in place."""
+    model, frames = Mean() if name == "mean" else build(name), video()
+    live, buffer = Nowcaster(model), torch.empty_like(frames[:, 0])
+    for frame in frames.unbind(1):
+        live.push(buffer.copy_(frame))
+    buffer.zero_()
+    expected = model(seen(model, frames), 4)
+    for steps in (live.steps(), live.steps(), model.steps(seen(model, frames))):
+        for k, frame in enumerate(islice(steps, 4)):
+            assert torch.equal(frame, expected[:, k])
+            frame.mul_(95).sub_(10)
+
+
 def test_each_frame_is_one_step():
     model, steps = build("predrnn"), []
     model.stack.register_forward_hook(lambda *_: steps.append(1))

@@ -170,12 +170,29 @@ def test_csi_draws_likely_events_up_and_unlikely_ones_down():
 def test_weights_by_threshold():
     values = torch.tensor([0.1, 0.375, 0.5, 0.9])  # -6, 5, 10 and 26 dBZ
     weigh = ThresholdWeights((5.0, 25.0), (1.0, 4.0), SCALER)
-    assert weigh(values).tolist() == [1, 2, 2, 6]
     frames = values.view(1, 1, 1, 1, 4)
+    assert weigh(frames).flatten().tolist() == [1, 2, 2, 6]
     rollout = Rollout(torch.zeros_like(frames), 1, {}, None)
     losses = Objective(cell_weights=weigh)(rollout, torch.cat([frames, frames], dim=1))
     assert losses["l1"].item() == pytest.approx((0.1 + 2 * 0.375 + 2 * 0.5 + 6 * 0.9) / 4)
     assert losses["l2"].item() == pytest.approx((0.01 + 2 * 0.375**2 + 2 * 0.25 + 6 * 0.81) / 4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_value_equal_to_the_threshold_is_an_event_as_in_the_scores(dtype):
+    dbz = torch.arange(71, dtype=dtype)
+    truth = CIKM_DBZ.to_model(dbz).float().view(1, 1, 1, 1, 71)
+    for threshold in range(71):
+        weight = ThresholdWeights((threshold,), (1.0,), CIKM_DBZ)(truth)
+        assert int((weight > 1).sum()) == 71 - threshold
+        ((_, event),) = SoftCSI((threshold,), scaler=CIKM_DBZ).events(truth, truth, truth == truth)
+        assert int(event.sum()) == 71 - threshold
+
+
+@pytest.mark.parametrize("option", ["alpha", "radius"])
+def test_a_focal_loss_of_negative_numbers_is_refused(option):
+    with pytest.raises(ValueError, match=f"{option} must be at least 0, got -1.0"):
+        HighFrequencyFocal(**{option: -1.0})
 
 
 def test_settings_make_the_terms_they_name():

@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from stblocks import SS2D, Forecaster, RoutingModule, create_model, list_models, predict_tiled, testing
+from stblocks import (
+    SS2D,
+    Ensemble,
+    Forecaster,
+    RoutingModule,
+    SmoothNoise,
+    create_model,
+    list_models,
+    predict_tiled,
+    testing,
+)
 from stblocks.core import Rollout
 from stblocks.tiles import whole_map_parts
 from tests.test_models import small_options
@@ -153,6 +163,14 @@ def test_the_warning_names_the_parts():
     model = create_model("gmg_l", **small_options("gmg_l"))
     with pytest.warns(UserWarning, match="GFM, GrowthDecay, SAM in this model look at the whole map"):
         predict_tiled(model, torch.rand(1, 2, 1, 8, 12), 1, 8, 2)
+
+
+def test_tiles_that_would_all_be_perturbed_alike_are_warned_of():
+    model = create_model("persistence")
+    whole = Ensemble([model, model], mean=True)
+    predict_tiled(whole, torch.rand(1, 2, 1, 8, 12), 1, 8, 2)
+    with pytest.warns(UserWarning, match="Ensemble in this model look at the whole map"):
+        predict_tiled(Ensemble(model, 2, perturb=SmoothNoise(0.1), mean=True), torch.rand(1, 2, 1, 8, 12), 1, 8, 2)
 
 
 @pytest.mark.parametrize(

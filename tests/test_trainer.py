@@ -7,10 +7,11 @@ from itertools import count
 
 import pytest
 import torch
-from torch.utils.data import Subset, get_worker_info
+from torch.utils.data import ConcatDataset, Subset, get_worker_info
 
+from stblocks import create_model
 from stblocks.blocks.layers import MapNorm
-from stblocks.data import CIKM_DBZ
+from stblocks.data import CIKM_DBZ, Sequence
 from stblocks.train import TrainConfig, run_state
 from stblocks.train.order import DataOrder
 from stblocks.train.settings import described
@@ -223,6 +224,38 @@ def test_settings_model_and_data_must_fit(options, message, tmp_path):
         train(tmp_path, **options)
 
 
+class TwoToOne(Drifting):
+    """Frames of two channels, of which the first is forecast."""
+
+    frame_shape = (2, 8, 8)
+
+    def __getitem__(self, index):
+        past, future = super().__getitem__(index)
+        return Sequence(past.expand(-1, 2, -1, -1), future)
+
+
+def test_forecasts_of_fewer_channels_must_be_fed_back(tmp_path):
+    """It is known before the first batch, and before there is a directory."""
+    data, run = TwoToOne(), tmp_path / "run"
+    model = create_model("convlstm", 2, (8, 8), out_channels=1, channels=4, num_layers=1, patch_size=2)
+    with pytest.raises(ValueError, match=r"train_data must have future frames of all channels, or at most 1 of them"):
+        train(run, model=model, data=data, validation=data)
+    model.feedback = lambda frames: frames.expand(*frames.shape[:-3], 2, -1, -1)
+    with pytest.raises(ValueError, match=r"must have whole future frames for sampling='scheduled', which feeds them"):
+        train(run, model=model, data=data, validation=data, sampling="scheduled")
+    assert not run.exists()
+    train(run, model=model, data=data, validation=data)
+
+
+def test_thresholds_of_one_name_are_refused_before_the_first_batch(tmp_path):
+    with pytest.raises(ValueError, match=r"This run cannot start: .*thresholds must be numbers that differ"):
+        train(tmp_path / "run", thresholds=(20.0, 20.000001))
+
+
+def test_a_trained_model_is_ready_to_forecast(tmp_path):
+    assert not any(part.training for part in train(tmp_path).model.modules())
+
+
 def test_frames_must_be_large_enough_to_score(tmp_path):
     data = Drifting()
     data.frames = data.frames[..., :6]
@@ -306,3 +339,14 @@ def test_thresholds_of_the_loss_are_physical_in_a_part_of_a_data_set(tmp_path):
     whole = train(tmp_path / "a", data=Radar(), validation=Radar(5, seed=1), **settings)
     part = train(tmp_path / "b", data=Subset(Radar(), range(9)), validation=Radar(5, seed=1), **settings)
     assert same_weights(whole.model, part.model)
+
+
+def test_parts_in_other_units_have_no_thresholds_and_no_jitter(tmp_path):
+    class Radar(Drifting):
+        scaler = CIKM_DBZ
+
+    data = ConcatDataset([Drifting(5), Radar(5)])
+    for settings in ({"loss_thresholds": (30.0,), "csi": 1.0}, {"jitter": 2.0}):
+        with pytest.raises(ValueError, match=r"cannot start: (loss_thresholds|jitter) must be in units that all data"):
+            train(tmp_path / "run", data=data, **settings)
+    train(tmp_path / "run", data=data)

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from secrets import token_hex
 from tempfile import TemporaryDirectory
 from typing import IO
 
@@ -23,7 +24,7 @@ def write_atomically(path: str | Path, write: Callable[[IO[bytes]], object], kee
         ValueError: If the file cannot be written there.
     """
     path = Path(path)
-    unfinished = path.with_name(UNFINISHED.format(path.name))
+    unfinished = path.with_name(UNFINISHED.format(f"{path.name}.{token_hex(4)}"))  # each writer has its own
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(unfinished, "wb") as file:

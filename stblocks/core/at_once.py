@@ -90,7 +90,7 @@ class AtOnce(Forecaster):
         self.check_past(past, 1)
         while True:
             forecast = self.translate(past)
-            yield from forecast.unbind(1)
+            yield from forecast.clone().unbind(1)  # the caller may change them in place
             past = self._moved_on(past, forecast)
 
     def _moved_on(self, past: Tensor, forecast: Tensor) -> Tensor:

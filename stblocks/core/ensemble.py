@@ -70,6 +70,7 @@ class Ensemble(nn.Module):
                 f"SmoothNoise(0.02), or more models."
             )
         self.perturb, self.seed, self.mean = perturb, seed, mean
+        self.whole_map = perturb is not None  # tiles would all be perturbed alike
         self.in_channels = self._shared("in_channels")
         self.out_channels = self._shared("out_channels")
         self.image_size = self._shared("image_size")

@@ -146,8 +146,8 @@ class Forecaster(Pretrained):
             ValueError: If the frame has another shape than it must.
         """
         self.check_frame(frame)
-        frames = frame.unsqueeze(1)
-        return {"frames": frames if memory is None else torch.cat([memory["frames"], frames], dim=1)}
+        frames = [frame.unsqueeze(1)] if memory is None else [memory["frames"], frame.unsqueeze(1)]
+        return {"frames": torch.cat(frames, dim=1)}  # a copy: the caller may fill the frame anew
 
     def forecasts(self, memory: Memory) -> Iterator[Tensor]:
         """Forecasts of the frames `(B, C, H, W)` after the last that was observed, without end."""

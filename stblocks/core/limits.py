@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from threading import get_ident
 from typing import Any
 
 from torch.nn.modules.module import (
@@ -54,15 +55,17 @@ class TooLarge(Exception):
 
 @contextmanager
 def at_most(number: int) -> Iterator[None]:
-    """Within the block, no more modules and parameters can become part of others.
+    """Within the block, no more modules and parameters can become part of others in this thread.
 
     Raises:
         TooLarge: If more do.
     """
-    left = number
+    left, owner = number, get_ident()
 
     def count(*_: object) -> None:
         nonlocal left
+        if get_ident() != owner:  # hooks are those of all threads
+            return
         left -= 1
         if left < 0:
             raise TooLarge

@@ -14,10 +14,11 @@ from .given_frames import check_no_nan, check_tensor
 
 
 class Nowcaster:
-    """A model and what it remembers of the frames pushed so far, which it never reads again.
+    """A model and what it remembers of the frames pushed so far.
 
     A recurrent model remembers its state and the forecast of its last step, so that a new frame is one step of work,
-    however many there were before; a direct one remembers the last `in_frames` frames.
+    however many there were before; a direct one remembers the last `in_frames` frames. `"advection"` and
+    `"lagrangian"`, whose optical flow is that of all past frames, remember all of them, until `reset()`.
 
     Frames and forecasts are in the units that the model was trained in. Scaling is not done here: the scaler of a model
     that knows its data is `stblocks.data.DataSpec.of_model(model).scaler()`.

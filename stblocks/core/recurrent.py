@@ -86,7 +86,7 @@ class RecurrentForecaster(Forecaster):
         """Steps on from there, fed with forecasts; see `Forecaster.forecasts`."""
         forecast, state = memory["forecast"], memory["state"]
         while True:
-            yield forecast
+            yield forecast.clone()  # the caller may change it in place
             forecast, state = self.step(self._fed_back(forecast, memory["channels"], 1), state)
 
     def rollout(

@@ -165,8 +165,32 @@ def scaler_of(dataset: Dataset[Sequence]) -> Scaler | None:
 
     A `scaler` of another type is none of ours, and says nothing that we know.
     """
-    scalers = [getattr(source, "scaler", None) for source in _sources(dataset)]
-    return _one([each if isinstance(each, Scaler) else None for each in scalers])
+    return _one(_scalers(dataset))
+
+
+def physical_scaler(dataset: Dataset[Sequence], what: str) -> Scaler:
+    """The scaler of a data set for what is said in physical units; without one, values are these.
+
+    Args:
+        dataset: A data set, or a part or a chain of some.
+        what: What is said in physical units, for the message.
+
+    Raises:
+        ValueError: If a chain has several.
+    """
+    scalers = _scalers(dataset)
+    if _one(scalers) != scalers[0]:
+        several = " and ".join(dict.fromkeys(map(str, scalers)))
+        raise ValueError(
+            f"{what} must be in units that all data share, but parts of the data set have {several}; give all of them "
+            f"one scaler=."
+        )
+    return scalers[0] or Scaler()
+
+
+def _scalers(dataset: Dataset[Sequence]) -> list[Scaler | None]:
+    scalers = (getattr(source, "scaler", None) for source in _sources(dataset))
+    return [each if isinstance(each, Scaler) else None for each in scalers]
 
 
 def warn_of_other_scaler(model: nn.Module, dataset: Dataset[Sequence]) -> None:

@@ -18,7 +18,8 @@ FACTORS = (1, 2, 4, 8, 16, 32)
 def find_unit(model: Forecaster, size: tuple[int, int], *, required: bool) -> int | None:
     """The least side of frames at which no map needs padding, so that every map grows as its frame does.
 
-    `None` if there is none, or `size` is not among its multiples from the second on.
+    `None` if there is none, or `size` is not among its multiples from the second on. Frames of
+    more than three times `size` are not tried, on which some models take all memory.
 
     Raises:
         ValueError: If that is so, but it is required.
@@ -26,7 +27,7 @@ def find_unit(model: Forecaster, size: tuple[int, int], *, required: bool) -> in
     unit: int | None = None
     reason = f"this model is bound to image_size={model.image_size} by a weight for every position"
     if model.image_size is None:
-        units = [factor * model.size_multiple for factor in FACTORS]
+        units = [unit for factor in FACTORS if (unit := factor * model.size_multiple) <= min(size)]
         unit = next((each for each in units if _grows(model, each)), None)
         reason = f"maps in this model do not grow as frames of multiples of {model.size_multiple} do"
     if unit is not None and any(side % unit or side < 2 * unit for side in size):

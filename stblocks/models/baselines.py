@@ -5,7 +5,7 @@ from torch import Tensor
 
 from ..borders.checks import check_positive, is_number
 from ..core import Forecaster, register_model
-from ..core.forecaster import Rollout
+from ..core.forecaster import Memory, Rollout
 from ..ops.optical_flow import optical_flow, semi_lagrangian, without_autocast
 from .frame import Frame
 
@@ -53,6 +53,10 @@ class Baseline(Extrapolation):
 
 class Persistence(Baseline):
     """The last frame again and again."""
+
+    def observe(self, frame: Tensor, memory: Memory | None = None) -> Memory:
+        """The last frame; see `Forecaster.observe`."""
+        return super().observe(frame)
 
     def extrapolate(self, past: Tensor, horizon: int) -> Tensor:
         """See `Extrapolation`."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from ..data import Sequence as Sample
-from ..data.spec import scaler_of, warn_of_other_scaler
+from ..data.spec import physical_scaler, scaler_of, warn_of_other_scaler
 from ..runtime.evaluating import evaluating
 from ..runtime.graph import Graphed, obstacle
 from ..runtime.nan_guard import first_non_finite
@@ -64,8 +64,9 @@ def evaluate(
         The tables `"model"` and `"persistence"`, then those of `beside`.
 
     Raises:
-        ValueError: If `graph=True` and the model is not on a CUDA device; if there are fewer sequences than processes;
-            if a forecast is not finite: it names the sequence, and whether its past or which module is the cause.
+        ValueError: If `graph` is none of these, or True and the model is not on a CUDA device; if parts of the data
+            have several scalers and a score is in physical units; if there are fewer sequences than processes; if a
+            forecast is not finite: it names the sequence, and whether its past or which module is the cause.
         ConnectionError: If another process has ended.
 
     Warns:
@@ -81,6 +82,8 @@ def evaluate(
         raise ValueError("beside must not hold a forecaster called 'model' or 'persistence', which are there already.")
     device = next((parameter.device for parameter in model.parameters()), process.device)
     reason = obstacle(device)
+    if graph != "auto" and not isinstance(graph, bool):
+        raise ValueError(f"graph must be 'auto', True or False, got {graph!r}.")
     if graph is True and reason:
         raise ValueError(f"graph=True {reason}; take 'auto' or False.")
     forecast: Callable[..., Tensor] = model
@@ -89,7 +92,8 @@ def evaluate(
     if process.is_main_process:
         for each in (model, *others.values()):
             warn_of_other_scaler(each, data)
-    scaler = scaler_of(data)
+    physical = thresholds or any(name.endswith("@physical") for name in metrics)
+    scaler = physical_scaler(data, "thresholds and scores @physical") if physical else scaler_of(data)
     loader = DataLoader(share, batch_size, num_workers=num_workers, worker_init_fn=leave_signals_to_the_parent)
     done, scores = 0, dict[str, Scores]()
     with ExitStack() as modes:

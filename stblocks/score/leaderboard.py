@@ -6,6 +6,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,18 +61,18 @@ def training_cost(
     """Parameters, multiply-adds of the forecast of one sequence, median milliseconds of forward and backward.
 
     Args:
-        model: A forecaster.
+        model: A forecaster; a copy of it is measured, so that it stays as it is.
         past: `(B, T, C, H, W)`, a batch as in training.
         horizon: Frames to forecast.
         repeats: Steps to time, after one to warm up.
         clock: Gives the time in seconds.
     """
+    model = deepcopy(model)
 
     def step() -> None:
         model.rollout(past, horizon).frames.square().mean().backward()  # type: ignore[operator]
 
     milliseconds = 1000 * median_seconds(step, past.device, repeats, clock)
-    model.zero_grad(set_to_none=True)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     return parameters, count_multiply_adds(model, past[:1], horizon).total, milliseconds
 

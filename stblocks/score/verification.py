@@ -68,11 +68,18 @@ def fraction_sums(prediction: Tensor, target: Tensor, *, threshold: float, windo
 def events(values: Tensor, threshold: float, scaler: Scaler) -> Tensor:
     """Is the physical value at least the threshold? NaN is not.
 
-    The threshold goes into model units and back in single precision, as frames do: a value equal to it is an event.
+    The threshold is rounded as frames are on their way into model units and back, be they scaled in single precision or
+    in double: a value equal to it is an event.
+
+    Args:
+        values: `(..., C, H, W)` in model units, as `precise` gives them.
+        threshold: In physical units.
+        scaler: From model units to these.
     """
-    channels = torch.full((values.shape[-3], 1, 1), threshold, dtype=torch.float32)
-    bound = scaler.to_physical(scaler.to_model(channels).double())
-    return scaler.to_physical(values) >= bound.to(values.device)
+    exact = torch.full((values.shape[-3], 1, 1), threshold, dtype=torch.float64, device=values.device)
+    rounded = scaler.to_model(exact.float()), scaler.to_model(exact).float()
+    bound = torch.minimum(*(scaler.to_physical(each.double()) for each in rounded))
+    return scaler.to_physical(values) >= bound
 
 
 def _of_counts(score: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor], counts: Tensor) -> Tensor:

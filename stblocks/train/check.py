@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..core import AtOnce, RecurrentForecaster
+from ..data.spec import physical_scaler
 from ..runtime.graph import obstacle
 from ..score import Scores
 from .config import TrainConfig
@@ -36,9 +38,9 @@ def check_run(
     if 0 < len(validation_data) < processes:
         problems.append(f"validation_data must hold a sequence for each of {processes} processes")
     for name, data in (("train_data", train_data), ("validation_data", validation_data)):
-        problems += [f"{name} {problem}" for problem in data_problems(data, model)]
+        problems += [f"{name} {problem}" for problem in data_problems(data, model, config.sampling)]
     if not problems:
-        problems += score_problems(config, validation_data)
+        problems += unit_problems(config, train_data) + score_problems(config, validation_data)
     if problems:
         raise ValueError("This run cannot start: " + "; ".join(problems) + ".")
 
@@ -56,7 +58,7 @@ def batch_problems(config: TrainConfig, sequences: int, processes: int) -> list[
     return problems
 
 
-def data_problems(data: Any, model: nn.Module) -> list[str]:
+def data_problems(data: Any, model: nn.Module, sampling: str) -> list[str]:
     """Is the first sample of the data a sequence that fits the model?"""
     if not len(data):
         return ["must hold at least one sequence, got none"]
@@ -92,14 +94,41 @@ def data_problems(data: Any, model: nn.Module) -> list[str]:
         expected = list(expected) if isinstance(expected, tuple) else expected
         if expected not in (None, own):
             problems.append(f"must fit the model's {name}={expected}, got {own}")
+    if past.shape[1] > future.shape[1]:
+        problems += feedback_problems(model, len(future), sampling)
     return problems
+
+
+def feedback_problems(model: nn.Module, horizon: int, sampling: str) -> list[str]:
+    """Can forecasts be fed back that have fewer channels than the past?"""
+    problems = []
+    if sampling != "none":
+        problems.append(f"must have whole future frames for sampling={sampling!r}, which feeds them; take 'none'")
+    at_once = getattr(model, "out_frames", 1)
+    if isinstance(model, AtOnce | RecurrentForecaster) and model.feedback is None and horizon > at_once:
+        problems.append(
+            f"must have future frames of all channels, or at most {at_once} of them, or the model a feedback: set "
+            f"model.feedback = ... (forecasts -> inputs)"
+        )
+    return problems
+
+
+def unit_problems(config: TrainConfig, data: Any) -> list[str]:
+    """Have the data one physical unit, where a setting is in it?"""
+    for name in ("loss_thresholds", "jitter"):
+        try:
+            if getattr(config, name):
+                physical_scaler(data, name)
+        except ValueError as error:
+            return [str(error).rstrip(".")]
+    return []
 
 
 def score_problems(config: TrainConfig, data: Any) -> list[str]:
     """Can frames like the first one be scored? Some metrics need a size, channels, or weights of a network."""
     frame = torch.zeros(1, 1, *data[0][1].shape[1:])
     try:
-        Scores(metrics=config.value_scores).update(frame, frame)
+        Scores(config.thresholds, metrics=config.value_scores).update(frame, frame)
     except ValueError as error:
         return [f"metrics cannot score validation_data: {str(error).rstrip('.')}"]
     return []

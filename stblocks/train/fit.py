@@ -72,8 +72,8 @@ def fit(
     such as `ACCELERATE_USE_CPU=1`.
 
     Args:
-        model: A forecaster. It is trained in place, and in the end has the weights of the best validation score, and
-            knows its data: `model.data_spec` is that of `train_data`.
+        model: A forecaster. It is trained in place, and in the end has the weights of the best validation score, is in
+            `eval()`, and knows its data: `model.data_spec` is that of `train_data`.
         train_data: Sequences to train on.
         validation_data: Sequences to validate on.
         config: Settings.
@@ -186,7 +186,8 @@ def _fit(
                 raise KeyboardInterrupt(f"stopped after step {run.step}{stop.advice}.")
     if main:
         loss_curve(log.records, out / "loss.png")
-    return TrainResult(model, best.load(model), run.step, log.records)
+    score = best.load(model)
+    return TrainResult(model.eval(), score, run.step, log.records)
 
 
 def _validate(run: Run, data: Dataset[Sequence]) -> Tables:

@@ -36,7 +36,8 @@ class HighFrequencyFocal(Term):
         returns: A scalar.
 
     Raises:
-        ValueError: If a number is not positive or a word is another; when called, if `tiles` does not divide a band.
+        ValueError: If `radius` or `alpha` is negative, `levels` or `tiles` not positive, or a word is another; when
+            called, if `tiles` does not divide a band.
     """
 
     def __init__(
@@ -52,6 +53,9 @@ class HighFrequencyFocal(Term):
     ) -> None:
         super().__init__()
         check_positive(levels=levels, tiles=tiles)
+        for name, number in {"radius": radius, "alpha": alpha}.items():
+            if not number >= 0:
+                raise ValueError(f"{name} must be at least 0, got {number}.")
         self.bands, self.over = choose("bands", bands, ("high", "low")), choose("over", over, ("map", "batch"))
         self.levels, self.radius, self.alpha, self.log, self.tiles = levels, radius, alpha, log, tiles
 

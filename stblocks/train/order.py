@@ -9,7 +9,7 @@ from torch.utils.data import Dataset
 from ..data import Scaler, Sequence
 from ..data.augment import jittered, turned
 from ..data.crops import draw as draw_sample
-from ..data.spec import scaler_of
+from ..data.spec import physical_scaler
 from .seeding import derive_seed
 
 #: One draw of a sequence: the epoch, and its index in the data set.
@@ -82,7 +82,7 @@ class Drawn(Dataset[Sequence]):
 
     def __init__(self, data: Dataset[Sequence], augment: bool, seed: int, jitter: float = 0.0) -> None:
         self.data, self.augment, self.seed, self.jitter = data, augment, seed, jitter
-        self.scaler = scaler_of(data) or Scaler()
+        self.scaler = physical_scaler(data, "jitter") if jitter else Scaler()
 
     def __getitem__(self, draw: Draw) -> Sequence:
         sample = draw_sample(self.data, draw[1], derive_seed(self.seed, "crop", *draw))

@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 
 from ..data import Sequence
-from ..data.spec import scaler_of
+from ..data.spec import physical_scaler
 from ..runtime.graph import Graphed, obstacle
 from ..runtime.nan_guard import first_non_finite
 from ..runtime.processes import process_state, refuse_divided_models
@@ -61,7 +61,8 @@ class Run:
         self.total_steps = config.epochs * self.order.steps_per_epoch
         if config.channels_last:
             lay_channels_last(model)
-        self.objective = objective(**config.objective_options(scaler_of(data)))
+        scaler = physical_scaler(data, "loss_thresholds") if config.loss_thresholds else None
+        self.objective = objective(**config.objective_options(scaler))
         losses = Losses(model, self.objective)
         optimizer = torch.optim.AdamW(losses.parameters(), lr=config.lr, weight_decay=config.weight_decay)
         self.schedule = learning_rate(config.schedule, optimizer, self.total_steps, warmup=config.warmup)

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
 from ..data import Scaler
+from ..score.scores import precise
+from ..score.verification import events
 
 
 class Term(nn.Module):
@@ -49,10 +51,10 @@ class Events(nn.Module):
 
     def forward(self, forecast: Tensor, truth: Tensor, known: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Shares of forecast events and true events at each threshold, 0 where the truth is missing."""
-        forecast, truth = self.scaler.to_physical(forecast), self.scaler.to_physical(truth)
+        forecast = self.scaler.to_physical(forecast)
         for threshold in self.thresholds:
             share = torch.sigmoid((forecast - threshold) / self.softness)
-            yield share * known, (truth >= threshold) * known.to(share)
+            yield share * known, _reached(truth, threshold, self.scaler) * known.to(share)
 
 
 class SoftCSI(Term):
@@ -226,11 +228,15 @@ class ThresholdWeights(nn.Module):
 
     def forward(self, truth: Tensor) -> Tensor:
         """The weights `(B, T, C, H, W)` of true frames."""
-        truth = self.scaler.to_physical(truth)
         total = torch.ones_like(truth)
         for threshold, weight in zip(self.thresholds, self.weights, strict=True):
-            total = total + weight * (truth >= threshold)
+            total = total + weight * _reached(truth, threshold, self.scaler)
         return total
+
+
+def _reached(truth: Tensor, threshold: float, scaler: Scaler) -> Tensor:
+    """Where true values are events, just as scores count them."""
+    return events(precise(truth), threshold, scaler).to(truth.device)
 
 
 def check_thresholds(thresholds: Sequence[float]) -> None:
