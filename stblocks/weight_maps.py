@@ -66,6 +66,10 @@ def record_maps(model: RecurrentForecaster, past: Tensor, horizon: int, *, layer
         ValueError: If `past` is not one sample, `layer` is not an index of a layer, or that layer has no block that
             `block_maps` knows.
     """
+    if not isinstance(model, RecurrentForecaster):
+        raise ValueError(
+            f"model must be a RecurrentForecaster, got {type(model).__name__}; other models have no layers."
+        )
     if past.ndim != 5 or past.shape[0] != 1:
         raise ValueError(
             f"past must be one sample, (1, T, C, H, W), got shape {tuple(past.shape)}; of a batch pass past[:1]."

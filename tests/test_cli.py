@@ -14,6 +14,7 @@ from stblocks.cli import main
 from stblocks.cli.command import COMMANDS
 from stblocks.cli.describe import SETTINGS
 from stblocks.core import model_entry
+from stblocks.data import DataSpec
 from stblocks.flops import count_multiply_adds
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -253,7 +254,9 @@ def test_layers_that_are_alike_are_shown_once(capsys):
 
 
 def test_a_saved_model_is_described_by_its_own_options(capsys, tmp_path):
-    create_model("convlstm", 2, (8, 12), channels=4, num_layers=1, kernel_size=3).save_pretrained(tmp_path)
+    model = create_model("convlstm", 2, (8, 12), channels=4, num_layers=1, kernel_size=3)
+    model.data_spec = DataSpec(0.0, 10.0).to_dict()  # as a trained one has
+    model.save_pretrained(tmp_path)
     text = run(capsys, "info", str(tmp_path), "--in_frames", "3")
     assert shown(text)["input"] == "1 x 3 x 2 x 8 x 12"
     assert {"channels=4", "num_layers=1"} <= set(shown(text)["options"].split())

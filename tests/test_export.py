@@ -10,6 +10,7 @@ from torch import nn
 
 from stblocks import Cell, ConvLSTM, Forecaster, RecurrentForecaster, RecurrentStack, create_model, list_models
 from stblocks.export import export_step
+from stblocks.export.programs import Step
 from tests.test_models import small_options
 
 HORIZON = 3
@@ -214,6 +215,25 @@ def test_errors(make, path, size, options, message, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=message):
         export_step(make(), path, size, **options)
     assert not [*tmp_path.iterdir()]
+
+
+def test_a_step_that_cannot_be_written_leaves_the_pair_that_is_there(tmp_path, monkeypatch):
+    import stblocks.export
+
+    path, write = tmp_path / "m.pt2", stblocks.export.write_program
+    export_step(build("convlstm"), path, (8, 8), dynamic_size=False)
+    before = {each: each.read_bytes() for each in tmp_path.iterdir()}
+    assert {each.name for each in before} == {"m.pt2", "m.start.pt2"}
+
+    def fail(module, *rest):
+        if isinstance(module, Step):
+            raise ValueError("This model cannot be written")
+        write(module, *rest)
+
+    monkeypatch.setattr(stblocks.export, "write_program", fail)
+    with pytest.raises(ValueError, match="This model cannot be written"):
+        export_step(build("predrnn"), path, (8, 8), dynamic_size=False)
+    assert {each: each.read_bytes() for each in tmp_path.iterdir()} == before
 
 
 def test_a_missing_extra_is_named(monkeypatch, tmp_path):

@@ -180,6 +180,19 @@ def test_wrong_calls_name_the_argument(call, message):
         call(model())
 
 
+def test_a_future_frame_with_missing_cells_is_not_fed():
+    model, frames = create_model("convlstm", channels=4, num_layers=1, patch_size=2), torch.rand(2, 5, 1, 8, 8)
+    past, future = frames[:, :3], frames[:, 3:].clone()
+    future[1, 0, 0, 2, 2] = torch.nan
+    mask = torch.tensor([[True, True, True, True], [True, True, True, False]])
+    assert model.rollout(past, 2, future, mask).frames.isfinite().all()
+    mask[1, 3] = True
+    with pytest.raises(ValueError, match="future must be known where teacher_mask feeds it, got NaN"):
+        model.rollout(past, 2, future, mask)
+    mask[:, 3:] &= ~future[:, :-1].isnan().flatten(2).any(2)  # as the message says
+    assert model.rollout(past, 2, future, mask).frames.isfinite().all()
+
+
 def test_a_horizon_may_be_an_integer_of_numpy():
     net, past = model("convlstm"), video()
     assert torch.equal(net(past, np.int64(3)), net(past, 3))

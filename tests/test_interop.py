@@ -72,6 +72,16 @@ def test_whole_frames_are_forecast_as_their_patches(kind, config, layer_norm):
     close(ours.aux, theirs.aux)
 
 
+@pytest.mark.parametrize(("kind", "config"), PATCHED, ids=[kind for kind, _ in PATCHED])
+def test_other_patches_or_channels_than_the_weights_have_are_refused(kind, config):
+    """As where a user does not remember the side of the patches: the weights would be cut to size in silence."""
+    plan = KINDS[kind](config | {"configs": SETTINGS | {"in_shape": [3, 8, 4, 6], "patch_size": 1}})
+    official = released(plan)
+    for wrong in ({"patch_size": 1}, {"patch_size": 4}, {"in_shape": [3, 1, 8, 12]}, {"in_shape": [3, 3, 8, 12]}):
+        with pytest.raises(ValueError, match=r"the weights of another model: .*for patches of \d+ values, and"):
+            from_official(kind, config | {"configs": SETTINGS | wrong}, official)
+
+
 @pytest.mark.parametrize("channels", [(2, 2), (1, 3), (3, 1)])
 def test_cms_lstm_forecasts_whole_frames_of_other_channels_as_their_patches(channels):
     """There the order is (channel, column, row)."""

@@ -217,5 +217,10 @@ def test_errors():
         next(model.model.steps(video(1)))
     with pytest.raises(ValueError, match=r"state must be of a model that remembers state, forecast, .* got frames"):
         live.load_state_dict(model.state_dict())
+    live = Nowcaster(build("gmg_l"))
+    live.push(video()[:, 0])
+    for other in (build("gmg_l", num_layers=3), build("predrnn"), build("gmg_l", channels=8)):
+        with pytest.raises(ValueError, match=r"state must be of the same model, whose memory has .*, got .*; load it"):
+            Nowcaster(other).load_state_dict(live.state_dict())
     with pytest.raises(ValueError, match=r"state must be what state_dict\(\) of a Nowcaster returned, with .* got we"):
         live.load_state_dict({"weight": 1})

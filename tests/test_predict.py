@@ -465,6 +465,20 @@ def test_scaling_otherwise_than_the_model_says_and_other_units_are_noted(place, 
     assert "note: t2m is in degC, the training data in K.\n" in capsys.readouterr().err
 
 
+def test_variables_in_another_order_are_noted(place, tmp_path, capsys):
+    model = create_model("convlstm", 2, (8, 8), channels=4, num_layers=1, patch_size=2)
+    model.data_spec = DataSpec(0.0, 10.0, variables=("u", "v")).to_dict()
+    model.save_pretrained(tmp_path / "wind")
+    wind = {name: (("time", "lat", "lon"), np.ones((4, 8, 8), np.float32)) for name in "uv"}
+    time = np.datetime64("2024-01-01") + np.arange(4) * np.timedelta64(1, "h")
+    xarray.Dataset(wind, {"time": time}).to_netcdf(tmp_path / "wind.nc", engine="h5netcdf")
+    for order in (("u", "v"), ("v", "u")):
+        options = ["--variable", *order, "--horizon", 1, "--out", tmp_path / f"{order[0]}.nc"]
+        predict(tmp_path / "wind", tmp_path / "wind.nc", *options)
+        noted = "note: variables are in the order v, u, in the training data u, v." in capsys.readouterr().err
+        assert noted == (order == ("v", "u"))
+
+
 def test_channels_that_are_no_whole_variables_are_not_dropped():
     from stblocks.formats.grid_forecast import _on_file_axes
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from stblocks import create_model
+from stblocks import Ensemble, create_model
 from stblocks.data import DataSpec, Scaler
 from stblocks.interop import as_pysteps_nowcast
 from tests.test_models import small_options
@@ -59,6 +59,8 @@ def test_a_trained_model_knows_its_units():
 
 
 def test_errors():
+    with pytest.raises(ValueError, match="model must be a Forecaster, got Ensemble; of an ensemble take each by"):
+        as_pysteps_nowcast(Ensemble([build(), build()], mean=True), DBZ)
     with pytest.raises(ValueError, match=r"model must take and forecast one channel.* got in_channels=2"):
         as_pysteps_nowcast(build(in_channels=2), DBZ)
     with pytest.raises(ValueError, match="This model does not know its data"):

@@ -48,8 +48,8 @@ def main(parser: Parser, arguments: Sequence[str]) -> None:
         from ..core.pretrained import read_config
 
         saved = read_config(config)
-        options, given.name = {**saved, **options}, saved["model"]
-        options.pop("model")
+        given.name = saved.pop("model")
+        options = {option: value for option, value in saved.items() if option != "data_spec"} | options
     try:
         print(model_info(**{**options, **vars(given)}))
     except TypeError as error:  # as create_model says that there is no such option

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_map_only
+from torch.utils._pytree import keystr, tree_flatten_with_path, tree_map_only
 
 from ..borders.checks import check_positive
 from .forecaster import Forecaster, Memory
@@ -126,11 +126,31 @@ class Nowcaster:
                 f"state must be of a model that remembers {', '.join(self.model.remembers)}, as this one does, got "
                 f"{', '.join(memory)}; load it with the model that it was saved with."
             )
-        shape = state["shape"]
-        self.pushed, self._shape = state["pushed"], None if shape is None else tuple(shape)
-        self._memory = memory
+        shape = None if state["shape"] is None else tuple(state["shape"])
+        if memory is not None and shape is not None:
+            with torch.no_grad():
+                like = next(self.model.parameters(), torch.empty(0))
+                own = self.model.observe(like.new_zeros(shape))
+            if (found := _described(memory)) != (expected := _described(own)):
+                name = next(key for key in expected | found if expected.get(key) != found.get(key))
+                raise ValueError(
+                    f"state must be of the same model, whose memory has {name} of {expected.get(name)}, got "
+                    f"{found.get(name)}; load it with the model that it was saved with."
+                )
+        self.pushed, self._shape, self._memory = state["pushed"], shape, memory
 
     def _here(self) -> Memory | None:
         """The memory, where the model is now."""
         self._memory = tree_map_only(Tensor, lambda value: value.to(self.device), self._memory)
         return self._memory
+
+
+def _described(memory: Memory) -> dict[str, object]:
+    """The shape of each tensor in a memory, by its place; remembered frames may be of any number."""
+    leaves, _ = tree_flatten_with_path(memory)
+    found: dict[str, object] = {}
+    for path, value in leaves:
+        if isinstance(value, Tensor):
+            kept = keystr(path)
+            found[kept] = (value.shape[0], *value.shape[2:]) if kept == "['frames']" else tuple(value.shape)
+    return found

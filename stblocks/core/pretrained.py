@@ -130,8 +130,8 @@ def load_pretrained(config_path: Path, weights_path: Path) -> Pretrained:
         ) from error
     except Exception as error:  # what builders can raise on foreign options has no end
         raise ValueError(
-            f"{config_path} describes no model that can be built: {error} If the model is yours, see that it can be "
-            f"built with torch.device('meta') as well."
+            f"{config_path} describes no model that can be built: {error} If the model or a part of it is yours, "
+            f"import what registers it first, and see that it can be built with torch.device('meta') as well."
         ) from error
     compare_shapes(outline, heads, str(weights_path))
     model = create_model(name, **options)

@@ -159,6 +159,13 @@ class RecurrentForecaster(Forecaster):
         every, some = mask.all(dim=0).tolist(), mask.any(dim=0).tolist()
         if not every[0]:
             raise ValueError("teacher_mask must be True at step 0: there is no forecast to feed yet.")
+        if future is not None and future.device.type == "cpu":
+            gaps = future[:, : steps - length].isnan().flatten(2).any(dim=2)
+            if (gaps & mask[:, length : length + gaps.shape[1]]).any():
+                raise ValueError(
+                    "future must be known where teacher_mask feeds it, got NaN, which all later forecasts would have, "
+                    "too: teacher_mask[:, T:] &= ~future[:, :-1].isnan().flatten(2).any(2) feeds the forecast there."
+                )
         if any(some[given:]):
             raise ValueError(
                 f"teacher_mask feeds true frame {given + some[given:].index(True)}, but past and future hold {given}; "

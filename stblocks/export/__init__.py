@@ -90,6 +90,11 @@ def export_step(
     after = tuple(f"{name}.after" for name in step.names)
     start = path.with_suffix(f".start{path.suffix}")
     again = None if unit is None else (some_frames(model, (2 * unit, 5 * unit)),)
-    write_program(Start(step), start, {"frame": frame}, tuple(step.names), unit, again)
-    write_program(step, path, given, ("forecast", *after), unit, again and (*again, *step.start(*again)))
+    new = path.with_suffix(f".start.new{path.suffix}")  # until the step is there, too: neither goes without the other
+    try:
+        write_program(Start(step), new, {"frame": frame}, tuple(step.names), unit, again)
+        write_program(step, path, given, ("forecast", *after), unit, again and (*again, *step.start(*again)))
+        new.replace(start)
+    finally:
+        new.unlink(missing_ok=True)
     return Exported(path, start, tuple(given), ("forecast", *after), unit)

@@ -156,11 +156,21 @@ class Plan:
             )
         ours |= {name: torch.cat(ours[name].chunk(2, dim=-1)) for name in self.halves}
         ours |= {name: _surrounded(ours[name], len(own[name])) for name in self.middles}
-        ours |= {name: ours[name][:, order] for name, order in self.patch_inputs.items()}
-        ours |= {name: ours[name][order] for name, order in self.patch_outputs.items()}
+        ours |= {name: _ordered(ours[name], 1, order, name) for name, order in self.patch_inputs.items()}
+        ours |= {name: _ordered(ours[name], 0, order, name) for name, order in self.patch_outputs.items()}
         self.module.to(next(iter(ours.values())).dtype)
         load_weights(self.module, ours, "state_dict")
         return self.module
+
+
+def _ordered(weight: Tensor, axis: int, order: Tensor, name: str) -> Tensor:
+    """A weight that meets frames, with their channels in our order."""
+    if weight.shape[axis] != len(order):
+        raise ValueError(
+            f"state_dict holds the weights of another model: those of {name} are for patches of {weight.shape[axis]} "
+            f"values, and the config says {len(order)}; are its channels and the side of its patches right?"
+        )
+    return weight.index_select(axis, order)
 
 
 def _surrounded(table: Tensor, rows: int) -> Tensor:

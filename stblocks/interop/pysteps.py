@@ -36,6 +36,8 @@ def as_pysteps_nowcast(model: Forecaster, scaler: Scaler | None = None) -> Nowca
         ValueError: If the model's frames have more channels, or it does not know its data and no `scaler` is given.
             From the function: if `precip` has another shape or too few fields, or `timesteps` is neither of these.
     """
+    if not isinstance(model, Forecaster):
+        raise ValueError(f"model must be a Forecaster, got {type(model).__name__}; of an ensemble take each by itself.")
     if (model.in_channels, model.out_channels) != (1, 1):
         raise ValueError(
             f"model must take and forecast one channel, as pysteps' fields are, got in_channels={model.in_channels} "

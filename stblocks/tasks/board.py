@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import methodcaller
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import nn
@@ -42,8 +42,9 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class BoardSettings(moving_mnist.MovingMNISTSettings, ABC):
-    """A small setting, of any models."""
+    """A small setting, of any models. What models there are, and seeds, may grow when a board is gone on with."""
 
+    may_differ: ClassVar[tuple[str, ...]] = (*moving_mnist.MovingMNISTSettings.may_differ, "seeds")
     seeds: Annotated[int, Help("Train each model so many times, from `seed` on.")] = 1
     data: Annotated[Literal["moving_mnist", "radar"], Help("Moving MNIST, or rain radar.")] = "moving_mnist"
     path: Annotated[str | None, Help("CIKM2017, or a file of that layout, for radar; without it, synthetic rain.")] = (

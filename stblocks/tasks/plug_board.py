@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from torch import nn
 
@@ -20,6 +20,7 @@ from .parts import frame_options
 class PlugSettings(PatchSettings, BoardSettings):
     """A small setting, of recurrent networks with and without plugs."""
 
+    may_differ: ClassVar[tuple[str, ...]] = (*BoardSettings.may_differ, "base", "plug", "each", "grid")
     base: Annotated[tuple[str, ...], Help("Networks to plug into, see `stblocks.models.BASES`.")] = ("predrnn",)
     plug: Annotated[tuple[str, ...], Help("Blocks to plug in, see `stblocks.models.PLUGS`.")] = ("gfm",)
     each: Annotated[bool, Help("Train each plug alone, too, not only all of them together.")] = False

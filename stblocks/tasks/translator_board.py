@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from torch import nn
 
@@ -19,6 +19,7 @@ from .parts import frame_options
 class TranslatorSettings(SimVPSettings, BoardSettings):
     """A small setting, of SimVP with one translator and another."""
 
+    may_differ: ClassVar[tuple[str, ...]] = (*BoardSettings.may_differ, "translator")
     translator: Annotated[
         tuple[str, ...],
         Help("Blocks of the translator, see `stblocks.blocks.TRANSLATORS`; the others are compared with the first."),

@@ -1,7 +1,7 @@
 """The settings of a training run."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from ..data import Scaler
 from ..score.metrics import value_metrics
@@ -24,7 +24,12 @@ class TrainConfig(LossSettings):
     """The settings of a training run. `fit` checks them, all together, before the first batch.
 
     A recipe adds its own by subclassing, see `Settings`; they are saved beside the checkpoint all the same.
+
+    Attributes:
+        may_differ: Settings that may be others when a run is resumed: they change no number; a graph may, by rounding.
     """
+
+    may_differ: ClassVar[tuple[str, ...]] = ("num_workers", "checkpoint_every", "graph")
 
     epochs: Annotated[int, whole(1), Help("Passes over the training set.")] = 10
     batch_size: Annotated[int, whole(1), Help("Sequences per step of the optimizer, over all processes together.")] = 16

@@ -113,7 +113,7 @@ def _fit(
     model.data_spec = DataSpec.of(train_data).to_dict()  # type: ignore[assignment]
     run = Run(model, train_data, config, objective)
     best = Best(out / "best", config.keep_best, config.patience)
-    own = identity(model, train_data, validation_data, config)
+    own = identity(model, run.objective, train_data, validation_data, config)
     main = run.accelerator.is_main_process
 
     def advise() -> None:

@@ -53,10 +53,13 @@ def report(
         The tables `"model"` and `"persistence"`.
 
     Raises:
-        ValueError: If a forecast is not finite, or a file cannot be written.
+        ValueError: If there is no such sample, a forecast is not finite, or a file cannot be written.
         KeyboardInterrupt: After Ctrl-C or SIGTERM.
     """
     out = Path(out_dir)
+    length: int = len(data)  # type: ignore[arg-type]
+    if not 0 <= sample < length:
+        raise ValueError(f"sample must be from 0 to {length - 1}, the last sequence of the data, got {sample}.")
     with StopSignal():
         tables = evaluate(
             model,
@@ -93,4 +96,5 @@ def _write(model: nn.Module, data: Dataset[Sample], tables: Tables, out: Path, s
 def _forecast(model: nn.Module, past: torch.Tensor, horizon: int) -> torch.Tensor:
     device = next((parameter.device for parameter in model.parameters()), past.device)
     with evaluating(model):
-        return model(past[None].to(device), horizon)[0].cpu()
+        forecast = model(past[None].to(device), horizon)[0].cpu()
+    return forecast.mean(dim=0) if forecast.ndim == 5 else forecast  # of an ensemble the mean

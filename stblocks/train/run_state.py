@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import nn
 
+from ..data import Scaler
 from .best import Best
 from .checkpoint import differences, load_checkpoint, require_newest, save_checkpoint
 from .config import TrainConfig
@@ -13,17 +14,20 @@ from .data_identity import data_differences, data_identity
 from .run import Run
 
 CHECKPOINT = "checkpoint.pt"
-#: Settings that may differ when a run is resumed, since they change no number; a graph may, by rounding.
-FREE = ("num_workers", "checkpoint_every", "graph")
+#: What a saved identity may lack: older checkpoints do.
+LATER = ("objective",)
 
 Identity = dict[str, dict[str, Any]]
 
 
-def identity(model: nn.Module, train_data: Any, validation_data: Any, config: TrainConfig) -> Identity:
+def identity(
+    model: nn.Module, objective: nn.Module, train_data: Any, validation_data: Any, config: TrainConfig
+) -> Identity:
     """What a checkpoint must agree with so that a run can go on from it."""
     return {
         "model": dict(getattr(model, "config", None) or {}),
-        "settings": {name: value for name, value in asdict(config).items() if name not in FREE},
+        "objective": _attributes(objective),
+        "settings": {name: value for name, value in asdict(config).items() if name not in config.may_differ},
         "training data": data_identity(train_data),
         "validation data": data_identity(validation_data),
     }
@@ -53,8 +57,12 @@ def restore_run(run: Run, best: Best, own: Identity, directory: Path) -> None:
     if state.keys() != {"identity", "training", "best"}:
         raise ValueError(f"{path} is no checkpoint of a run: it holds {', '.join(map(str, state))}.")
     saved = state["identity"]
+    if isinstance(saved, dict):
+        saved = {part: own[part] for part in LATER} | saved
     if not isinstance(saved, dict) or not all(isinstance(saved.get(part), dict) for part in own):
         raise ValueError(f"{path} is no checkpoint of a run: its identity must hold {', '.join(own)}.")
+    for name in run.config.may_differ:
+        saved["settings"].pop(name, None)
     epochs, before = run.config.epochs, saved["settings"].get("epochs")
     longer = type(before) is int and before < epochs
     if longer:
@@ -63,7 +71,7 @@ def restore_run(run: Run, best: Best, own: Identity, directory: Path) -> None:
         compare = data_differences if part.endswith("data") else differences
         if found := compare(saved[part], now):
             raise ValueError(
-                f"{path} is of a run with another {part}: {'; '.join(found)}; "
+                f"{path} is of a run that differs in its {part}: {'; '.join(found)}; "
                 f"resume it with the same, or start a new run in another directory."
             )
     try:
@@ -76,6 +84,23 @@ def restore_run(run: Run, best: Best, own: Identity, directory: Path) -> None:
             f"{path} is of a run of {before} epochs, which cannot become one of {epochs}: {reason}; resume it with "
             f"epochs={before}, or start a new run from the weights in {best.directory}, in another directory."
         )
+
+
+def _attributes(objective: nn.Module) -> dict[str, Any]:
+    """The kinds and the plain attributes of an objective and its parts, by their names."""
+    found: dict[str, Any] = {}
+    for name, part in objective.named_modules():
+        found[name or "kind"] = type(part).__name__
+        own = {key: value for key, value in vars(part).items() if key != "training" and not key.startswith("_")}
+        found |= {f"{name}.{key}".lstrip("."): repr(value) for key, value in own.items() if _is_plain(value)}
+    return found
+
+
+def _is_plain(value: object) -> bool:
+    """Numbers, texts, scalers, and what is made of them: what is written alike in every process."""
+    if isinstance(value, tuple | list | dict):
+        return all(map(_is_plain, value.values() if isinstance(value, dict) else value))
+    return value is None or isinstance(value, bool | int | float | str | Scaler)
 
 
 def _obstacle_to_more_steps(run: Run) -> str | None:
