@@ -109,6 +109,17 @@ def test_every_model_in_onnxruntime(name, tmp_path):
     assert (exported.unit is None) is (name in BOUND + SCANS + ONE_SIZE)
 
 
+#: What lifts the bond to a size.
+FREED = {"mim": {"peephole": "channel"}, "e3d_lstm": {"memory_norm": "group"}}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FREED)
+@pytest.mark.usefixtures("onnx")
+def test_models_freed_of_their_size_in_onnxruntime(name, tmp_path):
+    assert check(build(name, **FREED[name]), tmp_path / "a.onnx").unit is not None
+
+
 ROLLOUT = re.search(
     r"```py\n(import numpy[^`]*onnxruntime.*?)```",
     (Path(__file__).resolve().parents[1] / "docs" / "deployment.md").read_text(encoding="utf-8"),

@@ -40,7 +40,10 @@ def find_unit(model: Forecaster, size: tuple[int, int], *, required: bool) -> in
 
 def _grows(model: Forecaster, unit: int) -> bool:
     """Whether every map of a model grows exactly as frames of multiples of a unit do."""
-    once, twice, thrice = (_measures(model, times * unit) for times in (1, 2, 3))
+    try:
+        once, twice, thrice = (_measures(model, times * unit) for times in (1, 2, 3))
+    except ValueError:  # such as a map that SE cannot cut into its windows
+        return False
     if not len(once) == len(twice) == len(thrice):
         return False
     measures = zip(once, twice, thrice, strict=True)

@@ -149,7 +149,7 @@ class E3DLSTM(Block):
         steps = filled.shape[1]
         keys = past.unflatten(1, (steps, -1))
         query, keys = self._tokens(r.unsqueeze(1)), self._tokens(keys)
-        there = (filled.flatten(2)[..., 0] > 0).repeat_interleave(keys.shape[1] // steps, dim=1)
+        there = (filled.flatten(2)[..., :1] > 0).expand(-1, -1, keys.shape[1] // steps).flatten(1)
         looked = functional.scaled_dot_product_attention(
             query.unsqueeze(1), keys.unsqueeze(1), keys.unsqueeze(1), there[:, None, None], scale=1.0
         ).squeeze(1)
