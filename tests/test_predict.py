@@ -470,7 +470,7 @@ def test_variables_in_another_order_are_noted(place, tmp_path, capsys):
     model.data_spec = DataSpec(0.0, 10.0, variables=("u", "v")).to_dict()
     model.save_pretrained(tmp_path / "wind")
     wind = {name: (("time", "lat", "lon"), np.ones((4, 8, 8), np.float32)) for name in "uv"}
-    time = np.datetime64("2024-01-01") + np.arange(4) * np.timedelta64(1, "h")
+    time = np.datetime64("2024-01-01T00", "ns") + np.arange(4) * np.timedelta64(3600 * 10**9, "ns")
     xarray.Dataset(wind, {"time": time}).to_netcdf(tmp_path / "wind.nc", engine="h5netcdf")
     for order in (("u", "v"), ("v", "u")):
         options = ["--variable", *order, "--horizon", 1, "--out", tmp_path / f"{order[0]}.nc"]
