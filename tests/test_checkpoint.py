@@ -280,7 +280,7 @@ def moments(state):
 WRONG = {
     "no identity": (
         lambda s: s.update(identity=None),
-        "its identity must hold model, objective, settings, tr",
+        "its identity must hold model, settings, training data",
     ),
     "no settings": (lambda s: s["identity"].pop("settings"), "its identity must hold"),
     "other settings": (lambda s: s["identity"]["settings"].update(lr=torch.ones(2)), "settings: lr was"),

@@ -18,8 +18,8 @@ FACTORS = (1, 2, 4, 8, 16, 32)
 def find_unit(model: Forecaster, size: tuple[int, int], *, required: bool) -> int | None:
     """The least side of frames at which no map needs padding, so that every map grows as its frame does.
 
-    `None` if there is none, or `size` is not among its multiples from the second on. Frames of
-    more than three times `size` are not tried, on which some models take all memory.
+    `None` if there is none, or `size` is not among its multiples from the second on. Frames of more than three times
+    `size` are not tried, on which some models take all memory.
 
     Raises:
         ValueError: If that is so, but it is required.

@@ -6,7 +6,6 @@ from typing import Any
 
 from torch import nn
 
-from ..data import Scaler
 from .best import Best
 from .checkpoint import differences, load_checkpoint, require_newest, save_checkpoint
 from .config import TrainConfig
@@ -26,10 +25,10 @@ def identity(
     """What a checkpoint must agree with so that a run can go on from it."""
     return {
         "model": dict(getattr(model, "config", None) or {}),
-        "objective": _attributes(objective),
         "settings": {name: value for name, value in asdict(config).items() if name not in config.may_differ},
         "training data": data_identity(train_data),
         "validation data": data_identity(validation_data),
+        "objective": _attributes(objective),
     }
 
 
@@ -87,7 +86,7 @@ def restore_run(run: Run, best: Best, own: Identity, directory: Path) -> None:
 
 
 def _attributes(objective: nn.Module) -> dict[str, Any]:
-    """The kinds and the plain attributes of an objective and its parts, by their names."""
+    """The kinds and the plain attributes of an objective and its parts, by their names; scalers are the data's."""
     found: dict[str, Any] = {}
     for name, part in objective.named_modules():
         found[name or "kind"] = type(part).__name__
@@ -97,10 +96,10 @@ def _attributes(objective: nn.Module) -> dict[str, Any]:
 
 
 def _is_plain(value: object) -> bool:
-    """Numbers, texts, scalers, and what is made of them: what is written alike in every process."""
+    """Numbers, texts, and what is made of them: what is written alike in every process."""
     if isinstance(value, tuple | list | dict):
         return all(map(_is_plain, value.values() if isinstance(value, dict) else value))
-    return value is None or isinstance(value, bool | int | float | str | Scaler)
+    return value is None or isinstance(value, bool | int | float | str)
 
 
 def _obstacle_to_more_steps(run: Run) -> str | None:
