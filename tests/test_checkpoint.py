@@ -170,20 +170,23 @@ class Anew(Drifting):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"model": Wider()}, r"model: bias is missing; blur.weight is \(1, 1, 3, 3\), not \(1, 1, 5, 5\)"),
-        ({"model": named({"model": "gmg_l"})}, "model: model was None, is 'gmg_l'; resume it with the same"),
-        ({"lr": 0.1, "seed": 3}, "settings: lr was 0.05, is 0.1; seed was 0, is 3; resume it with the same"),
-        ({"objective": partial(Objective, skip=1)}, "objective: skip was '0', is '1'; resume it with the same"),
-        ({"data": Drifting(8)}, "training data: sequences was 9, is 8"),
-        ({"data": Drifting(seed=2)}, "training data: the values of sequence 0, 3, 5, 8; resume it with the"),
-        ({"data": mirrored()}, "training data: the values of sequence 0, 3, 5, 8; resume it with the"),
-        ({"data": changed(8)}, "training data: the values of sequence 8; resume"),
-        ({"validation": changed(1, 5, 1)}, "validation data: the values of sequence 1; resume"),
-        ({"validation": Drifting(4, seed=1)}, "validation data: sequences was 5, is 4"),
-        ({"data": scaled(1.0, 2.0)}, r"training data: scaler was \(0.0, 1.0, ''\), is \(1.0, 2.0, ''\)"),
+        ({"model": Wider()}, r"another model: bias is missing; blur.weight is \(1, 1, 3, 3\), not \(1, 1, 5, 5\)"),
+        ({"model": named({"model": "gmg_l"})}, "in its model: model was None, is 'gmg_l'; resume it with the same"),
+        ({"lr": 0.1, "seed": 3}, "in its settings: lr was 0.05, is 0.1; seed was 0, is 3; resume it with the same"),
+        (
+            {"objective": partial(Objective, skip=1)},
+            "in its objective: skip was '0', is '1'; resume it with the same",
+        ),
+        ({"data": Drifting(8)}, "in its training data: sequences was 9, is 8"),
+        ({"data": Drifting(seed=2)}, "in its training data: the values of sequence 0, 3, 5, 8; resume it with the"),
+        ({"data": mirrored()}, "in its training data: the values of sequence 0, 3, 5, 8; resume it with the"),
+        ({"data": changed(8)}, "in its training data: the values of sequence 8; resume"),
+        ({"validation": changed(1, 5, 1)}, "in its validation data: the values of sequence 1; resume"),
+        ({"validation": Drifting(4, seed=1)}, "in its validation data: sequences was 5, is 4"),
+        ({"data": scaled(1.0, 2.0)}, r"in its training data: scaler was \(0.0, 1.0, ''\), is \(1.0, 2.0, ''\)"),
         (
             {"data": Anew()},
-            "training data: samples that are the same each time they are read, or are drawn ane",
+            "in its training data: samples that are the same each time they are read, or are drawn ane",
         ),
     ],
 )
@@ -278,12 +281,9 @@ def moments(state):
 
 
 WRONG = {
-    "no identity": (
-        lambda s: s.update(identity=None),
-        "its identity must hold model, settings, training data",
-    ),
+    "no identity": (lambda s: s.update(identity=None), "its identity must hold model, settings, training data"),
     "no settings": (lambda s: s["identity"].pop("settings"), "its identity must hold"),
-    "other settings": (lambda s: s["identity"]["settings"].update(lr=torch.ones(2)), "settings: lr was"),
+    "other settings": (lambda s: s["identity"]["settings"].update(lr=torch.ones(2)), "in its settings: lr was"),
     "no training": (lambda s: s.update(training=[]), "training must hold step, model"),
     "no step": (lambda s: s["training"].pop("step"), "training must hold step, model"),
     "a step far off": (

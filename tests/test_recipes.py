@@ -128,7 +128,7 @@ def test_it_trains_on_data_of_the_layout_of_cikm(reports, tmp_path):
     ((_, test, directory), _) = reports[0]
     assert (len(test), directory) == (2, out)
     assert "holds a run already; pass resume=True" in message(*TINY, *data, "--out", str(out))
-    assert "settings: batch_size was 18, is 2" in message(*TINY, *data, "--out", str(out), "--resume")
+    assert "in its settings: batch_size was 18, is 2" in message(*TINY, *data, "--out", str(out), "--resume")
 
 
 def test_an_altitude_is_one_of_the_data(tmp_path):

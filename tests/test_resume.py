@@ -267,7 +267,7 @@ def test_a_longer_run_begins_as_a_shorter_one(broken, settings, tmp_path):
     else:
         train(out, epochs=2, **settings)
     assert_same(out, train(out, epochs=3, resume=True, **settings), (whole, unbroken))
-    with pytest.raises(ValueError, match="settings: epochs was 3, is 2"):
+    with pytest.raises(ValueError, match="in its settings: epochs was 3, is 2"):
         train(out, epochs=2, resume=True, **settings)
 
 
@@ -287,6 +287,6 @@ def test_a_run_that_cannot_become_longer_says_why(settings, reason, tmp_path):
     train(tmp_path, **settings)
     with pytest.raises(ValueError, match=f"is of a run of 2 epochs, which cannot become one of 9: {reason}"):
         train(tmp_path, epochs=9, resume=True, **settings)
-    with pytest.raises(ValueError, match="settings: seed was 0, is 1"):
+    with pytest.raises(ValueError, match="in its settings: seed was 0, is 1"):
         train(tmp_path, epochs=9, seed=1, resume=True, **settings)
     assert train(tmp_path, resume=True, **settings).step == 4

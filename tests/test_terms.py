@@ -182,10 +182,11 @@ def test_weights_by_threshold():
 def test_a_value_equal_to_the_threshold_is_an_event_as_in_the_scores(dtype):
     dbz = torch.arange(71, dtype=dtype)
     truth = CIKM_DBZ.to_model(dbz).float().view(1, 1, 1, 1, 71)
+    known = torch.ones_like(truth, dtype=torch.bool)
     for threshold in range(71):
         weight = ThresholdWeights((threshold,), (1.0,), CIKM_DBZ)(truth)
         assert int((weight > 1).sum()) == 71 - threshold
-        ((_, event),) = SoftCSI((threshold,), scaler=CIKM_DBZ).events(truth, truth, truth == truth)
+        ((_, event),) = SoftCSI((threshold,), scaler=CIKM_DBZ).events(truth, truth, known)
         assert int(event.sum()) == 71 - threshold
 
 

@@ -46,7 +46,7 @@ def model_info(
     device: str | None = None,
     **overrides: Any,
 ) -> str:
-    """Parameters, multiply-adds, shapes and cells of a model; published figures too, where they are of the same.
+    """Parameters, multiply-adds, shapes and cells of a model; published figures too, if they are of the same.
 
     What is left out is as in the setting of the published figures; of models with a fixed number of frames, as many;
     of recurrent ones with other channels out than in, one frame to forecast.

@@ -3,6 +3,7 @@
 import inspect
 import json
 from collections.abc import Callable, Iterable
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -165,7 +166,7 @@ def create_model(name: str, in_channels: int = 1, image_size: tuple[int, int] = 
                 f"{name}: option {option} must be a JSON value, got {value!r}; compose the model by hand."
             ) from error
     model: Any = build(**bound.arguments)
-    model.config = {"model": name, **json.loads(json.dumps(bound.arguments))}
+    model.config = {"model": name, **deepcopy(bound.arguments)}
     return model
 
 

@@ -113,7 +113,7 @@ class Nowcaster:
         """Go on from a state that `state_dict` returned.
 
         Raises:
-            ValueError: If it is no such state, or that of a model of another kind.
+            ValueError: If it is no such state, or that of another model.
         """
         if not isinstance(state, dict) or state.keys() != self.state_dict().keys():
             raise ValueError(
@@ -151,6 +151,6 @@ def _described(memory: Memory) -> dict[str, object]:
     found: dict[str, object] = {}
     for path, value in leaves:
         if isinstance(value, Tensor):
-            kept = keystr(path)
-            found[kept] = (value.shape[0], *value.shape[2:]) if kept == "['frames']" else tuple(value.shape)
+            place = keystr(path)
+            found[place] = (value.shape[0], *value.shape[2:]) if place == "['frames']" else tuple(value.shape)
     return found

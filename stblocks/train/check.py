@@ -115,13 +115,14 @@ def feedback_problems(model: nn.Module, horizon: int, sampling: str) -> list[str
 
 def unit_problems(config: TrainConfig, data: Any) -> list[str]:
     """Have the data one physical unit, where a setting is in it?"""
+    problems = []
     for name in ("loss_thresholds", "jitter"):
         try:
             if getattr(config, name):
                 physical_scaler(data, name)
         except ValueError as error:
-            return [str(error).rstrip(".")]
-    return []
+            problems.append(str(error).rstrip("."))
+    return problems
 
 
 def score_problems(config: TrainConfig, data: Any) -> list[str]:

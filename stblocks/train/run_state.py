@@ -56,9 +56,8 @@ def restore_run(run: Run, best: Best, own: Identity, directory: Path) -> None:
     if state.keys() != {"identity", "training", "best"}:
         raise ValueError(f"{path} is no checkpoint of a run: it holds {', '.join(map(str, state))}.")
     saved = state["identity"]
-    if isinstance(saved, dict):
-        saved = {part: own[part] for part in LATER} | saved
-    if not isinstance(saved, dict) or not all(isinstance(saved.get(part), dict) for part in own):
+    saved = {part: own[part] for part in LATER} | saved if isinstance(saved, dict) else {}
+    if not all(isinstance(saved.get(part), dict) for part in own):
         raise ValueError(f"{path} is no checkpoint of a run: its identity must hold {', '.join(own)}.")
     for name in run.config.may_differ:
         saved["settings"].pop(name, None)
