@@ -51,6 +51,13 @@ def test_a_card_is_written_anew_until_it_is_changed(tmp_path):
     assert card.read_text() == "Mine."
 
 
+def test_a_file_is_no_directory_to_save_in(tmp_path):
+    (file := tmp_path / "model").write_text("mine")
+    with pytest.raises(ValueError, match=r"save_directory must be a directory, got the file .*model; name another"):
+        tiny().save_pretrained(file)
+    assert file.read_text() == "mine"
+
+
 def test_a_licence_that_is_none():
     with pytest.raises(ValueError, match=r'license must be an identifier such as "cc-by-4.0", got'):
         model_card(tiny(), tiny().config, license="mine\ntags: all")

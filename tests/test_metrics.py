@@ -384,6 +384,10 @@ def test_errors_say_what_to_do(tmp_path):
         Scores().update(frames[..., :6, :], frames[..., :6, :])
     with pytest.raises(ValueError, match=r"metrics must be among mse@pixel, .*, got mse"):
         Scores(metrics=["mse"])
+    with pytest.raises(ValueError, match=r"thresholds must be a list of numbers, got 5"):
+        Scores(5)
+    with pytest.raises(ValueError, match=r"windows must be a list of numbers, got 3"):
+        Scores((5,), windows=3)
     with pytest.raises(ValueError, match=r"metrics must be a list of names, got 'mse@pixel'"):
         Scores(metrics="mse@pixel")
     with pytest.raises(ValueError, match=r"windows must be odd numbers of pixels, got \[4\]"):

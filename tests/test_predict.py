@@ -47,6 +47,9 @@ def place(tmp_path_factory):
     small = {"channels": 4, "translator_channels": 8, "num_layers": 1, "encoder_layers": 2, "in_frames": 4}
     direct = create_model("simvpv2_s", image_size=SIZE, out_frames=2, **small)
     know(direct, KELVIN, 3600.0, 4, 2, place / "heat")
+    more = create_model("simvpv2_s", 3, SIZE, out_channels=1, out_frames=2, **small)
+    more.data_spec = DataSpec(280.0, 5.0, "K", ("t2m",), 3600.0, 4, 2, SIZE).to_dict()
+    more.save_pretrained(place / "more")
     np.save(place / "codes.npy", CODES)
     np.save(place / "dbz.npy", DBZ.to_physical(CODES / np.float64(255)))
     np.savez(place / "sets.npz", train=np.stack([CODES, CODES[::-1]]), label=np.arange(2), test=CODES[None, :, None])
@@ -221,6 +224,7 @@ def test_a_gif_shows_what_was_seen_and_what_is_forecast(place, tmp_path):
         ("rain dbz.npy --last 7", "must hold 7 frames at least, got 6"),
         ("heat heat.nc --last 3", "--last must be 4, the frames that this model takes, got 3"),
         ("heat heat.nc --variable t3m", "has no variable 't3m', only flag, t2m"),
+        ("more heat.nc", "of 1 channel, but the model takes 3; beside t2m it was trained to see others, .*--extras"),
         ("heat heat.nc --axes north=lat", "must be such as lat=north"),
         (
             "heat gap.nc",

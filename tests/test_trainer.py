@@ -3,16 +3,18 @@
 import json
 import re
 from dataclasses import fields
+from functools import partial
 from itertools import count
 
 import pytest
 import torch
-from torch.utils.data import ConcatDataset, Subset, get_worker_info
+from torch.utils.data import ConcatDataset, DataLoader, Subset, get_worker_info
 
 from stblocks import create_model
 from stblocks.blocks.layers import MapNorm
 from stblocks.data import CIKM_DBZ, Sequence
-from stblocks.train import TrainConfig, run_state
+from stblocks.score import evaluate
+from stblocks.train import TrainConfig, fit, report, run_state
 from stblocks.train.order import DataOrder
 from stblocks.train.settings import described
 from tests.tiny import SET_UP, SMALL, Drifting, same_weights, tiny, train
@@ -222,6 +224,30 @@ def test_frames_that_are_no_samples(tmp_path, data, got):
 def test_settings_model_and_data_must_fit(options, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         train(tmp_path, **options)
+
+
+@pytest.mark.parametrize("name", ["data", "validation"])
+def test_a_loader_is_no_data_set(name, tmp_path):
+    """Batches are the trainer's own business: order, processes and resuming go by the numbers of sequences."""
+    where = {"data": "train_data", "validation": "validation_data"}[name]
+    told = rf"{where} must be a data set with len\({where}\) and {where}\[i\], got DataLoader; pass its .*\.dataset"
+    with pytest.raises(ValueError, match=told):
+        train(tmp_path / "run", **{name: DataLoader(Drifting(), 4)})
+    for score in (evaluate, partial(report, out_dir=tmp_path / "run")):
+        with pytest.raises(ValueError, match=r"data must be .* got DataLoader; pass its data set, data\.dataset"):
+            score(tiny(), DataLoader(Drifting(), 4))
+    with pytest.raises(ValueError, match="got NoneType; make it a map-style one"):
+        evaluate(tiny(), None)
+    assert not (tmp_path / "run").exists()
+
+
+def test_settings_and_directory_are_of_their_types(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"config must be a TrainConfig, got dict; write TrainConfig\(epochs=1"):
+        fit(tiny(), Drifting(), Drifting(), {"epochs": 1}, "run")
+    with pytest.raises(TypeError, match="not NoneType"):
+        fit(tiny(), Drifting(), Drifting(), TrainConfig(), None)
+    assert list(tmp_path.iterdir()) == []
 
 
 class TwoToOne(Drifting):

@@ -46,8 +46,11 @@ class Pretrained(nn.Module):
             Where the hub has it, if it was pushed.
 
         Raises:
-            ValueError: If the model was not built by `create_model`, or its `data_spec` is no JSON object.
+            ValueError: If the model was not built by `create_model`, its `data_spec` is no JSON object, or there is a
+                file of the directory's name.
         """
+        if Path(save_directory).is_file():
+            raise ValueError(f"save_directory must be a directory, got the file {save_directory}; name another place.")
         from .hub import OnHub  # slow to import
 
         return OnHub(self, described(self)).save_pretrained(save_directory, **hub)

@@ -30,7 +30,7 @@ def hybrid(
         base: One of `BASES`.
         plugs: Some of `PLUGS`, in the order they run in. Each stands on its own side of the base's blocks, but where
             `"stage"`, which are these blocks, is among them: then all of a plug stands where it is listed.
-        scales: See `SE`.
+        scales: Of the plug `se` and the base `cms_lstm`, see `SE`.
         beside: Another base, without plugs, whose layers run beside those of `base` in `Parallel`: `"phycell"` gives
             any base a physical branch, as PhyDNet has one.
 

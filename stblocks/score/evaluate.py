@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from ..data import Sequence as Sample
+from ..data.sequence import check_countable
 from ..data.spec import physical_scaler, scaler_of, warn_of_other_scaler
 from ..runtime.evaluating import evaluating
 from ..runtime.graph import Graphed, obstacle
@@ -64,14 +65,16 @@ def evaluate(
         The tables `"model"` and `"persistence"`, then those of `beside`.
 
     Raises:
-        ValueError: If `graph` is none of these, or True and the model is not on a CUDA device; if parts of the data
-            have several scalers and a score is in physical units; if there are fewer sequences than processes; if a
-            forecast is not finite: it names the sequence, and whether its past or which module is the cause.
+        ValueError: If `data` cannot be counted, as a loader; if `graph` is none of these, or True and the model is not
+            on a CUDA device; if parts of the data have several scalers and a score is in physical units; if there are
+            fewer sequences than processes; if a forecast is not finite: it names the sequence, and whether its past or
+            which module is the cause.
         ConnectionError: If another process has ended.
 
     Warns:
         UserWarning: If 0 and 1 stand for other values in the data than in those that a forecaster was trained on.
     """
+    check_countable("data", data)
     process = process_state()
     length: int = len(data)  # type: ignore[arg-type]
     if length < process.num_processes:

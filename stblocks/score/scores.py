@@ -1,6 +1,6 @@
 """Scores of forecasts, added up batch by batch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -68,8 +68,10 @@ class Scores:
     ) -> None:
         scaler = Scaler() if scaler is None else scaler
         available = value_metrics(scaler, data_range)
-        if isinstance(metrics, str):
-            raise ValueError(f"metrics must be a list of names, got {metrics!r}.")
+        lists = {"thresholds": (thresholds, "numbers"), "metrics": (metrics, "names"), "windows": (windows, "numbers")}
+        for argument, (values, what) in lists.items():
+            if isinstance(values, str) or not isinstance(values, Iterable):
+                raise ValueError(f"{argument} must be a list of {what}, got {values!r}.")
         if unknown := [name for name in metrics if name not in available]:
             raise ValueError(f"metrics must be among {', '.join(available)}, got {', '.join(unknown)}.")
         if len({f"{threshold:g}" for threshold in thresholds}) < len({*thresholds}) or any(t != t for t in thresholds):

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from ..core import AtOnce, RecurrentForecaster
+from ..data.sequence import check_countable
 from ..data.spec import physical_scaler
 from ..runtime.graph import obstacle
 from ..score import Scores
@@ -20,6 +21,10 @@ def check_run(
     Raises:
         ValueError: Naming every problem found.
     """
+    if not isinstance(config, TrainConfig):
+        raise ValueError(f"config must be a TrainConfig, got {type(config).__name__}; write TrainConfig(epochs=1).")
+    for name, data in (("train_data", train_data), ("validation_data", validation_data)):
+        check_countable(name, data)
     problems = config.problems()
     if not problems:
         problems += batch_problems(config, len(train_data), processes)

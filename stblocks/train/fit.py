@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import warnings
 from collections.abc import Callable
 from contextlib import closing, nullcontext
@@ -92,7 +93,7 @@ def fit(
         KeyboardInterrupt: After Ctrl-C or SIGTERM.
     """
     with StopSignal() as stop, naming_lost_processes():
-        process, out = process_state(), Path(from_main(str(out_dir)))
+        process, out = process_state(), Path(from_main(os.fspath(out_dir)))
         check_run(config, model, train_data, validation_data, process.num_processes, process.device)
         if resume:
             require_newest(out / CHECKPOINT)  # before the lock, which makes the directory

@@ -10,6 +10,7 @@ from torch.utils.data import Dataset
 from ..borders.files import write_atomically
 from ..data import DataSpec
 from ..data import Sequence as Sample
+from ..data.sequence import check_countable
 from ..data.spec import scaler_of
 from ..runtime.evaluating import evaluating
 from ..runtime.processes import process_state
@@ -56,6 +57,7 @@ def report(
         ValueError: If there is no such sample, a forecast is not finite, or a file cannot be written.
         KeyboardInterrupt: After Ctrl-C or SIGTERM.
     """
+    check_countable("data", data)
     out = Path(out_dir)
     length: int = len(data)  # type: ignore[arg-type]
     if not 0 <= sample < length:
