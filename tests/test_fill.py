@@ -1,14 +1,18 @@
 """Missing cells of the past get their last known value, then the mean, then 0; what stood there has no part in it."""
 
+import inspect
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils.data import ConcatDataset, Subset
 
-from stblocks.data import Scaler, SequenceWindows, fill_missing
+from stblocks import data
+from stblocks.data import DataSpec, Scaler, SequenceWindows, fill_missing
 
 
 @st.composite
@@ -46,7 +50,36 @@ def test_windows_fill_as_they_are_told_in_model_units():
     assert last.future[1, 0, 1, 0].isnan()
 
 
+def test_data_sets_that_let_missing_cells_through_fill_as_they_are_told(tmp_path):
+    classes = [each for each in map(partial(getattr, data), data.__all__) if hasattr(each, "__getitem__")]
+    options = {each.__name__: inspect.signature(each).parameters for each in classes}
+    assert {name for name, own in options.items() if "missing" in own} >= {"FrameFolders", "RadarArchive", "SEVIR"}
+    for name, own in options.items():
+        assert ("missing" in own) == ("fill" in own), name
+    frames = 9 + np.arange(24.0).reshape(6, 2, 2)
+    frames[1, 0, 0] = np.nan
+    for number, frame in enumerate(frames):
+        np.save(tmp_path / f"{number}.npy", frame)
+    assert data.FrameFolders(tmp_path, 3, 3, missing="mask", fill="last")[0].past[1, 0, 0, 0] == 9
+
+
+@pytest.mark.parametrize("options", [{}, {"fill": "zero"}, {"fill": "last"}, {"fill": torch.zeros(2)}, {"fill": print}])
+def test_a_model_knows_how_its_data_were_filled(options):
+    """Where the data set says so; an attribute of that name may be anything in another's."""
+    frames, way = np.zeros((6, 2, 2)), options.get("fill", "zero")
+    known = way if isinstance(way, str) else None
+    gaps = SequenceWindows(frames, 3, 3, missing="mask", fill=known or "zero")
+    gaps.fill = way
+    chain = ConcatDataset([gaps, Subset(gaps, [0])])
+    assert DataSpec.of(gaps).fill == DataSpec.of(chain).fill == known
+    assert DataSpec.from_dict(DataSpec.of(gaps).to_dict()).fill == known
+    whole = SequenceWindows(frames, 3, 3)
+    assert DataSpec.of(whole).fill is DataSpec.of(ConcatDataset([gaps, whole])).fill is None
+
+
 def test_errors_say_what_to_do():
+    with pytest.raises(ValueError, match="fill of a DataSpec must be one of 'zero', 'last', or None, got 'mean'"):
+        DataSpec(fill="mean")
     with pytest.raises(ValueError, match="fill must be 'zero' or 'last', got 'mean'"):
         SequenceWindows(np.zeros((4, 2, 2)), 1, 1, missing="mask", fill="mean")
     with pytest.raises(ValueError, match="fill='last' needs missing='mask'"):

@@ -71,6 +71,10 @@ def place(tmp_path_factory):
     broken = RAIN.copy()
     broken[3, 2, 1] = np.nan
     np.save(place / "nan.npy", broken)
+    np.save(place / "inf.npy", np.where(np.isnan(broken), np.inf, broken))
+    gaps = create_model("convlstm", image_size=SIZE, channels=4, num_layers=1, kernel_size=3)
+    gaps.data_spec = DataSpec(-10.0, 95.0, "dBZ", None, 300.0, 3, 2, SIZE, fill="last").to_dict()
+    gaps.save_pretrained(place / "gaps")
     (place / "broken.gif").write_bytes(b"GIF89a" + bytes(5))
     (place / "notes.txt").write_text("none")
     (place / "empty").mkdir()
@@ -230,7 +234,12 @@ def test_a_gif_shows_what_was_seen_and_what_is_forecast(place, tmp_path):
             "heat gap.nc",
             r"gap\.nc must hold 4 frames at least after the hole in time before 2019-02-01T01:00:00, got 1",
         ),
-        ("rain nan.npy", "has 1 values in the last 6 frames that are not finite"),
+        (
+            "rain nan.npy",
+            r"has 1 missing values \(NaN\) in the last 6 frames, and the model does not say how to fill .* --fill zero",
+        ),
+        ("rain nan.npy --fill mean", "argument --fill: invalid choice: 'mean'"),
+        ("rain inf.npy --fill zero", "has 1 infinite values in the last 6 frames; mark what is missing by NaN"),
         ("wild dbz.npy", "The forecast has .* values that are not finite, first in frame 2; nothing is written"),
         ("rain broken.gif", r"broken\.gif cannot be read as a GIF"),
         ("rain notes.txt", r"must be a folder of images or end in \.npy"),
@@ -328,6 +337,31 @@ def test_scores_are_those_of_evaluate(ending, place, tmp_path, capsys):
         assert len(held["persistence"]["lead"]) == 2
     assert ending is None or printed.startswith(str(tmp_path / f"scores.{ending}"))
     assert printed.endswith("4 windows of 2 sequences\n")
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "fill", "note"),
+    [
+        ("gaps", [], "last", "1 of 1152 values are missing; filled by 'last'."),
+        ("gaps", ["--fill", "zero"], "zero", "--fill zero takes the place of 'last', which .* was trained with."),
+        ("rain", ["--fill", "last"], "last", "filled by 'last'"),
+    ],
+)
+def test_missing_cells_are_filled_as_in_training_or_as_told(model, options, fill, note, place, tmp_path, capsys):
+    out = tmp_path / "f.npy"
+    predict(place / model, place / "nan.npy", "--horizon", 2, "--out", out, *options)
+    assert re.search(f"note: .*{note}", capsys.readouterr().err)
+    frames = np.load(place / "nan.npy")
+    filled = frames.copy()
+    filled[3, 2, 1] = {"last": frames[2, 2, 1], "zero": -10.0}[fill]
+    np.testing.assert_allclose(np.load(out), expected(place / model, DBZ, filled, 2), rtol=1e-5, atol=1e-4)
+    predict(place / model, place / "nan.npy", "--horizon", 2, "--out", tmp_path / "f.gif", *options)
+    scores = tmp_path / "scores.json"
+    arguments = [place / model, place / "nan.npy", "--metric", "mse@pixel", "--out", scores, *options]
+    main(["evaluate", *map(str, arguments)])
+    data = SequenceWindows(frames, 3, 2, scaler=DBZ, missing="mask", fill=fill)
+    table = evaluate(Forecaster.from_pretrained(place / model), data, metrics=["mse@pixel"])["model"]
+    assert json.loads(scores.read_text())["model"]["pooled"]["mse@pixel"] == table.pooled["mse@pixel"]
 
 
 @pytest.mark.parametrize(

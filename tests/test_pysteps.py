@@ -45,6 +45,16 @@ def test_missing_cells_stay_missing_and_are_dry_to_the_model():
     np.testing.assert_allclose(found[~np.isnan(found)], nowcast(dry, 3)[~np.isnan(found)], rtol=1e-6)
 
 
+def test_missing_cells_are_filled_as_in_training():
+    model, precip = build(), rain()
+    precip[1, 2, 3] = np.nan
+    model.data_spec = DataSpec(offset=-10.0, scale=95.0, fill="last").to_dict()
+    found = as_pysteps_nowcast(model)(precip, 3)
+    precip[1, 2, 3] = precip[0, 2, 3]
+    np.testing.assert_allclose(found, as_pysteps_nowcast(model)(precip, 3), rtol=1e-6)
+    assert np.isfinite(found).all()
+
+
 def test_lead_times_by_list():
     nowcast, precip = as_pysteps_nowcast(build(), DBZ), rain()
     np.testing.assert_array_equal(nowcast(precip, [2, 5]), nowcast(precip, 5)[[1, 4]])

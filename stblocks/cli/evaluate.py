@@ -91,6 +91,7 @@ def score(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         scaler=spec.scaler(),
         out_channels=model.out_channels,
         missing="mask",
+        fill=spec.fill or "zero",
     )
     tables = evaluate(
         model,

@@ -58,6 +58,7 @@ def forecast(options: argparse.Namespace, model: Any, spec: Any, source: Any) ->
     import numpy as np
     import torch
 
+    from ..data.fill import fill_past
     from ..data.sequence import to_tensor
     from ..formats.continued import as_text, seconds_apart
     from ..formats.forecast import Forecast
@@ -81,10 +82,18 @@ def forecast(options: argparse.Namespace, model: Any, spec: Any, source: Any) ->
     scaler = spec.scaler()
     physical = to_tensor(source.series[length - wanted : length])
     past = scaler.to_model(physical).float()
-    if broken := int((~past.isfinite()).sum()):
+    if missing := int(past.isnan().sum()):
+        if spec.fill is None:
+            raise ValueError(
+                f"{options.frames} has {missing} missing values (NaN) in the last {wanted} frames, and the model does "
+                f"not say how to fill them; give --fill zero or --fill last, or take frames after them with --last."
+            )
+        warnings.warn(f"{missing} of {past.numel()} values are missing; filled by {spec.fill!r}.", stacklevel=2)
+        past = fill_past(past, spec.fill)
+    if broken := int(past.isinf().sum()):
         raise ValueError(
-            f"{options.frames} has {broken} values in the last {wanted} frames that are not finite, which a forecast "
-            f"would spread; fill them, or take frames after them with --last."
+            f"{options.frames} has {broken} infinite values in the last {wanted} frames; mark what is missing by NaN, "
+            f"or take frames after them with --last."
         )
     with torch.no_grad():
         frames = model(past[None].to(model_device(model)), options.horizon)[0].cpu()

@@ -22,6 +22,9 @@ def add_source(parser: Parser) -> None:
     group.add_argument("--variable", nargs="+", metavar="NAME", help="of a NetCDF or zarr file, one for each channel")
     group.add_argument("--axes", nargs="+", type=_axis, metavar="AXIS=NAME", help="names of time, lat and lon there")
     group.add_argument("--values", choices=("codes", "physical"), help="what integers in .npy and .npz files are")
+    group.add_argument(
+        "--fill", choices=("zero", "last"), help="missing cells become 0 in model units, or the cell's last known value"
+    )
     group = parser.add_argument_group("what 0 and 1 are to a model that does not say", "(or says wrong)")
     group.add_argument("--offset", type=float, metavar="X", help="the physical value that is 0 to the model")
     group.add_argument("--scale", type=float, metavar="X", help="physical units per model unit")
@@ -56,18 +59,24 @@ def load_model(options: argparse.Namespace) -> tuple[Any, Any]:
     from dataclasses import replace
 
     from ..core import Forecaster
-    from ..data import DataSpec
+    from ..data.spec import spec_of
 
     model = Forecaster.from_pretrained(options.checkpoint)
-    spec = DataSpec() if getattr(model, "data_spec", None) is None else DataSpec.of_model(model)
-    given = {name: value for name in ("offset", "scale", "unit") if (value := getattr(options, name)) is not None}
+    stored = spec_of(model)
+    settings = {name: getattr(options, name) for name in ("offset", "scale", "unit", "fill")}
+    given = {name: value for name, value in settings.items() if value is not None}
     if len({"offset", "scale"} & given.keys()) == 1:
         raise ValueError("--offset and --scale belong together: physical = model * scale + offset.")
-    stored, spec = spec, replace(spec, **given)
+    spec = replace(stored, **given)
     if stored.offset is not None and (spec.offset, spec.scale) != (stored.offset, stored.scale):
         warnings.warn(
             f"--offset and --scale take the place of offset={stored.offset} and scale={stored.scale}, which "
             f"{options.checkpoint} says of itself; leave them out unless that is wrong.",
+            stacklevel=2,
+        )
+    if stored.fill not in (None, spec.fill):
+        warnings.warn(
+            f"--fill {spec.fill} takes the place of {stored.fill!r}, which {options.checkpoint} was trained with.",
             stacklevel=2,
         )
     if spec.offset is None:

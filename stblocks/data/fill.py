@@ -1,7 +1,18 @@
 """What stands in for missing cells of past frames."""
 
+from typing import Literal, get_args
+
 import torch
 from torch import Tensor
+
+#: Ways to fill: with 0 in model units, or with the cell's last known value.
+Fill = Literal["zero", "last"]
+FILLS: tuple[Fill, ...] = get_args(Fill)
+
+
+def fill_past(past: Tensor, fill: Fill) -> Tensor:
+    """Past frames in model units, without NaN; of the shape that they have, see `fill_missing`."""
+    return fill_missing(past)[0] if fill == "last" else past.masked_fill(past.isnan(), 0.0)
 
 
 def fill_missing(frames: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from ..borders.reading import check_declared, reading
+from .fill import Fill
 from .numpy_files import open_npy
 from .scaler import Scaler
 from .series import decode
@@ -41,6 +42,7 @@ class FrameFolders(SequenceWindows):
         size: `(H, W)` to resize frames to, bilinear; `None` leaves them.
         scaler: From physical to model units.
         missing: As in `SequenceWindows`.
+        fill: As in `SequenceWindows`.
         variables: As in `SequenceWindows`.
         seconds: From one frame to the next; `None` is what the times in the names say, if they say one and the same.
 
@@ -58,6 +60,7 @@ class FrameFolders(SequenceWindows):
         size: tuple[int, int] | None = None,
         scaler: Scaler = Scaler(),  # noqa: B008  (frozen)
         missing: Literal["error", "mask"] = "error",
+        fill: Fill = "zero",
         variables: Iterable[str] | None = None,
         seconds: float | None = None,
     ) -> None:
@@ -70,6 +73,7 @@ class FrameFolders(SequenceWindows):
             size=size,
             scaler=scaler,
             missing=missing,
+            fill=fill,
             variables=variables,
             seconds=usual_step([file.name for file in one.files] for one in series) if seconds is None else seconds,
         )

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..borders.checks import check_positive
 from .catalogue import read_catalogue
+from .fill import Fill
 from .scaler import Scaler
 from .split import Split, check_split
 from .times import holes
@@ -50,6 +51,7 @@ class RadarArchive(SequenceWindows):
         size: `(H, W)` to resize frames to, bilinear; `None` leaves them.
         scaler: From physical to model units, such as `Scaler(-10, 70, "dBZ")`.
         missing: As in `SequenceWindows`.
+        fill: As in `SequenceWindows`.
 
     Raises:
         ValueError: If a file or variable is not there, the catalogue is of another form, or no event has a window.
@@ -70,6 +72,7 @@ class RadarArchive(SequenceWindows):
         size: tuple[int, int] | None = None,
         scaler: Scaler = Scaler(),  # noqa: B008  (frozen)
         missing: Literal["error", "mask"] = "error",
+        fill: Fill = "zero",
     ) -> None:
         check_split(split)
         check_positive(in_frames=in_frames, out_frames=out_frames)
@@ -94,6 +97,7 @@ class RadarArchive(SequenceWindows):
             size=size,
             scaler=scaler,
             missing=missing,
+            fill=fill,
             variables=(variable,),
             seconds=float(np.median(np.diff(grid.time).astype(np.int64))),
         )

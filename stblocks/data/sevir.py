@@ -10,6 +10,7 @@ import numpy as np
 
 from ..borders.reading import reading
 from .catalogue import read_catalogue
+from .fill import Fill
 from .hdf5_files import KIND as HDF5
 from .hdf5_files import StoredData, open_hdf5, opened_hdf5
 from .scaler import Scaler
@@ -55,6 +56,7 @@ class SEVIR(SequenceWindows):
         ends: The first days of validation and of testing.
         size: `(H, W)` to resize frames to, bilinear; `None` leaves them.
         missing: As in `SequenceWindows`: `"error"` refuses windows with missing pixels, `"mask"` lets them through.
+        fill: As in `SequenceWindows`.
 
     Raises:
         ValueError: If the catalogue or all files of a split are missing, one is damaged, or they do not fit together.
@@ -73,6 +75,7 @@ class SEVIR(SequenceWindows):
         ends: tuple[str, str] = ("2019-01-01", "2019-06-01"),
         size: tuple[int, int] | None = None,
         missing: Literal["error", "mask"] = "error",
+        fill: Fill = "zero",
     ) -> None:
         check_split(split)
         if image_type not in TYPES:
@@ -93,6 +96,7 @@ class SEVIR(SequenceWindows):
             size=size,
             scaler=scaler,
             missing=missing,
+            fill=fill,
             variables=(image_type,),
             seconds=300.0,
         )

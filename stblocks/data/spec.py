@@ -1,18 +1,20 @@
 """What a model must know of its data, beside its weights, to forecast from other frames."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from math import isfinite
 from typing import Any, Self
 
 import numpy as np
 from torch import nn
-from torch.utils.data import ConcatDataset, Dataset, Subset
+from torch.utils.data import Dataset
 
 from ..borders.checks import did_you_mean, is_number
+from .fill import FILLS, Fill
 from .scaler import Scaler, alike
 from .sequence import Sequence
+from .sources import common, fill_of, scaler_of, sources
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class DataSpec:
         in_frames: Frames a forecast started from.
         out_frames: Frames that were forecast.
         image_size: `(H, W)` of the frames.
+        fill: What missing cells of past frames became, see `SequenceWindows`; `None` where none were let through.
 
     Raises:
         ValueError: If a field is of another type, offset or scale is not finite, a scale is 0, or numbers of channels
@@ -49,6 +52,7 @@ class DataSpec:
     in_frames: int | None = None
     out_frames: int | None = None
     image_size: tuple[int, int] | None = None
+    fill: Fill | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -71,7 +75,7 @@ class DataSpec:
 
     @classmethod
     def of(cls, dataset: Dataset[Sequence]) -> Self:
-        """That of a data set: of its first sample, and of its `scaler`, `variables` and `seconds` if it has them.
+        """That of a data set: of its first sample, its `scaler`, `variables`, `seconds` and `fill` if it has them.
 
         What a data set does not say, or parts of a `ConcatDataset` say differently, is `None`.
 
@@ -89,6 +93,7 @@ class DataSpec:
             in_frames=len(past),
             out_frames=len(future),
             image_size=(past.shape[-2], past.shape[-1]),
+            fill=fill_of(dataset),
         )
 
     @classmethod
@@ -160,42 +165,18 @@ class DataSpec:
         return Scaler(self.offset, self.scale, self.unit)
 
 
-def scaler_of(dataset: Dataset[Sequence]) -> Scaler | None:
-    """The scaler of a data set, or of what it is a part or a chain of; `None` if there is none, or several.
-
-    A `scaler` of another type is none of ours, and says nothing that we know.
-    """
-    return _one(_scalers(dataset))
-
-
-def physical_scaler(dataset: Dataset[Sequence], what: str) -> Scaler:
-    """The scaler of a data set for what is said in physical units; without one, values are these.
-
-    Args:
-        dataset: A data set, or a part or a chain of some.
-        what: What is said in physical units, for the message.
+def spec_of(model: nn.Module) -> DataSpec:
+    """That of a trained model; of one without, a spec that says nothing.
 
     Raises:
-        ValueError: If a chain has several.
+        ValueError: If it has one that does not fit it.
     """
-    scalers = _scalers(dataset)
-    if _one(scalers) != scalers[0]:
-        several = " and ".join(dict.fromkeys(map(str, scalers)))
-        raise ValueError(
-            f"{what} must be in units that all data share, but parts of the data set have {several}; give all of them "
-            f"one scaler=."
-        )
-    return scalers[0] or Scaler()
-
-
-def _scalers(dataset: Dataset[Sequence]) -> list[Scaler | None]:
-    scalers = (getattr(source, "scaler", None) for source in _sources(dataset))
-    return [each if isinstance(each, Scaler) else None for each in scalers]
+    return DataSpec() if getattr(model, "data_spec", None) is None else DataSpec.of_model(model)
 
 
 def warn_of_other_scaler(model: nn.Module, dataset: Dataset[Sequence]) -> None:
     """Warn if 0 and 1 stand for other values in a data set than in the one that a model was trained on."""
-    spec = DataSpec() if getattr(model, "data_spec", None) is None else DataSpec.of_model(model)
+    spec = spec_of(model)
     held = scaler_of(dataset)
     if held is None or spec.offset is None:
         return
@@ -211,7 +192,7 @@ def _agreed(dataset: Dataset[Sequence], name: str) -> Any:
     """`variables` or `seconds` that all sources of a data set have alike, else `None`."""
     allowed, what = _CHECKS["step" if name == "seconds" else name]
     values = []
-    for source in _sources(dataset):
+    for source in sources(dataset):
         value = _plain(getattr(source, name, None))
         if not allowed(value):
             raise ValueError(
@@ -219,28 +200,13 @@ def _agreed(dataset: Dataset[Sequence], name: str) -> Any:
                 f"attribute something else if that is what it is."
             )
         values.append(value)
-    return _one(values)
-
-
-def _one(values: list[Any]) -> Any:
-    """What all of them are, else `None`."""
-    return values[0] if all(value == values[0] for value in values) else None
+    return common(values)
 
 
 def _plain(value: Any) -> Any:
     """Numbers and arrays of NumPy as Python's own, and lists, as JSON has them, as tuples."""
     value = value.tolist() if isinstance(value, np.generic | np.ndarray) else value
     return tuple(value) if isinstance(value, list) else value
-
-
-def _sources(dataset: Any) -> Iterator[Any]:
-    if isinstance(dataset, Subset):
-        yield from _sources(dataset.dataset)
-    elif isinstance(dataset, ConcatDataset):
-        for part in dataset.datasets:
-            yield from _sources(part)
-    else:
-        yield dataset
 
 
 def _one_or_all(value: object, kind: Any) -> bool:
@@ -271,4 +237,5 @@ _CHECKS: dict[str, tuple[Any, str]] = {
         lambda v: v is None or (isinstance(v, tuple) and len(v) == 2 and all(map(_is_count, v))),
         "(H, W), or None",
     ),
+    "fill": (lambda v: v is None or v in FILLS, f"one of {', '.join(map(repr, FILLS))}, or None"),
 }

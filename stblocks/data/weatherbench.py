@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from ..borders.checks import check_positive
+from .fill import Fill
 from .scaler import Scaler
 from .split import Split, check_split, hold_out
 from .times import check_ascending, on_step
@@ -62,6 +63,7 @@ class WeatherBench(SequenceWindows):
         scaler: Of the variables, from another split, or from a trained model (`DataSpec`): frames for training are then
             looked at for climatologies alone, and need not be there for anything else. `None` fits one.
         missing: As in `SequenceWindows`.
+        fill: As in `SequenceWindows`.
 
     Raises:
         ValueError: If a file, variable, level, year or extra is not there, a variable is constant, or no window fits.
@@ -85,6 +87,7 @@ class WeatherBench(SequenceWindows):
         size: tuple[int, int] | None = None,
         scaler: Scaler | None = None,
         missing: Literal["error", "mask"] = "error",
+        fill: Fill = "zero",
     ) -> None:
         check_split(split)
         check_positive(step=step, in_frames=in_frames, out_frames=out_frames)
@@ -119,6 +122,7 @@ class WeatherBench(SequenceWindows):
             scaler=_extend(Scaler.standard(train, grid.units) if scaler is None else scaler, grid, added),
             out_channels=len(grid.channels),
             missing=missing,
+            fill=fill,
             variables=_names(variables),
             seconds=3600 * step,
         )

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from ..borders.checks import check_positive
 from .crops import Crops
 from .cut import Cut, Made
-from .fill import fill_missing
+from .fill import FILLS, Fill, fill_past
 from .scaler import Scaler
 from .sequence import Sequence, to_tensor
 from .series import Series
@@ -74,7 +74,7 @@ class SequenceWindows(Dataset[Sequence]):
         scaler: Scaler = Scaler(),  # noqa: B008  (frozen)
         out_channels: int | None = None,
         missing: Literal["error", "mask"] = "error",
-        fill: Literal["zero", "last"] = "zero",
+        fill: Fill = "zero",
         variables: Iterable[str] | None = None,
         seconds: float | None = None,
     ) -> None:
@@ -84,7 +84,7 @@ class SequenceWindows(Dataset[Sequence]):
         if missing not in ("error", "mask"):
             raise ValueError(f"missing must be 'error' or 'mask', got {missing!r}.")
         self.in_frames, self.out_frames = in_frames, out_frames
-        if fill not in ("zero", "last"):
+        if fill not in FILLS:
             raise ValueError(f"fill must be 'zero' or 'last', got {fill!r}.")
         if fill == "last" and missing == "error":
             raise ValueError("fill='last' needs missing='mask': windows with NaN are refused otherwise.")
@@ -155,8 +155,7 @@ class SequenceWindows(Dataset[Sequence]):
                 f"got {tuple(frames.shape)}; make all windows of one shape."
             )
         past, future = frames.split([self.in_frames, self.out_frames])
-        past = fill_missing(past)[0] if self.fill == "last" else past.nan_to_num(nan=0.0)
-        return Sequence(past, future[:, : self.out_channels])
+        return Sequence(fill_past(past, self.fill), future[:, : self.out_channels])
 
     def _scaled(self, index: int, values: Any) -> Tensor:
         """Frames of a window in model units, checked."""

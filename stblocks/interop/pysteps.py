@@ -9,6 +9,8 @@ import torch
 from ..borders.checks import check_positive
 from ..core import Forecaster
 from ..data import DataSpec, Scaler
+from ..data.fill import fill_past
+from ..data.spec import spec_of
 
 Nowcast = Callable[..., np.ndarray]
 
@@ -27,10 +29,10 @@ def as_pysteps_nowcast(model: Forecaster, scaler: Scaler | None = None) -> Nowca
 
     Returns:
         The function `nowcast(precip, timesteps)`. `precip` holds observed fields `(T, m, n)` in physical units, the
-        newest one last; NaN marks missing cells, which the model sees as 0 in its own units; of more fields than a
-        direct model takes, it takes the last ones. `timesteps` is how many fields to forecast, or a list of whole lead
-        times in steps, in rising order. It returns `(number of timesteps, m, n)` in physical units, in the
-        floating-point type of `precip`, and NaN where the newest field is.
+        newest one last; of more fields than a direct model takes, it takes the last ones. NaN marks missing cells,
+        which are filled as in training, or with 0 in the model's units. `timesteps` is how many fields to forecast, or
+        a list of whole lead times in steps, in rising order. It returns `(number of timesteps, m, n)` in physical
+        units, in the floating-point type of `precip`, and NaN where the newest field is.
 
     Raises:
         ValueError: If the model's frames have more channels, or it does not know its data and no `scaler` is given.
@@ -45,6 +47,7 @@ def as_pysteps_nowcast(model: Forecaster, scaler: Scaler | None = None) -> Nowca
         )
     model.eval()
     units = DataSpec.of_model(model).scaler() if scaler is None else scaler
+    fill = spec_of(model).fill or "zero"
 
     def nowcast(precip: np.ndarray, timesteps: int | Sequence[int]) -> np.ndarray:
         fields = np.asarray(precip)
@@ -53,7 +56,7 @@ def as_pysteps_nowcast(model: Forecaster, scaler: Scaler | None = None) -> Nowca
         leads = _leads(timesteps)
         kept = fields[-getattr(model, "in_frames", len(fields)) :]
         scaled = units.to_model(torch.tensor(kept, dtype=torch.float64)[None, :, None])
-        past = scaled.nan_to_num(nan=0.0).to(next(model.parameters(), torch.empty(0)))
+        past = fill_past(scaled, fill).to(next(model.parameters(), torch.empty(0)))
         frames = [
             units.to_physical(frame.double())[0, 0].cpu().numpy()
             for lead, frame in enumerate(islice(model.steps(past), leads[-1]), start=1)

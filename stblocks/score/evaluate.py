@@ -12,7 +12,8 @@ from torch.utils.data import DataLoader, Dataset, Subset
 
 from ..data import Sequence as Sample
 from ..data.sequence import check_countable
-from ..data.spec import physical_scaler, scaler_of, warn_of_other_scaler
+from ..data.sources import physical_scaler, scaler_of
+from ..data.spec import warn_of_other_scaler
 from ..runtime.evaluating import evaluating
 from ..runtime.graph import Graphed, obstacle
 from ..runtime.nan_guard import first_non_finite

@@ -7,7 +7,7 @@ from torch import nn
 
 from ..core import AtOnce, RecurrentForecaster
 from ..data.sequence import check_countable
-from ..data.spec import physical_scaler
+from ..data.sources import physical_scaler
 from ..runtime.graph import obstacle
 from ..score import Scores
 from .config import TrainConfig

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..data.spec import scaler_of
+from ..data.sources import scaler_of
 from .checkpoint import differences
 
 #: Values of samples may differ by so much of their size, as machines round in ways of their own.

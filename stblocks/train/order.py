@@ -9,7 +9,7 @@ from torch.utils.data import Dataset
 from ..data import Scaler, Sequence
 from ..data.augment import jittered, turned
 from ..data.crops import draw as draw_sample
-from ..data.spec import physical_scaler
+from ..data.sources import physical_scaler
 from .seeding import derive_seed
 
 #: One draw of a sequence: the epoch, and its index in the data set.

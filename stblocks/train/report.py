@@ -11,7 +11,7 @@ from ..borders.files import write_atomically
 from ..data import DataSpec
 from ..data import Sequence as Sample
 from ..data.sequence import check_countable
-from ..data.spec import scaler_of
+from ..data.sources import scaler_of
 from ..runtime.evaluating import evaluating
 from ..runtime.processes import process_state
 from ..runtime.signals import StopSignal

@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 
 from ..data import Sequence
-from ..data.spec import physical_scaler
+from ..data.sources import physical_scaler
 from ..runtime.graph import Graphed, obstacle
 from ..runtime.nan_guard import first_non_finite
 from ..runtime.processes import process_state, refuse_divided_models
