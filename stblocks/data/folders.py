@@ -14,7 +14,7 @@ from ..borders.reading import check_declared, reading
 from .fill import Fill
 from .numpy_files import open_npy
 from .scaler import Scaler
-from .series import decode
+from .series import Part, decode, place_of
 from .times import holes, stamps, usual_step
 from .windows import SequenceWindows
 
@@ -39,7 +39,9 @@ class FrameFolders(SequenceWindows):
         in_frames: Frames a forecast starts from.
         out_frames: Frames to forecast.
         stride: Frames from the start of a window to that of the next in the same folder.
-        size: `(H, W)` to resize frames to, bilinear; `None` leaves them.
+        crop: As in `SequenceWindows`; files are read whole.
+        crop_where: As in `SequenceWindows`.
+        size: `(H, W)` to resize frames, or crops of them, to, bilinear; `None` leaves them.
         scaler: From physical to model units.
         missing: As in `SequenceWindows`.
         fill: As in `SequenceWindows`.
@@ -57,6 +59,8 @@ class FrameFolders(SequenceWindows):
         out_frames: int,
         *,
         stride: int = 1,
+        crop: tuple[int, int] | None = None,
+        crop_where: float | None = None,
         size: tuple[int, int] | None = None,
         scaler: Scaler = Scaler(),  # noqa: B008  (frozen)
         missing: Literal["error", "mask"] = "error",
@@ -70,6 +74,8 @@ class FrameFolders(SequenceWindows):
             in_frames,
             out_frames,
             stride=stride,
+            crop=crop,
+            crop_where=crop_where,
             size=size,
             scaler=scaler,
             missing=missing,
@@ -92,8 +98,9 @@ class FrameFiles:
         """`(T, C, H, W)`."""
         return (len(self.files), *self.frame_shape)
 
-    def __getitem__(self, frames: slice, /) -> np.ndarray:
-        return np.stack([self._read(file) for file in self.files[frames]])
+    def __getitem__(self, part: Part, /) -> np.ndarray:
+        frames, place = place_of(part)
+        return np.stack([self._read(file)[(..., *place)] for file in self.files[frames]])
 
     def _read(self, file: Path) -> np.ndarray:
         frame = read_frame(file)

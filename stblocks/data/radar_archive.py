@@ -48,7 +48,9 @@ class RadarArchive(SequenceWindows):
         out_frames: Frames to forecast.
         stride: Frames from the start of a window to that of the next.
         axes: Names of the axes, where they are not known by themselves, such as `{"lat": "north", "lon": "east"}`.
-        size: `(H, W)` to resize frames to, bilinear; `None` leaves them.
+        crop: As in `SequenceWindows`.
+        crop_where: As in `SequenceWindows`.
+        size: `(H, W)` to resize frames, or crops of them, to, bilinear; `None` leaves them.
         scaler: From physical to model units, such as `Scaler(-10, 70, "dBZ")`.
         missing: As in `SequenceWindows`.
         fill: As in `SequenceWindows`.
@@ -69,6 +71,8 @@ class RadarArchive(SequenceWindows):
         out_frames: int,
         stride: int = 1,
         axes: dict[str, str] | None = None,
+        crop: tuple[int, int] | None = None,
+        crop_where: float | None = None,
         size: tuple[int, int] | None = None,
         scaler: Scaler = Scaler(),  # noqa: B008  (frozen)
         missing: Literal["error", "mask"] = "error",
@@ -94,6 +98,8 @@ class RadarArchive(SequenceWindows):
             in_frames,
             out_frames,
             stride=stride,
+            crop=crop,
+            crop_where=crop_where,
             size=size,
             scaler=scaler,
             missing=missing,

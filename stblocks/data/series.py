@@ -22,6 +22,15 @@ class Series(Protocol):
         ...
 
 
+#: What a series of ours is asked for: frames, or rows and columns of these: `series[frames, :, rows, columns]`.
+Part = slice | tuple[slice, ...]
+
+
+def place_of(part: Part) -> tuple[slice, tuple[Any, ...]]:
+    """The frames that are asked for, and which rows and columns of them; none where it is the whole."""
+    return (part[0], part[-2:]) if isinstance(part, tuple) else (part, ())
+
+
 class Coded:
     """A series of pixel codes, read as physical values.
 

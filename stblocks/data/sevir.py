@@ -14,6 +14,7 @@ from .fill import Fill
 from .hdf5_files import KIND as HDF5
 from .hdf5_files import StoredData, open_hdf5, opened_hdf5
 from .scaler import Scaler
+from .series import Part, place_of
 from .split import Split, check_split
 from .windows import SequenceWindows
 
@@ -54,7 +55,9 @@ class SEVIR(SequenceWindows):
         out_frames: Frames to forecast; both together at most 49.
         stride: Frames from the start of a window to that of the next; 12 gives three windows an event.
         ends: The first days of validation and of testing.
-        size: `(H, W)` to resize frames to, bilinear; `None` leaves them.
+        crop: As in `SequenceWindows`.
+        crop_where: As in `SequenceWindows`.
+        size: `(H, W)` to resize frames, or crops of them, to, bilinear; `None` leaves them.
         missing: As in `SequenceWindows`: `"error"` refuses windows with missing pixels, `"mask"` lets them through.
         fill: As in `SequenceWindows`.
 
@@ -73,6 +76,8 @@ class SEVIR(SequenceWindows):
         out_frames: int = 12,
         stride: int = 12,
         ends: tuple[str, str] = ("2019-01-01", "2019-06-01"),
+        crop: tuple[int, int] | None = None,
+        crop_where: float | None = None,
         size: tuple[int, int] | None = None,
         missing: Literal["error", "mask"] = "error",
         fill: Fill = "zero",
@@ -93,6 +98,8 @@ class SEVIR(SequenceWindows):
             in_frames,
             out_frames,
             stride=stride,
+            crop=crop,
+            crop_where=crop_where,
             size=size,
             scaler=scaler,
             missing=missing,
@@ -130,9 +137,11 @@ class Event:
         """`(T, H, W)`."""
         return (FRAMES, *self.size)
 
-    def __getitem__(self, frames: slice, /) -> np.ndarray:
+    def __getitem__(self, part: Part, /) -> np.ndarray:
+        frames, place = place_of(part)
+        rows, columns = place or (slice(None), slice(None))
         with reading(self.file, HDF5):
-            codes = np.moveaxis(opened_hdf5(self.file)[self.image_type][self.row, :, :, frames], -1, 0)
+            codes = np.moveaxis(opened_hdf5(self.file)[self.image_type][self.row, rows, columns, frames], -1, 0)
         missing, unit, _ = TYPES[self.image_type]
         return np.where(codes == missing, np.nan, codes * np.float32(unit)).astype(np.float32)
 

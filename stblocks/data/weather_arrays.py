@@ -155,8 +155,9 @@ class FirstKnown:
     def __len__(self) -> int:
         return len(self.array)
 
-    def __getitem__(self, frames: slice | np.ndarray, /) -> np.ndarray:
-        versions = np.asarray(self.array[frames])
+    def __getitem__(self, part: Any, /) -> np.ndarray:
+        frames, *place = part if isinstance(part, tuple) else (part,)
+        versions = np.asarray(self.array[(frames, slice(None), *place)])
         best = versions[:, self.order[0]]
         for version in self.order[1:]:
             best = np.where(np.isnan(best), versions[:, version], best)

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from .scaler import BLOCK
+from .series import Part, place_of
 from .weather_files import Grid
 
 EXTRAS = ("hour", "day", "position", "climatology", "climatology_ahead")
@@ -47,10 +48,11 @@ class Frames:
         channels = len(self.grid.channels) + sum(extra.channels for extra in self.extras)
         return (len(self.frames), channels, len(self.grid.lat), len(self.grid.lon))
 
-    def __getitem__(self, frames: slice, /) -> np.ndarray:
+    def __getitem__(self, part: Part, /) -> np.ndarray:
+        frames, place = place_of(part)
         chosen = self.frames[frames]
-        maps = [extra.make(self.grid.time[chosen]) for extra in self.extras]
-        return np.concatenate([self.grid.read(chosen), *maps], axis=1)
+        maps = [extra.make(self.grid.time[chosen])[(..., *place)] for extra in self.extras]
+        return np.concatenate([self.grid.read(chosen, *place), *maps], axis=1)
 
 
 def make_extra(name: str, train: Frames, ahead: np.timedelta64) -> Extra:

@@ -42,15 +42,15 @@ class Joined:
     def __init__(self, parts: Sequence[Any], files: Sequence[Path]) -> None:
         self.parts, self.files, self.ends = parts, files, np.cumsum([len(part) for part in parts])
 
-    def read(self, frames: np.ndarray) -> np.ndarray:
-        """Those of some frames, given in ascending order: `(n, H, W)`."""
+    def read(self, frames: np.ndarray, *place: slice) -> np.ndarray:
+        """Those of some frames, given in ascending order, of all rows and columns or of some: `(n, H, W)`."""
         maps = []
         for part, file, end in zip(self.parts, self.files, self.ends, strict=True):
             inside = frames[(frames >= end - len(part)) & (frames < end)] - (end - len(part))
             if inside.size:
                 in_memory = isinstance(part, np.ndarray)
                 with nullcontext() if in_memory else reading(file, KIND, WAY_OUT):
-                    maps.append(np.asarray(part[_as_slice(inside)]))
+                    maps.append(np.asarray(part[(_as_slice(inside), *place)]))
         return np.concatenate(maps)
 
 
@@ -67,9 +67,9 @@ class Grid:
     days_a_year: int | None = None  #: in calendars where every year has as many; then `time` counts from the year 1970
     degrees: bool = True  #: are lat and lon these, or places on a projected map?
 
-    def read(self, frames: np.ndarray) -> np.ndarray:
-        """The maps of some frames, given in ascending order: `(n, C, H, W)`."""
-        return np.stack([channel.read(frames) for channel in self.channels], axis=1)
+    def read(self, frames: np.ndarray, *place: slice) -> np.ndarray:
+        """The maps of some frames, given in ascending order, of all rows and columns or of some: `(n, C, H, W)`."""
+        return np.stack([channel.read(frames, *place) for channel in self.channels], axis=1)
 
     @property
     def years(self) -> np.ndarray:
