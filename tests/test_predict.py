@@ -318,11 +318,26 @@ def test_months_of_other_calendars_go_on_as_months(calendar):
 @pytest.mark.parametrize("ending", ["md", "json", "csv", None])
 def test_scores_are_those_of_evaluate(ending, place, tmp_path, capsys):
     out = [] if ending is None else ["--out", str(tmp_path / f"scores.{ending}")]
-    choice = ["--key", "train", "--sequence", "all", "--values", "codes", "--threshold", "20", "--horizon", "2"]
+    choice = [
+        "--key",
+        "train",
+        "--sequence",
+        "all",
+        "--values",
+        "codes",
+        "--threshold",
+        "20",
+        "--horizon",
+        "2",
+        "--window",
+        "3",
+    ]
     main(["evaluate", str(place / "rain"), str(place / "sets.npz"), *choice, "--metric", "mse@pixel", *out])
     series = [RAIN.astype(np.float32), RAIN[::-1].astype(np.float32)]
     data = SequenceWindows(series, 3, 2, scaler=DBZ)
-    tables = evaluate(Forecaster.from_pretrained(place / "rain"), data, thresholds=(20.0,), metrics=["mse@pixel"])
+    tables = evaluate(
+        Forecaster.from_pretrained(place / "rain"), data, thresholds=(20.0,), windows=(3,), metrics=["mse@pixel"]
+    )
     want = tables["model"].to_markdown(tables["persistence"])
     printed = capsys.readouterr().out
     if ending is None:
@@ -372,6 +387,8 @@ def test_missing_cells_are_filled_as_in_training_or_as_told(model, options, fill
             "rain dbz.npy --in_frames 9",
             r"must hold 11, in_frames \+ horizon, without a hole in time, got at most 6; take a shorter",
         ),
+        ("rain dbz.npy --window 3", "windows need thresholds"),
+        ("rain dbz.npy --window 4 --threshold 20", r"windows must be odd numbers of pixels, got \[4\]"),
         ("rain dbz.npy --metric mse", "metrics must be among mse@pixel"),
         ("rain dbz.npy --out scores.txt", r"out must end in \.md, \.json, \.csv, got scores\.txt"),
         ("rain dbz.npy --sequence some", "invalid integer or all value: 'some'"),

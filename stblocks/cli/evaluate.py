@@ -32,6 +32,9 @@ def main(parser: Parser, arguments: Sequence[str]) -> None:
     parser.add_argument("--stride", type=positive, default=1, metavar="N", help="frames from a window to the next (1)")
     parser.add_argument("--size", type=positive, nargs=2, metavar=("H", "W"), help="resize frames, bilinear")
     parser.add_argument("--threshold", type=float, nargs="+", default=[], metavar="X", help="where CSI and others cut")
+    parser.add_argument(
+        "--window", type=positive, nargs="+", default=[], metavar="N", help="odd sides of FSS's windows"
+    )
     parser.add_argument("--metric", nargs="+", metavar="NAME", help="scores, see the page on metrics")
     parser.add_argument(
         "--data_range", type=float, nargs=2, metavar=("LOW", "HIGH"), help="what PSNR, SNR and SSIM take as 0 and 1"
@@ -97,6 +100,7 @@ def score(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         model,
         data,
         thresholds=tuple(options.threshold),
+        windows=tuple(options.window),
         metrics=DEFAULT_METRICS if options.metric is None else options.metric,
         data_range=None if options.data_range is None else tuple(options.data_range),
         batch_size=options.batch_size,
