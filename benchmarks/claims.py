@@ -19,9 +19,11 @@ from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
 COSTS = ("parameters", "multiply_adds", "milliseconds")
-#: Data by the setting `data` of a board: how tables call them, and the scores that claims are judged by.
+#: Data by the setting `data` of a board, with the steps of its runs where these are longer than on others: how tables
+#: call them, and the scores that claims are judged by.
 DATA = {
     "moving_mnist": ("Moving MNIST", ("mse@frame_sum", "ssim@uniform7")),
+    "moving_mnist_1200": ("Moving MNIST, 1,200 steps", ("mse@frame_sum", "ssim@uniform7")),
     "radar": ("radar", ("mse@frame_sum", "csi@20")),
 }
 #: Of which scores more is better.
@@ -75,8 +77,10 @@ def read_board(folder: Path) -> dict[str, Any]:
             model = models.setdefault(row["model"], {"base": row["base"], **costs, "scores": {}})
             for name in sorted(column for column in row if "@" in column):  # a score's name says its convention
                 model["scores"].setdefault(name, []).append(float(row[name]))
-    config = next(folder.glob("*/seed-*/config.json"))
-    return {"data": json.loads(config.read_text(encoding="utf-8"))["data"], "models": models}
+    config = json.loads(next(folder.glob("*/seed-*/config.json")).read_text(encoding="utf-8"))
+    data = config["data"]
+    longer = f"{data}_{config['epochs'] * config['sequences'] // config['batch_size']}"
+    return {"data": longer if longer in DATA else data, "models": models}
 
 
 def verdict(better: Sequence[float], worse: Sequence[float]) -> str:

@@ -79,7 +79,12 @@ def test_boards_are_read_as_they_are_left(tmp_path, monkeypatch):
     made.add(BoardEntry("vmrnn", "vmrnn", 5, 6, 7.0, scores))
     made.to_csv(tmp_path / "leaderboard.csv")
     (tmp_path / "vmrnn" / "seed-0").mkdir(parents=True)
-    (tmp_path / "vmrnn" / "seed-0" / "config.json").write_text(json.dumps({"data": "radar"}))
+    config = tmp_path / "vmrnn" / "seed-0" / "config.json"
+    for sequences, data in ((9600, "moving_mnist_1200"), (3200, "moving_mnist")):  # longer runs stand apart
+        settings = {"data": "moving_mnist", "epochs": 1, "sequences": sequences, "batch_size": 8}
+        config.write_text(json.dumps(settings))
+        assert read_board(tmp_path)["data"] == data
+    config.write_text(json.dumps(settings | {"data": "radar"}))
     found = read_board(tmp_path)
     assert found["data"] == "radar"
     assert found["models"]["vmrnn"] == {
