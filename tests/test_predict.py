@@ -270,6 +270,15 @@ def test_a_mistake_is_one_line_and_leaves_nothing(arguments, message, place, tmp
     assert list(tmp_path.iterdir()) == []
 
 
+def test_another_unit_is_noted(place, tmp_path, capsys):
+    """Degrees Celsius, in a file that does not say so, for a model of kelvin."""
+    np.save(tmp_path / "celsius.npy", TEMPERATURE - 273.15)
+    predict(place / "heat", tmp_path / "celsius.npy", "--horizon", 1, "--out", tmp_path / "f.npy")
+    assert re.search(r"note: frames reach from -5.* to -5.* in model units.*: are their unit, --values", capsys.readouterr().err)
+    predict(place / "heat", place / "heat.npz", "--horizon", 1, "--out", tmp_path / "f.npy", "--force")
+    assert "note" not in capsys.readouterr().err
+
+
 def test_other_sizes_are_noted(place, tmp_path, capsys):
     np.save(tmp_path / "large.npy", np.zeros((2, 80, 60)))
     predict(place / "rain", tmp_path / "large.npy", "--horizon", 1, "--out", tmp_path / "f.npy")

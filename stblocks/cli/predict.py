@@ -59,6 +59,7 @@ def forecast(options: argparse.Namespace, model: Any, spec: Any, source: Any) ->
     import torch
 
     from ..data.fill import fill_past
+    from ..data.ranges import USUAL
     from ..data.sequence import to_tensor
     from ..formats.continued import as_text, seconds_apart
     from ..formats.forecast import Forecast
@@ -94,6 +95,13 @@ def forecast(options: argparse.Namespace, model: Any, spec: Any, source: Any) ->
         raise ValueError(
             f"{options.frames} has {broken} infinite values in the last {wanted} frames; mark what is missing by NaN, "
             f"or take frames after them with --last."
+        )
+    low, high = (float(each) for each in past.aminmax())
+    if max(-low, high) > USUAL:
+        warnings.warn(
+            f"frames reach from {low:.3g} to {high:.3g} in model units, far from what models are trained on: are their "
+            f"unit, --values, --offset and --scale right?",
+            stacklevel=2,
         )
     with torch.no_grad():
         frames = model(past[None].to(model_device(model)), options.horizon)[0].cpu()

@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 
 from ..borders.files import remove_unfinished, write_atomically
 from ..data import DataSpec, Sequence
+from ..data.ranges import warn_of_ranges
 from ..runtime.processes import from_main, naming_lost_processes, process_state
 from ..runtime.signals import StopSignal
 from ..score.evaluate import Tables, evaluate
@@ -25,7 +26,6 @@ from .checkpoint import newest, require_newest
 from .config import MAIN, TrainConfig
 from .log import Log, Record
 from .objective import Objective
-from .ranges import warn_of_ranges
 from .run import Run
 from .run_lock import run_lock
 from .run_state import CHECKPOINT, identity, restore_run, save_run

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from ..data import Sequence
+from .sequence import Sequence
 
 #: Values from 0 to 1 and standardised ones stay within; pixels from 0 to 255, kelvin and pascal do not.
 USUAL = 30.0
