@@ -274,7 +274,7 @@ def test_another_unit_is_noted(place, tmp_path, capsys):
     """Degrees Celsius, in a file that does not say so, for a model of kelvin."""
     np.save(tmp_path / "celsius.npy", TEMPERATURE - 273.15)
     predict(place / "heat", tmp_path / "celsius.npy", "--horizon", 1, "--out", tmp_path / "f.npy")
-    assert re.search(r"note: frames reach from -5.* to -5.* in model units.*: are their unit, --values", capsys.readouterr().err)
+    assert re.search(r"note: frames reach from -5.* to -5.* in model units.*: are their unit", capsys.readouterr().err)
     predict(place / "heat", place / "heat.npz", "--horizon", 1, "--out", tmp_path / "f.npy", "--force")
     assert "note" not in capsys.readouterr().err
 
