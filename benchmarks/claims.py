@@ -19,13 +19,14 @@ from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
 COSTS = ("parameters", "multiply_adds", "milliseconds")
-#: Data by the setting `data` of a board, with the steps of its runs where these are longer than on others: how tables
-#: call them, and the scores that claims are judged by.
+#: Data: how tables call them, and the scores that claims are judged by.
 DATA = {
     "moving_mnist": ("Moving MNIST", ("mse@frame_sum", "ssim@uniform7")),
     "moving_mnist_1200": ("Moving MNIST, 1,200 steps", ("mse@frame_sum", "ssim@uniform7")),
     "radar": ("radar", ("mse@frame_sum", "csi@20")),
 }
+#: Boards of digits by the steps of their runs, of which each length has a table of its own.
+STEPS = {400: "moving_mnist", 1200: "moving_mnist_1200"}
 #: Of which scores more is better.
 HIGHER = ("ssim", "csi")
 
@@ -66,7 +67,7 @@ def read_board(folder: Path) -> dict[str, Any]:
     """A board: the data, and the models with what they cost and the scores of every run.
 
     Raises:
-        ValueError: If there is no board.
+        ValueError: If there is no board, or one of other lengths than are compared.
     """
     if not (table := folder / "leaderboard.csv").is_file():
         raise ValueError(f"boards must be directories with a leaderboard.csv, got {folder}.")
@@ -78,9 +79,12 @@ def read_board(folder: Path) -> dict[str, Any]:
             for name in sorted(column for column in row if "@" in column):  # a score's name says its convention
                 model["scores"].setdefault(name, []).append(float(row[name]))
     config = json.loads(next(folder.glob("*/seed-*/config.json")).read_text(encoding="utf-8"))
-    data = config["data"]
-    longer = f"{data}_{config['epochs'] * config['sequences'] // config['batch_size']}"
-    return {"data": longer if longer in DATA else data, "models": models}
+    data, steps = config["data"], config["epochs"] * (config["sequences"] // config["batch_size"])
+    if data == "moving_mnist":
+        if steps not in STEPS:
+            raise ValueError(f"boards of Moving MNIST must be of {' or '.join(map(str, STEPS))} steps, got {steps}.")
+        data = STEPS[steps]
+    return {"data": data, "models": models}
 
 
 def verdict(better: Sequence[float], worse: Sequence[float]) -> str:

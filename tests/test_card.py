@@ -53,8 +53,11 @@ def test_a_card_is_written_anew_until_it_is_changed(tmp_path):
 
 def test_a_file_is_no_directory_to_save_in(tmp_path):
     (file := tmp_path / "model").write_text("mine")
-    with pytest.raises(ValueError, match=r"save_directory must be a directory, got the file .*model; name another"):
-        tiny().save_pretrained(file)
+    for place in (file, file / "below"):
+        with pytest.raises(ValueError, match=r"save_directory must be a directory, got .* and .*model is a file; name"):
+            tiny().save_pretrained(place)
+    with pytest.raises(ValueError, match="save_directory must be the path of a directory, got None"):
+        tiny().save_pretrained(None)
     assert file.read_text() == "mine"
 
 

@@ -376,8 +376,10 @@ def test_a_run_is_not_overwritten(finished, tmp_path):
 
 def test_a_directory_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(ValueError, match=r"out_dir must be a directory that can be written, got .*run "):
+    with pytest.raises(ValueError, match=r"out_dir must be a directory, got .*run, and .*file is a file; name another"):
         train(tmp_path / "file" / "run")
+    with pytest.raises(ValueError, match=r"out_dir must be a directory that can be written, got .*name another direc"):
+        train(tmp_path / (300 * "x"))
 
 
 def test_a_file_that_finds_no_room_is_named_and_leaves_the_old_checkpoint(tmp_path):

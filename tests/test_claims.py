@@ -80,10 +80,13 @@ def test_boards_are_read_as_they_are_left(tmp_path, monkeypatch):
     made.to_csv(tmp_path / "leaderboard.csv")
     (tmp_path / "vmrnn" / "seed-0").mkdir(parents=True)
     config = tmp_path / "vmrnn" / "seed-0" / "config.json"
-    for sequences, data in ((9600, "moving_mnist_1200"), (3200, "moving_mnist")):  # longer runs stand apart
-        settings = {"data": "moving_mnist", "epochs": 1, "sequences": sequences, "batch_size": 8}
-        config.write_text(json.dumps(settings))
+    settings = {"data": "moving_mnist", "epochs": 2, "sequences": 1607, "batch_size": 8}  # some left over
+    for sequences, data in ((4807, "moving_mnist_1200"), (1607, "moving_mnist")):  # longer runs stand apart
+        config.write_text(json.dumps(settings | {"sequences": sequences}))
         assert read_board(tmp_path)["data"] == data
+    config.write_text(json.dumps(settings | {"sequences": 1600, "epochs": 4}))
+    with pytest.raises(ValueError, match="boards of Moving MNIST must be of 400 or 1200 steps, got 800"):
+        read_board(tmp_path)
     config.write_text(json.dumps(settings | {"data": "radar"}))
     found = read_board(tmp_path)
     assert found["data"] == "radar"

@@ -2,20 +2,16 @@
 
 import pickle
 
-import h5py
 import numpy as np
 import pytest
 import torch
-import xarray
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset
 
-from stblocks.data import SEVIR, FrameFolders, RadarArchive, Scaler, Sequence, SequenceWindows
+from stblocks.data import Scaler, Sequence, SequenceWindows
 from stblocks.data.crops import draw
-from stblocks.data.weather_files import Joined
 from stblocks.train.order import DataOrder, Drawn
-from tests.test_data_storms import FILE, HEADER, catalogue, row
 from tests.tiny import same_weights, train
 
 
@@ -222,54 +218,3 @@ def test_a_data_set_derived_from_a_part_is_asked_itself():
     chain = ConcatDataset([data, data])
     assert torch.equal(draw(chain, -1, seed=0).past, chain[-1].past)
     assert torch.equal(draw(ConcatDataset([data, Doubled(data, [2])]), -1, seed=0).past, 2 * data[2].past)
-
-
-STORED = ("folder", "npz", "nc", "zarr", "expver", "sevir")
-
-
-def stored(kind, root, array, **options):
-    """A data set of every public kind that crops, of the same maps `(T, H, W)`."""
-    where = {"in_frames": 2, "out_frames": 1, **options}
-    if kind == "folder":
-        for number, frame in enumerate(array):
-            np.save(root / f"{number}.npy", frame)
-        return FrameFolders(root, **where)
-    if kind == "sevir":
-        (root / "CATALOG.csv").write_text(HEADER + row(0))
-        file = root / "data" / FILE
-        file.parent.mkdir(parents=True)
-        frames = np.pad(array.astype(np.uint8), ((0, 49 - len(array)), (0, 0), (0, 0)))
-        with h5py.File(file, "w") as held:
-            held["vil"], held["id"] = np.moveaxis(frames, 0, -1)[None], np.array([b"S0"])
-        return SEVIR(root, stride=1, **where)
-    time = np.datetime64("2019-06-01T00:00", "s") + np.arange(len(array)) * np.timedelta64(300, "s")
-    axes = {"time": time.astype("M8[ns]"), "lat": np.arange(array.shape[1])[::-1], "lon": np.arange(array.shape[2])}
-    path = root / f"rain.{'nc' if kind == 'expver' else kind}"
-    if kind == "npz":
-        np.savez(path, rain=array, **axes | {"time": time})
-    else:
-        maps = xarray.DataArray(array, axes, ("time", "lat", "lon"), "rain")
-        if kind == "expver":  # of two versions, the second fills what the first has not
-            first = maps.where(np.arange(len(array))[:, None, None] < 2)
-            maps = xarray.concat([first, maps], xarray.DataArray([1, 5], dims="expver", name="expver"))
-            maps = maps.transpose("time", "expver", "lat", "lon")
-        dataset = maps.to_dataset(name="rain")
-        dataset.to_zarr(path, zarr_format=2) if kind == "zarr" else dataset.to_netcdf(path, engine="h5netcdf")
-    return RadarArchive(path, catalogue(root, "2019-06-01,2019-06-01,train,"), variable="rain", **where)
-
-
-@pytest.mark.parametrize("kind", STORED)
-def test_data_sets_of_files_crop_as_windows_of_arrays_do(kind, tmp_path):
-    array = numbered(6, 5, 7) % 255
-    data = stored(kind, tmp_path, array, crop=(3, 4), crop_where=100.0)
-    like = SequenceWindows(array, 2, 1, crop=(3, 4), crop_where=100.0, scaler=data.scaler)
-    assert data.frame_shape == (1, 3, 4)
-    for index, seed in ((0, 0), (1, 7), (3, 8)):
-        torch.testing.assert_close(whole(data.draw(index, seed)), whole(like.draw(index, seed)))
-
-
-def test_of_a_file_of_maps_the_crop_alone_is_read(tmp_path):
-    series = Recording(numbered(6, 5, 7))
-    found = Joined([series], [tmp_path]).read(np.arange(1, 4), slice(1, 3), slice(2, 6))
-    assert series.keys == [(slice(1, 4, 1), slice(1, 3), slice(2, 6))]
-    np.testing.assert_array_equal(found, series.array[1:4, 1:3, 2:6])

@@ -162,6 +162,16 @@ def test_members_are_forecasts_of_the_models_in_turn():
     torch.testing.assert_close(mean, seen.mean(dim=1))
 
 
+def test_models_of_versions_that_said_less_go_together():
+    now, former = Last(), Last(1.0)
+    now.data_spec = DataSpec(-10.0, 95.0, "dBZ").to_dict()
+    former.data_spec = {name: value for name, value in now.data_spec.items() if name != "fill"}
+    assert Ensemble([now, former]).data_spec == now.data_spec
+    former.data_spec["fill"] = "last"
+    with pytest.raises(ValueError, match="models must have one data_spec"):
+        Ensemble([now, former])
+
+
 def test_models_that_do_not_say_go_with_those_that_do():
     known, unknown = Last(), Last(1.0)
     known.data_spec = DataSpec(-10.0, 95.0, "dBZ").to_dict()

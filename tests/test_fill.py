@@ -63,24 +63,33 @@ def test_data_sets_that_let_missing_cells_through_fill_as_they_are_told(tmp_path
     assert data.FrameFolders(tmp_path, 3, 3, missing="mask", fill="last")[0].past[1, 0, 0, 0] == 9
 
 
-@pytest.mark.parametrize("options", [{}, {"fill": "zero"}, {"fill": "last"}, {"fill": torch.zeros(2)}, {"fill": print}])
-def test_a_model_knows_how_its_data_were_filled(options):
-    """Where the data set says so; an attribute of that name may be anything in another's."""
-    frames, way = np.zeros((6, 2, 2)), options.get("fill", "zero")
-    known = way if isinstance(way, str) else None
+@pytest.mark.parametrize("way", ["zero", "last", torch.zeros(2), print])
+def test_a_model_knows_how_its_data_were_filled(way):
+    """Where the data set says so; attributes of these names may be anything in another's."""
+    frames, known = np.zeros((6, 2, 2)), way if isinstance(way, str) else None
     gaps = SequenceWindows(frames, 3, 3, missing="mask", fill=known or "zero")
     gaps.fill = way
     chain = ConcatDataset([gaps, Subset(gaps, [0])])
     assert DataSpec.of(gaps).fill == DataSpec.of(chain).fill == known
     assert DataSpec.from_dict(DataSpec.of(gaps).to_dict()).fill == known
     whole = SequenceWindows(frames, 3, 3)
-    assert DataSpec.of(whole).fill is DataSpec.of(ConcatDataset([gaps, whole])).fill is None
+    assert DataSpec.of(whole).fill is None
+    assert DataSpec.of(ConcatDataset([whole, gaps])).fill == known  # a part without gaps fills none
+    other = SequenceWindows(frames, 3, 3, missing="mask", fill="last" if known == "zero" else "zero")
+    assert DataSpec.of(ConcatDataset([gaps, other])).fill == (None if known else other.fill)
+    foreign = type("Pairs", (list,), {"fill": "zero", "missing": np.zeros(2)})([whole[0]])
+    assert DataSpec.of(foreign).fill is None
 
 
 def test_errors_say_what_to_do():
     with pytest.raises(ValueError, match="fill of a DataSpec must be one of 'zero', 'last', or None, got 'mean'"):
         DataSpec(fill="mean")
-    with pytest.raises(ValueError, match="fill must be 'zero' or 'last', got 'mean'"):
+    gap = SequenceWindows(np.full((4, 2, 2), np.nan), 1, 1, missing="mask", fill=None)
+    with pytest.raises(
+        ValueError, match=r"Window 1 .* has 4 missing values in its past frames, .* give fill='zero' or"
+    ):
+        gap[1]
+    with pytest.raises(ValueError, match="fill must be 'zero', 'last' or None, got 'mean'"):
         SequenceWindows(np.zeros((4, 2, 2)), 1, 1, missing="mask", fill="mean")
     with pytest.raises(ValueError, match="fill='last' needs missing='mask'"):
         SequenceWindows(np.zeros((4, 2, 2)), 1, 1, fill="last")

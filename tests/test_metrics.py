@@ -384,8 +384,10 @@ def test_errors_say_what_to_do(tmp_path):
         Scores().update(frames[..., :6, :], frames[..., :6, :])
     with pytest.raises(ValueError, match=r"metrics must be among mse@pixel, .*, got mse"):
         Scores(metrics=["mse"])
-    with pytest.raises(ValueError, match=r"thresholds must be a list of numbers, got 5"):
-        Scores(5)
+    for number in (5, np.array(5), torch.tensor(5), map(float, "5")):  # the last could be gone through once
+        with pytest.raises(ValueError, match=r"thresholds must be a list of numbers, got "):
+            Scores(number)
+    assert "csi@5" in Scores(np.array([5])).metrics
     with pytest.raises(ValueError, match=r"windows must be a list of numbers, got 3"):
         Scores((5,), windows=3)
     with pytest.raises(ValueError, match=r"metrics must be a list of names, got 'mse@pixel'"):

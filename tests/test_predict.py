@@ -71,7 +71,9 @@ def place(tmp_path_factory):
     broken = RAIN.copy()
     broken[3, 2, 1] = np.nan
     np.save(place / "nan.npy", broken)
-    np.save(place / "inf.npy", np.where(np.isnan(broken), np.inf, broken))
+    infinite = np.where(np.isnan(broken), np.inf, broken)
+    infinite[4:, 2, 1] = np.nan  # not filled with infinity before that is counted
+    np.save(place / "inf.npy", infinite)
     gaps = create_model("convlstm", image_size=SIZE, channels=4, num_layers=1, kernel_size=3)
     gaps.data_spec = DataSpec(-10.0, 95.0, "dBZ", None, 300.0, 3, 2, SIZE, fill="last").to_dict()
     gaps.save_pretrained(place / "gaps")
@@ -228,7 +230,7 @@ def test_a_gif_shows_what_was_seen_and_what_is_forecast(place, tmp_path):
         ("rain dbz.npy --last 7", "must hold 7 frames at least, got 6"),
         ("heat heat.nc --last 3", "--last must be 4, the frames that this model takes, got 3"),
         ("heat heat.nc --variable t3m", "has no variable 't3m', only flag, t2m"),
-        ("more heat.nc", "of 1 channel, but the model takes 3; beside t2m it was trained to see others, .*--extras"),
+        ("more heat.nc", "but the model takes 3; name as many of its variables; if those beside t2m are .*--extras"),
         ("heat heat.nc --axes north=lat", "must be such as lat=north"),
         (
             "heat gap.nc",
@@ -239,7 +241,7 @@ def test_a_gif_shows_what_was_seen_and_what_is_forecast(place, tmp_path):
             r"has 1 missing values \(NaN\) in the last 6 frames, and the model does not say how to fill .* --fill zero",
         ),
         ("rain nan.npy --fill mean", "argument --fill: invalid choice: 'mean'"),
-        ("rain inf.npy --fill zero", "has 1 infinite values in the last 6 frames; mark what is missing by NaN"),
+        ("rain inf.npy --fill last", "has 1 infinite values in the last 6 frames; mark what is missing by NaN"),
         ("wild dbz.npy", "The forecast has .* values that are not finite, first in frame 2; nothing is written"),
         ("rain broken.gif", r"broken\.gif cannot be read as a GIF"),
         ("rain notes.txt", r"must be a folder of images or end in \.npy"),
@@ -271,9 +273,14 @@ def test_a_mistake_is_one_line_and_leaves_nothing(arguments, message, place, tmp
 
 
 def test_another_unit_is_noted(place, tmp_path, capsys):
-    """Degrees Celsius, in a file that does not say so, for a model of kelvin."""
+    """Degrees Celsius, in a file that does not say so, for a model of kelvin, whose world deviates by 20 of them."""
     np.save(tmp_path / "celsius.npy", TEMPERATURE - 273.15)
-    predict(place / "heat", tmp_path / "celsius.npy", "--horizon", 1, "--out", tmp_path / "f.npy")
+    alike = [tmp_path / "celsius.npy", "--horizon", 1, "--out", tmp_path / "f.npy", "--force"]
+    predict(place / "unknown", *alike, "--offset", 279, "--scale", 20)
+    assert re.search(r"note: frames reach from -1\d.* to -1\d.* in model units", capsys.readouterr().err)
+    predict(place / "unknown", *alike, "--offset", 0, "--scale", 1)
+    assert "note" not in capsys.readouterr().err  # without a scaler values may be any
+    predict(place / "heat", *alike)
     assert re.search(r"note: frames reach from -5.* to -5.* in model units.*: are their unit", capsys.readouterr().err)
     predict(place / "heat", place / "heat.npz", "--horizon", 1, "--out", tmp_path / "f.npy", "--force")
     assert "note" not in capsys.readouterr().err
@@ -395,6 +402,10 @@ def test_missing_cells_are_filled_as_in_training_or_as_told(model, options, fill
         (
             "rain dbz.npy --in_frames 9",
             r"must hold 11, in_frames \+ horizon, without a hole in time, got at most 6; take a shorter",
+        ),
+        (
+            "rain nan.npy",
+            r"Window \d \(.*\) has 1 missing values in its past frames, and nothing says what .* give fill='zero' or",
         ),
         ("rain dbz.npy --window 3", "windows need thresholds"),
         ("rain dbz.npy --window 4 --threshold 20", r"windows must be odd numbers of pixels, got \[4\]"),

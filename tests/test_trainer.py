@@ -8,7 +8,7 @@ from itertools import count
 
 import pytest
 import torch
-from torch.utils.data import ConcatDataset, DataLoader, Subset, get_worker_info
+from torch.utils.data import ConcatDataset, DataLoader, IterableDataset, Subset, get_worker_info
 
 from stblocks import create_model
 from stblocks.blocks.layers import MapNorm
@@ -238,6 +238,9 @@ def test_a_loader_is_no_data_set(name, tmp_path):
             score(tiny(), DataLoader(Drifting(), 4))
     with pytest.raises(ValueError, match="got NoneType; make it a map-style one"):
         evaluate(tiny(), None)
+    stream = type("Stream", (IterableDataset,), {"__len__": lambda self: 9, "__iter__": iter})()
+    with pytest.raises(ValueError, match=f"{where} must be .* got Stream; make it a map-style one"):
+        train(tmp_path / "run", **{name: stream})
     assert not (tmp_path / "run").exists()
 
 
@@ -245,8 +248,11 @@ def test_settings_and_directory_are_of_their_types(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match=r"config must be a TrainConfig, got dict; write TrainConfig\(epochs=1"):
         fit(tiny(), Drifting(), Drifting(), {"epochs": 1}, "run")
-    with pytest.raises(TypeError, match="not NoneType"):
-        fit(tiny(), Drifting(), Drifting(), TrainConfig(), None)
+    for place in (None, 5):
+        with pytest.raises(ValueError, match=f"out_dir must be the path of a directory, got {place}"):
+            fit(tiny(), Drifting(), Drifting(), TrainConfig(), place)
+        with pytest.raises(ValueError, match=f"out_dir must be the path of a directory, got {place}"):
+            report(tiny(), Drifting(), place)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,8 +1,10 @@
 """Checks of arguments that blocks, forecasters and models share."""
 
 import difflib
+import os
 from collections.abc import Iterable, Sequence
 from numbers import Integral
+from pathlib import Path
 
 
 def check_positive(**numbers: object) -> None:
@@ -55,6 +57,20 @@ def choose(argument: str, value: str, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
         raise ValueError(f"{argument} must be one of {', '.join(map(repr, allowed))}, got {value!r}.")
     return value
+
+
+def check_directory(argument: str, place: object) -> Path:
+    """A place that is a directory, or can become one.
+
+    Raises:
+        ValueError: If it is no path, or it or a place above it is a file.
+    """
+    if not isinstance(place, str | os.PathLike):
+        raise ValueError(f"{argument} must be the path of a directory, got {place!r}.")
+    path = Path(place)
+    if file := next(filter(os.path.isfile, (path, *path.parents)), None):
+        raise ValueError(f"{argument} must be a directory, got {path}, and {file} is a file; name another place.")
+    return path
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

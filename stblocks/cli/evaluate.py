@@ -94,7 +94,7 @@ def score(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         scaler=spec.scaler(),
         out_channels=model.out_channels,
         missing="mask",
-        fill=spec.fill or "zero",
+        fill=spec.fill,
     )
     tables = evaluate(
         model,

@@ -51,7 +51,8 @@ def forecast(options: argparse.Namespace, model: Any, spec: Any, source: Any) ->
     """The forecast of a source.
 
     Raises:
-        ValueError: If there are too few frames, or frames or forecast are not finite.
+        ValueError: If there are too few frames, values are infinite, or missing where it is not known how to fill them,
+            or the forecast is not finite.
     """
     from dataclasses import replace
 
@@ -59,7 +60,7 @@ def forecast(options: argparse.Namespace, model: Any, spec: Any, source: Any) ->
     import torch
 
     from ..data.fill import fill_past
-    from ..data.ranges import USUAL
+    from ..data.ranges import is_unusual
     from ..data.sequence import to_tensor
     from ..formats.continued import as_text, seconds_apart
     from ..formats.forecast import Forecast
@@ -83,6 +84,11 @@ def forecast(options: argparse.Namespace, model: Any, spec: Any, source: Any) ->
     scaler = spec.scaler()
     physical = to_tensor(source.series[length - wanted : length])
     past = scaler.to_model(physical).float()
+    if broken := int(past.isinf().sum()):
+        raise ValueError(
+            f"{options.frames} has {broken} infinite values in the last {wanted} frames; mark what is missing by NaN, "
+            f"or take frames after them with --last."
+        )
     if missing := int(past.isnan().sum()):
         if spec.fill is None:
             raise ValueError(
@@ -91,16 +97,11 @@ def forecast(options: argparse.Namespace, model: Any, spec: Any, source: Any) ->
             )
         warnings.warn(f"{missing} of {past.numel()} values are missing; filled by {spec.fill!r}.", stacklevel=2)
         past = fill_past(past, spec.fill)
-    if broken := int(past.isinf().sum()):
-        raise ValueError(
-            f"{options.frames} has {broken} infinite values in the last {wanted} frames; mark what is missing by NaN, "
-            f"or take frames after them with --last."
-        )
     low, high = (float(each) for each in past.aminmax())
-    if max(-low, high) > USUAL:
+    if (scaler.offset, scaler.scale) != (0, 1) and is_unusual(low, high):
         warnings.warn(
-            f"frames reach from {low:.3g} to {high:.3g} in model units, far from what models are trained on: are their "
-            f"unit, --values, --offset and --scale right?",
+            f"frames reach from {low:.3g} to {high:.3g} in model units, far from 0 to 1 and from standardised values: "
+            f"are their unit, --values, --offset and --scale right?",
             stacklevel=2,
         )
     with torch.no_grad():

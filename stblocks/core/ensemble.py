@@ -108,9 +108,14 @@ class Ensemble(nn.Module):
     def _shared(self, name: str) -> object:
         """What all models have in common that say anything."""
         said = [value for model in self.models if (value := getattr(model, name, None)) is not None]
-        if any(value != said[0] for value in said):
+        if any(_without_none(value) != _without_none(said[0]) for value in said):
             raise ValueError(f"models must have one {name}, got {', '.join(map(repr, said))}.")
         return said[0] if said else None
+
+
+def _without_none(value: object) -> object:
+    """Of a dict what is not `None`, which a model saved by an earlier version may not say; anything else as it is."""
+    return {key: each for key, each in value.items() if each is not None} if isinstance(value, dict) else value
 
 
 class SmoothNoise:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..borders.checks import check_directory
 from ..borders.files import write_atomically
 from ..borders.reading import reading
 from ..weights.state import WEIGHTS, compare_shapes, read_heads, read_weights
@@ -49,8 +50,7 @@ class Pretrained(nn.Module):
             ValueError: If the model was not built by `create_model`, its `data_spec` is no JSON object, or there is a
                 file of the directory's name.
         """
-        if Path(save_directory).is_file():
-            raise ValueError(f"save_directory must be a directory, got the file {save_directory}; name another place.")
+        check_directory("save_directory", save_directory)
         from .hub import OnHub  # slow to import
 
         return OnHub(self, described(self)).save_pretrained(save_directory, **hub)

@@ -39,7 +39,7 @@ class FrameFolders(SequenceWindows):
         in_frames: Frames a forecast starts from.
         out_frames: Frames to forecast.
         stride: Frames from the start of a window to that of the next in the same folder.
-        crop: As in `SequenceWindows`; files are read whole.
+        crop: As in `SequenceWindows`, but files are read whole, and all of one shape.
         crop_where: As in `SequenceWindows`.
         size: `(H, W)` to resize frames, or crops of them, to, bilinear; `None` leaves them.
         scaler: From physical to model units.
@@ -64,7 +64,7 @@ class FrameFolders(SequenceWindows):
         size: tuple[int, int] | None = None,
         scaler: Scaler = Scaler(),  # noqa: B008  (frozen)
         missing: Literal["error", "mask"] = "error",
-        fill: Fill = "zero",
+        fill: Fill | None = "zero",
         variables: Iterable[str] | None = None,
         seconds: float | None = None,
     ) -> None:

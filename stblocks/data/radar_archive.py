@@ -76,7 +76,7 @@ class RadarArchive(SequenceWindows):
         size: tuple[int, int] | None = None,
         scaler: Scaler = Scaler(),  # noqa: B008  (frozen)
         missing: Literal["error", "mask"] = "error",
-        fill: Fill = "zero",
+        fill: Fill | None = "zero",
     ) -> None:
         check_split(split)
         check_positive(in_frames=in_frames, out_frames=out_frames)

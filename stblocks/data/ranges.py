@@ -10,8 +10,15 @@ from .sequence import Sequence
 
 #: Values from 0 to 1 and standardised ones stay within; pixels from 0 to 255, kelvin and pascal do not.
 USUAL = 30.0
+#: All frames of a forecast's past seldom lie so far to one side of the data that were trained on.
+ASIDE = 6.0
 #: By how much values may leave the range of a model's forecasts, as noise does.
 MARGIN = 0.1
+
+
+def is_unusual(low: float, high: float) -> bool:
+    """Whether values from `low` to `high`, in model units, are likely in another unit than those trained on."""
+    return max(-low, high) > USUAL or low > ASIDE or high < -ASIDE
 
 
 def warn_of_ranges(model: nn.Module, batch: Iterable[Sequence]) -> None:

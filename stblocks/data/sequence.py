@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, IterableDataset
 
 
 class Sequence(NamedTuple):
@@ -25,7 +25,8 @@ class Sequence(NamedTuple):
 
 def check_countable(name: str, data: object) -> None:
     """Raise a `ValueError` unless sequences can be counted and had by their numbers, which scores and runs go by."""
-    if not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):
+    stream = isinstance(data, IterableDataset)  # torch gives it a `__getitem__`, too
+    if stream or not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):
         way_out = f"pass its data set, {name}.dataset" if isinstance(data, DataLoader) else "make it a map-style one"
         raise ValueError(
             f"{name} must be a data set with len({name}) and {name}[i], got {type(data).__name__}; {way_out}."

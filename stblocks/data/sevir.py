@@ -80,7 +80,7 @@ class SEVIR(SequenceWindows):
         crop_where: float | None = None,
         size: tuple[int, int] | None = None,
         missing: Literal["error", "mask"] = "error",
-        fill: Fill = "zero",
+        fill: Fill | None = "zero",
     ) -> None:
         check_split(split)
         if image_type not in TYPES:

@@ -59,7 +59,8 @@ def fill_of(dataset: Dataset[Sequence]) -> Fill | None:
 
     A `fill` of another type is none of ours, and says nothing that we know.
     """
-    return common([_own_fill(source) for source in sources(dataset)])
+    known = [way for source in sources(dataset) if (way := _own_fill(source)) is not None]
+    return common(known) if known else None
 
 
 def _scalers(dataset: Dataset[Sequence]) -> list[Scaler | None]:
@@ -68,6 +69,6 @@ def _scalers(dataset: Dataset[Sequence]) -> list[Scaler | None]:
 
 
 def _own_fill(source: object) -> Fill | None:
-    fill = getattr(source, "fill", None)
-    known = isinstance(fill, str) and getattr(source, "missing", None) == "mask"
+    fill, missing = getattr(source, "fill", None), getattr(source, "missing", None)
+    known = isinstance(fill, str) and isinstance(missing, str) and missing == "mask"
     return next((way for way in FILLS if known and way == fill), None)

@@ -75,7 +75,8 @@ class DataSpec:
 
     @classmethod
     def of(cls, dataset: Dataset[Sequence]) -> Self:
-        """That of a data set: of its first sample, its `scaler`, `variables`, `seconds` and `fill` if it has them.
+        """That of a data set: of its first sample, and of its `scaler`, `variables`, `seconds`, and with
+        `missing="mask"` its `fill`, if it has them.
 
         What a data set does not say, or parts of a `ConcatDataset` say differently, is `None`.
 

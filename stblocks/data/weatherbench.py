@@ -87,7 +87,7 @@ class WeatherBench(SequenceWindows):
         size: tuple[int, int] | None = None,
         scaler: Scaler | None = None,
         missing: Literal["error", "mask"] = "error",
-        fill: Fill = "zero",
+        fill: Fill | None = "zero",
     ) -> None:
         check_split(split)
         check_positive(step=step, in_frames=in_frames, out_frames=out_frames)

@@ -44,8 +44,8 @@ class SequenceWindows(Dataset[Sequence]):
             `"mask"` takes NaN for missing cells: in `past` they are filled, in `future` they stay NaN. Masked entries
             of masked arrays count as NaN.
         fill: What missing cells of `past` become: `"zero"` is 0 in model units, the scaler's offset in physical ones;
-            `"last"` the cell's last known value, see `fill_missing`. What recurrent models forecast of observed time is
-            compared with it; `Objective(skip=in_frames - 1)` leaves that out.
+            `"last"` the cell's last known value, see `fill_missing`; `None` refuses them. What recurrent models
+            forecast of observed time is compared with it; `Objective(skip=in_frames - 1)` leaves that out.
         variables: Names of the channels to forecast, which go with the trained model (`DataSpec`).
         seconds: From one frame to the next, for the same.
 
@@ -74,7 +74,7 @@ class SequenceWindows(Dataset[Sequence]):
         scaler: Scaler = Scaler(),  # noqa: B008  (frozen)
         out_channels: int | None = None,
         missing: Literal["error", "mask"] = "error",
-        fill: Fill = "zero",
+        fill: Fill | None = "zero",
         variables: Iterable[str] | None = None,
         seconds: float | None = None,
     ) -> None:
@@ -84,8 +84,8 @@ class SequenceWindows(Dataset[Sequence]):
         if missing not in ("error", "mask"):
             raise ValueError(f"missing must be 'error' or 'mask', got {missing!r}.")
         self.in_frames, self.out_frames = in_frames, out_frames
-        if fill not in FILLS:
-            raise ValueError(f"fill must be 'zero' or 'last', got {fill!r}.")
+        if fill not in (*FILLS, None):
+            raise ValueError(f"fill must be 'zero', 'last' or None, got {fill!r}.")
         if fill == "last" and missing == "error":
             raise ValueError("fill='last' needs missing='mask': windows with NaN are refused otherwise.")
         self.size, self.scaler, self.missing, self.fill = size, scaler, missing, fill
@@ -155,7 +155,13 @@ class SequenceWindows(Dataset[Sequence]):
                 f"got {tuple(frames.shape)}; make all windows of one shape."
             )
         past, future = frames.split([self.in_frames, self.out_frames])
-        return Sequence(fill_past(past, self.fill), future[:, : self.out_channels])
+        if self.fill is None and (missing := int(past.isnan().sum())):
+            raise ValueError(
+                f"{window.name} has {missing} missing values in its past frames, and nothing says what they become; "
+                f"give fill='zero' or fill='last'."
+            )
+        past = past if self.fill is None else fill_past(past, self.fill)
+        return Sequence(past, future[:, : self.out_channels])
 
     def _scaled(self, index: int, values: Any) -> Tensor:
         """Frames of a window in model units, checked."""

@@ -65,9 +65,9 @@ def _check_channels(path: Path, source: Source, choice: Choice) -> None:
     if path.suffix.lower() in (".npy", ".npz") and choice.sequence is None:
         hint = f"if it holds sequences (N, T, H, W), choose one, as by --sequence 0; else {hint}"
     if choice.channels is not None and channels == len(choice.names) < choice.channels:
-        hint = (
-            f"beside {', '.join(choice.names)} it was trained to see others, such as the extras of WeatherBench, which "
-            f"are not made here: forecast from that data set in Python, or train without (--extras with no name)"
+        hint += (
+            f"; if those beside {', '.join(choice.names)} are extras of WeatherBench, which are not made here, "
+            f"forecast from that data set in Python, or train without (--extras with no name)"
         )
     own = f"{channels} channel" if channels == 1 else f"{channels} channels"
     raise ValueError(f"{path} has frames of {own}, but the model takes {choice.channels}; {hint}.")

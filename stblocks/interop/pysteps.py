@@ -35,7 +35,8 @@ def as_pysteps_nowcast(model: Forecaster, scaler: Scaler | None = None) -> Nowca
         units, in the floating-point type of `precip`, and NaN where the newest field is.
 
     Raises:
-        ValueError: If the model's frames have more channels, or it does not know its data and no `scaler` is given.
+        ValueError: If the model's frames have more channels, or it does not know its data and no `scaler` is given,
+            or has a `data_spec` that does not fit it.
             From the function: if `precip` has another shape or too few fields, or `timesteps` is neither of these.
     """
     if not isinstance(model, Forecaster):

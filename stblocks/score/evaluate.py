@@ -21,7 +21,7 @@ from ..runtime.processes import naming_lost_processes, process_state
 from ..runtime.signals import leave_signals_to_the_parent
 from .ensemble import EnsembleScores
 from .metrics import Range
-from .scores import DEFAULT_METRICS, Scores, persistence
+from .scores import DEFAULT_METRICS, Scores, check_lists, persistence
 from .table import Table
 
 Tables = dict[str, Table]
@@ -66,16 +66,17 @@ def evaluate(
         The tables `"model"` and `"persistence"`, then those of `beside`.
 
     Raises:
-        ValueError: If `data` cannot be counted, as a loader; if `graph` is none of these, or True and the model is not
-            on a CUDA device; if parts of the data have several scalers and a score is in physical units; if there are
-            fewer sequences than processes; if a forecast is not finite: it names the sequence, and whether its past or
-            which module is the cause.
+        ValueError: If `data` cannot be counted, as a loader, or an argument is no list; if `graph` is none of these, or
+            True and the model is not on a CUDA device; if parts of the data have several scalers and a score is in
+            physical units; if there are fewer sequences than processes; if a forecast is not finite: it names the
+            sequence, and whether its past or which module is the cause.
         ConnectionError: If another process has ended.
 
     Warns:
         UserWarning: If 0 and 1 stand for other values in the data than in those that a forecaster was trained on.
     """
     check_countable("data", data)
+    check_lists(thresholds, metrics, windows)
     process = process_state()
     length: int = len(data)  # type: ignore[arg-type]
     if length < process.num_processes:

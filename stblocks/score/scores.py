@@ -1,6 +1,6 @@
 """Scores of forecasts, added up batch by batch."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 
 import torch
 from torch import Tensor
@@ -68,10 +68,7 @@ class Scores:
     ) -> None:
         scaler = Scaler() if scaler is None else scaler
         available = value_metrics(scaler, data_range)
-        lists = {"thresholds": (thresholds, "numbers"), "metrics": (metrics, "names"), "windows": (windows, "numbers")}
-        for argument, (values, what) in lists.items():
-            if isinstance(values, str) or not isinstance(values, Iterable):
-                raise ValueError(f"{argument} must be a list of {what}, got {values!r}.")
+        check_lists(thresholds, metrics, windows)
         if unknown := [name for name in metrics if name not in available]:
             raise ValueError(f"metrics must be among {', '.join(available)}, got {', '.join(unknown)}.")
         if len({f"{threshold:g}" for threshold in thresholds}) < len({*thresholds}) or any(t != t for t in thresholds):
@@ -167,6 +164,15 @@ class Scores:
     def _distinct(self) -> list[Metric]:
         """One metric for each of the sums."""
         return list({metric.key: metric for metric in self.metrics.values()}.values())
+
+
+def check_lists(thresholds: object, metrics: object, windows: object) -> None:
+    """Raise a `ValueError` unless all are lists, or other collections that can be gone through again."""
+    lists = {"thresholds": (thresholds, "numbers"), "metrics": (metrics, "names"), "windows": (windows, "numbers")}
+    for argument, (values, what) in lists.items():
+        no_axis = getattr(values, "ndim", 1) == 0  # an array of one number
+        if isinstance(values, str) or no_axis or not (isinstance(values, Sized) and isinstance(values, Iterable)):
+            raise ValueError(f"{argument} must be a list of {what}, got {values!r}.")
 
 
 def check_finite(prediction: Tensor, target: Tensor) -> None:

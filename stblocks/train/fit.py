@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import warnings
 from collections.abc import Callable
 from contextlib import closing, nullcontext
@@ -13,6 +12,7 @@ from time import perf_counter
 from torch import nn
 from torch.utils.data import Dataset
 
+from ..borders.checks import check_directory
 from ..borders.files import remove_unfinished, write_atomically
 from ..data import DataSpec, Sequence
 from ..data.ranges import warn_of_ranges
@@ -93,7 +93,7 @@ def fit(
         KeyboardInterrupt: After Ctrl-C or SIGTERM.
     """
     with StopSignal() as stop, naming_lost_processes():
-        process, out = process_state(), Path(from_main(os.fspath(out_dir)))
+        process, out = process_state(), Path(from_main(str(check_directory("out_dir", out_dir))))
         check_run(config, model, train_data, validation_data, process.num_processes, process.device)
         if resume:
             require_newest(out / CHECKPOINT)  # before the lock, which makes the directory

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset
 
+from ..borders.checks import check_directory
 from ..borders.files import write_atomically
 from ..data import DataSpec
 from ..data import Sequence as Sample
@@ -58,7 +59,7 @@ def report(
         KeyboardInterrupt: After Ctrl-C or SIGTERM.
     """
     check_countable("data", data)
-    out = Path(out_dir)
+    out = check_directory("out_dir", out_dir)
     length: int = len(data)  # type: ignore[arg-type]
     if not 0 <= sample < length:
         raise ValueError(f"sample must be from 0 to {length - 1}, the last sequence of the data, got {sample}.")
