@@ -1,5 +1,6 @@
 """Released weights beyond the golden files: other widths, patches, kernels and windows, against small oracles."""
 
+from argparse import Namespace
 from functools import partial
 
 import pytest
@@ -112,6 +113,27 @@ def test_widths_of_released_layers():
     for kind, with_memory in PATCHED[1:]:
         with pytest.raises(ValueError, match="channels"):
             from_official(kind, with_memory | {"num_hidden": [3, 5, 4]}, {})
+
+
+@pytest.mark.parametrize("kind", ["predrnn/model", "mau/model", "e3dlstm/model"])
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"configs": SETTINGS | {"in_shape": [2, 8, 12]}}, r"in_shape must be \(T, C, H, W\) .*, got \[2, 8, 12\]"),
+        ({"configs": SETTINGS | {"in_shape": 8}}, "in_shape must be a list of integers >= 1, got 8"),
+        ({"configs": SETTINGS | {"in_shape": [3, 2, 8, -12]}}, r"in_shape\[3\] must be an integer >= 1, got -12"),
+        ({"configs": "mmnist.py"}, "configs must be a dict of arguments, got 'mmnist.py'"),
+        ({"num_hidden": 4}, "num_hidden must be a list of integers >= 1, got 4"),
+        ({"num_hidden": [4, 4]}, "num_hidden must .* num_layers=3 .*"),
+    ],
+)
+def test_arguments_that_no_released_model_has(kind, changed, message):
+    config = MODEL | {"configs": Namespace(**SETTINGS, sr_size=2, tau=3, cell_mode="normal", model_mode="recall")}
+    KINDS[kind](config)
+    if isinstance(settings := changed.get("configs"), dict):
+        changed = {"configs": vars(config["configs"]) | settings}
+    with pytest.raises(ValueError, match=message):
+        from_official(kind, config | changed, {})
 
 
 def test_masks_of_reverse_sampling():

@@ -1,7 +1,6 @@
 """Released CMS-LSTM: its arguments as ours."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -9,9 +8,9 @@ from torch import Tensor, nn
 from ..blocks import CE, SE, ConvLSTM
 from ..blocks.plugs.se import MultiScaleAttention
 from ..core import Cell, RecurrentForecaster, create_model
+from .arguments import Config
 from .names import Plan, Rules, block_names, layer_rules
 
-Config = Mapping[str, Any]
 SCALES = (1, 2, 4)
 ENDS = {"stem.1": "embed", "head.0": "output"}
 DEAD = r"(.*\.)?gamma"  # a weight of the residual that is never used

@@ -1,6 +1,5 @@
 """Released E3D-LSTM: its arguments as ours. Where paper and release differ, these take the options of the release."""
 
-from argparse import Namespace
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -9,9 +8,8 @@ from torch import Tensor, nn
 
 from ..blocks import E3DLSTM
 from ..core import RecurrentForecaster, create_model
+from .arguments import Config, frames_of, settings_of, width_of
 from .names import Plan, Rules, block_names, patch_order
-
-Config = Mapping[str, Any]
 
 RENAMED = {"conv_m": "conv_gm", "conv_c_new": "conv_new_cell", "conv_m_new": "conv_new_gm"}
 RULES: dict[type[nn.Module], Rules] = {
@@ -68,18 +66,15 @@ def _cell(config: Config) -> Plan:
 
 def _model(config: Config) -> Plan:
     """The released windows are of 2 frames and kernels of 2 x 5 x 5, whatever the configuration says."""
-    settings, widths = config["configs"], list(config["num_hidden"])
-    settings = vars(settings) if isinstance(settings, Namespace) else settings
-    if len(set(widths)) != 1 or len(widths) != config["num_layers"]:
-        raise ValueError(f"num_hidden must be one width, num_layers={config['num_layers']} times, got {widths}.")
-    _, channels, height, width = settings["in_shape"]
+    settings = settings_of(config)
+    _, channels, height, width = frames_of(settings)
     patch = settings["patch_size"]
     model: RecurrentForecaster = create_model(
         "e3d_lstm",
         in_channels=channels,
         image_size=(height, width),
-        channels=2 * widths[0],
-        num_layers=len(widths),
+        channels=2 * width_of(config),
+        num_layers=config["num_layers"],
         patch_size=patch,
         kernel_size=5,
         recall=settings.get("total_length", 20),
@@ -87,7 +82,7 @@ def _model(config: Config) -> Plan:
         **RELEASED,
     )
     names: dict[str, str] = {}
-    for index in range(len(widths)):
+    for index in range(config["num_layers"]):
         ours = f"stack.layers.{index}.stages.0."
         names |= block_names(model.get_submodule(ours[:-1]), ours, f"cell_list.{index}.", table=RULES)
     order = patch_order(channels, patch)

@@ -1,15 +1,13 @@
 """Released GMG: its arguments as ours. Where paper and release differ, these take the options of the release."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from ..blocks import GFM, SAM, MotionHighway, STConvLSTM
 from ..blocks.plugs.mgm import GrowthDecay
 from ..blocks.plugs.motion_gru import MotionUnit
+from .arguments import Config
 from .names import Plan
 from .predrnn import block_plan, cell_plan, layer_norm, lstm_options, model_plan
-
-Config = Mapping[str, Any]
 
 RELEASED = {"time_decay": "batch", "growth": "head"}
 

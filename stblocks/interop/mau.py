@@ -1,17 +1,14 @@
 """Released MAU: its arguments as ours."""
 
-from argparse import Namespace
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from torch import nn
 
 from ..blocks import MAU
 from ..core import RecurrentForecaster, create_model
+from .arguments import Config, frames_of, settings_of, width_of
 from .names import Plan, Rules, block_names, patch_order
 from .predrnn import layer_norm
-
-Config = Mapping[str, Any]
 
 RULES: dict[type[nn.Module], Rules] = {
     MAU: (
@@ -38,21 +35,18 @@ def _unit(config: Config) -> Plan:
 
 
 def _model(config: Config) -> Plan:
-    settings, widths = config["configs"], list(config["num_hidden"])
-    settings = vars(settings) if isinstance(settings, Namespace) else settings
-    if len(set(widths)) != 1 or len(widths) != config["num_layers"]:
-        raise ValueError(f"num_hidden must be one width, num_layers={config['num_layers']} times, got {widths}.")
+    settings = settings_of(config)
     halvings, patch = settings["sr_size"].bit_length() - 1, settings["patch_size"]
     if settings["sr_size"] != 2**halvings:
         raise ValueError(f"sr_size must be a power of 2, got {settings['sr_size']}.")
-    _, channels, height, width = settings["in_shape"]
+    _, channels, height, width = frames_of(settings)
     recall = settings["model_mode"] == "recall" and halvings > 0
     model: RecurrentForecaster = create_model(
         "mau",
         in_channels=channels,
         image_size=(height, width),
-        channels=widths[0],
-        num_layers=len(widths),
+        channels=width_of(config),
+        num_layers=config["num_layers"],
         patch_size=patch,
         halvings=halvings,
         kernel_size=settings["filter_size"],
@@ -67,16 +61,16 @@ def _model(config: Config) -> Plan:
 
     same("stem.1", "encoders.0.encoder_t_conv-1")
     same("head.0", "srcnn.0")
-    at, first, last = "stack.", 0, 2 * halvings + len(widths) - 1
+    at, first, last = "stack.", 0, 2 * halvings + config["num_layers"] - 1
     for level in range(halvings):
         if recall:
             at, first, last = f"{at}layers.0.branches.0.", 0, 1
-            last += len(widths) if level == halvings - 1 else 1
+            last += config["num_layers"] if level == halvings - 1 else 1
         same(f"{at}layers.{first}.conv", f"encoders.{level + 1}.encoder_t{level}")
         there = halvings - 1 - level
         same(f"{at}layers.{last}{'.conv' if level else ''}", f"decoders.{there}.c_decoder{there}")
         first, last = first + 1, last - 1
-    for index in range(len(widths)):
+    for index in range(config["num_layers"]):
         ours = f"{at}layers.{first + index}.stages.0."
         names |= block_names(model.get_submodule(ours[:-1]), ours, f"cell_list.{index}.", table=RULES)
     order = patch_order(channels, patch)

@@ -1,7 +1,6 @@
 """Released MMVP: its arguments as ours, for OpenSTL's `MMVP_Model` and its parts."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from torch import nn
 
@@ -9,9 +8,8 @@ from ..blocks.maps.rrdb import RRDB
 from ..blocks.sequences.matrix_predictor import Conv3D, MatrixPredictor
 from ..blocks.sequences.mmvp import MMVP, Down, Up
 from ..core import create_model
+from .arguments import Config, frames_of
 from .names import Plan
-
-Config = Mapping[str, Any]
 
 #: Parts that the released code makes and never uses.
 UNUSED = r"(hid\.scale_fuser_\d\..*|(hid\.predictor\.)?fuse_conv\..*)"
@@ -73,7 +71,7 @@ def plan(module: nn.Module) -> Plan:
 
 
 def _model(config: Config) -> Plan:
-    frames, channels, height, width = config["in_shape"]
+    frames, channels, height, width = frames_of(config)
     model = create_model(
         "mmvp",
         channels,

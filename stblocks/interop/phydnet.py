@@ -1,7 +1,6 @@
 """Released PhyDNet: its arguments as ours."""
 
-from argparse import Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -10,9 +9,8 @@ from torch import Tensor, nn
 
 from ..blocks import ConvLSTM, DCGANDecoder, DCGANEncoder, DCGANUnit, PhyCell
 from ..core import Block, Cell, RecurrentForecaster, RecurrentStack, create_model
+from .arguments import Config, frames_of, settings_of
 from .names import Plan, Rules, block_names
-
-Config = Mapping[str, Any]
 
 RULES: dict[type[nn.Module], Rules] = {
     PhyCell: (
@@ -97,9 +95,8 @@ def _stack(*blocks: Block) -> RecurrentStack:
 
 
 def _model_plan(config: Config) -> Plan:
-    settings = config.get("configs", config)
-    settings = vars(settings) if isinstance(settings, Namespace) else settings
-    _, channels, height, width = settings["in_shape"]
+    settings = settings_of(config) if "configs" in config else config
+    _, channels, height, width = frames_of(settings)
     model: RecurrentForecaster = create_model(
         "phydnet",
         in_channels=channels,

@@ -1,7 +1,6 @@
 """Released ConvLSTM, PredRNN, PredRNN++, MIM, MotionRNN: their arguments as ours, for OpenSTL's recurrent models."""
 
-from argparse import Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from torch import nn
@@ -10,9 +9,8 @@ from ..blocks import MIM, MIMN, CausalLSTM, ConvLSTM, GradientHighway, MotionHig
 from ..blocks.layers import Norm
 from ..blocks.plugs.motion_gru import MotionUnit, Warp
 from ..core import Cell, RecurrentForecaster, create_model
+from .arguments import Config, frames_of, settings_of, widths_of
 from .names import Plan, block_names, cell_names, first_convolutions, patch_order
-
-Config = Mapping[str, Any]
 
 
 def layer_norm(config: Config) -> Norm | None:
@@ -30,12 +28,9 @@ def lstm_options(config: Config) -> dict[str, Any]:
 
 def model_plan(name: str, config: Config, *, unused: str = r"(?!)", **options: Any) -> Plan:
     """Our registered model beside a released one of the PredRNN family."""
-    settings, widths = config["configs"], list(config["num_hidden"])
-    settings = vars(settings) if isinstance(settings, Namespace) else settings
+    settings, widths = settings_of(config), widths_of(config)
     _supported(settings)
-    if len(widths) != config["num_layers"]:
-        raise ValueError(f"num_hidden must hold the widths of num_layers={config['num_layers']} layers, got {widths}.")
-    _, channels, height, width = settings["in_shape"]
+    _, channels, height, width = frames_of(settings)
     model: RecurrentForecaster = create_model(
         name,
         in_channels=channels,

@@ -1,6 +1,6 @@
 """Released SimVP: its arguments as ours, for OpenSTL's `SimVP_Model` and its parts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Literal
 
 from torch import nn
@@ -14,9 +14,8 @@ from ..blocks.translators.inception import Inception, InceptionUNet
 from ..blocks.translators.names import TRANSLATORS, Place
 from ..blocks.translators.translator import Translator
 from ..core import DirectForecaster, create_model
+from .arguments import Config, frames_of
 from .names import Plan, Rules, block_names
-
-Config = Mapping[str, Any]
 
 #: `model_type` there, in small letters, to the name of our translator, where they differ.
 TYPES = {"mlp": "mlpmixer", "moganet": "moga", "swin": "swin_unmasked"}
@@ -197,7 +196,7 @@ def _window(height: int, width: int) -> int:
 
 
 def _model(config: Config) -> Plan:
-    frames, channels, height, width = config["in_shape"]
+    frames, channels, height, width = frames_of(config)
     kernel_size, of_decoder = (config.get(f"spatio_kernel_{part}", 3) for part in ("enc", "dec"))
     options: dict[str, Any] = {
         "in_channels": channels,

@@ -1,7 +1,6 @@
 """Released VMRNN and SwinLSTM: their arguments as ours, for OpenSTL's models and those built on it."""
 
-from argparse import Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -10,10 +9,8 @@ from torch import nn
 from ..blocks import SS2D, VMRNN, VSS, PatchEmbed, PatchExpanding, PatchInflate, PatchMerging, SwinBlock, SwinLSTM
 from ..core import Cell, RecurrentForecaster, create_model
 from . import simvp
+from .arguments import Config, frames_of, settings_of
 from .names import Plan, Rules, block_names
-
-Config = Mapping[str, Any]
-
 
 _SS2D: Rules = (
     (r"in_proj\.weight", "in_proj.weight"),
@@ -86,18 +83,14 @@ def _scan_options(config: Config) -> dict[str, Any]:
 
 
 def _swin_options(config: Config) -> dict[str, Any]:
-    settings = _settings(config)
+    settings = settings_of(config)
     return {"num_heads": {**settings, **config}["num_heads"], "window_size": settings["window_size"]}
-
-
-def _settings(config: Config) -> dict[str, Any]:
-    return dict(vars(config["configs"]) if isinstance(config["configs"], Namespace) else config["configs"])
 
 
 def _model_plan(name: str, config: Config, **options: Any) -> Plan:
     """Our registered model beside a released one, with one cell or with a U of them."""
-    settings = _settings(config)
-    _, channels, height, width = settings["in_shape"]
+    settings = settings_of(config)
+    _, channels, height, width = frames_of(settings)
     if name.endswith("_d"):
         options |= {"depths_down": config["depths_downsample"], "depths_up": config["depths_upsample"][::-1]}
     else:

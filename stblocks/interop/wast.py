@@ -1,16 +1,14 @@
 """Released WaST: its arguments as ours, for OpenSTL's `WaST_level1` and its parts."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from torch import nn
 
 from ..blocks.maps.tf_aware import FrequencyAttention, TFAwareBlock
 from ..blocks.sequences.wast import WaST, WaveletEmbedding, WaveletReconstruction
 from ..core import create_model
+from .arguments import Config, frames_of
 from .names import Plan
-
-Config = Mapping[str, Any]
 
 #: Filters, which we write out, and the second scale of a block, which is never used there.
 UNUSED = r"(.*\.)?(I?DWT\.filters|layer_scale_2)"
@@ -77,7 +75,7 @@ def _block(config: Config) -> Plan:
 
 
 def _model(config: Config) -> Plan:
-    frames, channels, height, width = config["in_shape"]
+    frames, channels, height, width = frames_of(config)
     model = create_model(
         "wast",
         channels,
