@@ -9,7 +9,8 @@ from ..blocks import CE, SE, ConvLSTM
 from ..blocks.plugs.se import MultiScaleAttention
 from ..core import Cell, RecurrentForecaster, create_model
 from .arguments import Config
-from .names import Plan, Rules, block_names, layer_rules
+from .names import Rules, block_names, layer_rules
+from .plan import Plan
 
 SCALES = (1, 2, 4)
 ENDS = {"stem.1": "embed", "head.0": "output"}

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from ..blocks import E3DLSTM
 from ..core import RecurrentForecaster, create_model
 from .arguments import Config, frames_of, settings_of, width_of
-from .names import Plan, Rules, block_names, patch_order
+from .names import Rules, block_names
+from .plan import Plan, patch_order
 
 RENAMED = {"conv_m": "conv_gm", "conv_c_new": "conv_new_cell", "conv_m_new": "conv_new_gm"}
 RULES: dict[type[nn.Module], Rules] = {

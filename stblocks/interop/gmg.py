@@ -6,7 +6,7 @@ from ..blocks import GFM, SAM, MotionHighway, STConvLSTM
 from ..blocks.plugs.mgm import GrowthDecay
 from ..blocks.plugs.motion_gru import MotionUnit
 from .arguments import Config
-from .names import Plan
+from .plan import Plan
 from .predrnn import block_plan, cell_plan, layer_norm, lstm_options, model_plan
 
 RELEASED = {"time_decay": "batch", "growth": "head"}

@@ -7,7 +7,8 @@ from torch import nn
 from ..blocks import MAU
 from ..core import RecurrentForecaster, create_model
 from .arguments import Config, frames_of, settings_of, width_of
-from .names import Plan, Rules, block_names, patch_order
+from .names import Rules, block_names
+from .plan import Plan, patch_order
 from .predrnn import layer_norm
 
 RULES: dict[type[nn.Module], Rules] = {

@@ -9,7 +9,7 @@ from ..blocks.sequences.matrix_predictor import Conv3D, MatrixPredictor
 from ..blocks.sequences.mmvp import MMVP, Down, Up
 from ..core import create_model
 from .arguments import Config, frames_of
-from .names import Plan
+from .plan import Plan
 
 #: Parts that the released code makes and never uses.
 UNUSED = r"(hid\.scale_fuser_\d\..*|(hid\.predictor\.)?fuse_conv\..*)"

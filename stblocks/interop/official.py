@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ..core import Registry
 from . import cms_lstm, e3d_lstm, gmg, mau, mmvp, phydnet, predrnn, simvp, vmrnn, wast
 from .checkpoints import bare
-from .names import Plan
+from .plan import Plan
 
 KINDS = Registry[Callable[[Mapping[str, Any]], Plan]]("kind", "stblocks.kinds")
 """What can be read: `<family>/<block>` to a function from the released configuration to our module and its names there.

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from ..blocks import ConvLSTM, DCGANDecoder, DCGANEncoder, DCGANUnit, PhyCell
 from ..core import Block, Cell, RecurrentForecaster, RecurrentStack, create_model
 from .arguments import Config, frames_of, settings_of
-from .names import Plan, Rules, block_names
+from .names import Rules, block_names
+from .plan import Plan
 
 RULES: dict[type[nn.Module], Rules] = {
     PhyCell: (

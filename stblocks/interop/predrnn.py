@@ -10,7 +10,8 @@ from ..blocks.layers import Norm
 from ..blocks.plugs.motion_gru import MotionUnit, Warp
 from ..core import Cell, RecurrentForecaster, create_model
 from .arguments import Config, frames_of, settings_of, widths_of
-from .names import Plan, block_names, cell_names, first_convolutions, patch_order
+from .names import block_names, cell_names, first_convolutions
+from .plan import Plan, patch_order
 
 
 def layer_norm(config: Config) -> Norm | None:

@@ -15,7 +15,8 @@ from ..blocks.translators.names import TRANSLATORS, Place
 from ..blocks.translators.translator import Translator
 from ..core import DirectForecaster, create_model
 from .arguments import Config, frames_of
-from .names import Plan, Rules, block_names
+from .names import Rules, block_names
+from .plan import Plan
 
 #: `model_type` there, in small letters, to the name of our translator, where they differ.
 TYPES = {"mlp": "mlpmixer", "moganet": "moga", "swin": "swin_unmasked"}

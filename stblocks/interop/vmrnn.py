@@ -10,7 +10,8 @@ from ..blocks import SS2D, VMRNN, VSS, PatchEmbed, PatchExpanding, PatchInflate,
 from ..core import Cell, RecurrentForecaster, create_model
 from . import simvp
 from .arguments import Config, frames_of, settings_of
-from .names import Plan, Rules, block_names
+from .names import Rules, block_names
+from .plan import Plan
 
 _SS2D: Rules = (
     (r"in_proj\.weight", "in_proj.weight"),

@@ -8,7 +8,7 @@ from ..blocks.maps.tf_aware import FrequencyAttention, TFAwareBlock
 from ..blocks.sequences.wast import WaST, WaveletEmbedding, WaveletReconstruction
 from ..core import create_model
 from .arguments import Config, frames_of
-from .names import Plan
+from .plan import Plan
 
 #: Filters, which we write out, and the second scale of a block, which is never used there.
 UNUSED = r"(.*\.)?(I?DWT\.filters|layer_scale_2)"
