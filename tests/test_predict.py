@@ -334,20 +334,8 @@ def test_months_of_other_calendars_go_on_as_months(calendar):
 @pytest.mark.parametrize("ending", ["md", "json", "csv", None])
 def test_scores_are_those_of_evaluate(ending, place, tmp_path, capsys):
     out = [] if ending is None else ["--out", str(tmp_path / f"scores.{ending}")]
-    choice = [
-        "--key",
-        "train",
-        "--sequence",
-        "all",
-        "--values",
-        "codes",
-        "--threshold",
-        "20",
-        "--horizon",
-        "2",
-        "--window",
-        "3",
-    ]
+    choice = ["--key", "train", "--sequence", "all", "--values", "codes", "--horizon", "2"]
+    choice += ["--threshold", "20", "--window", "3"]
     main(["evaluate", str(place / "rain"), str(place / "sets.npz"), *choice, "--metric", "mse@pixel", *out])
     series = [RAIN.astype(np.float32), RAIN[::-1].astype(np.float32)]
     data = SequenceWindows(series, 3, 2, scaler=DBZ)
