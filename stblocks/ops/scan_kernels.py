@@ -1,6 +1,6 @@
 """The kernels of the selective scan in Triton: a program for a chunk of one sequence and a block of its channels.
 
-A sequence is a batch item and a group. States stay in registers, a channel a thread, all N of them. Lengths of chunks
+A sequence is a batch item and a group. States stay in the registers of a warp, all N of a channel. Lengths of chunks
 are constants of compilation and steps past the end are masked, so that loops have fixed bounds.
 """
 
@@ -8,6 +8,8 @@ are constants of compilation and steps past the end are masked, so that loops ha
 
 import triton
 import triton.language as tl
+
+_jit = triton.jit(do_not_specialize=["state_step"])
 
 
 @triton.jit
@@ -22,15 +24,19 @@ def _step_size(raw, inside, SOFTPLUS: tl.constexpr):
 
 
 @triton.jit
-def _block(sequences, groups, width, states, CHANNELS: tl.constexpr, STATES: tl.constexpr):
-    """This program's chunk and sequence, channels and states, its entries of (D, N), (B, D, N) and (K, B, G, N, d)."""
+def _block(sequences, groups, width, states, state_step, CHANNELS: tl.constexpr, STATES: tl.constexpr):
+    """This program's chunk and sequence, channels and states, its entries of (D, N), (B, D, N) and (K, B, G, N, d).
+
+    `state_step` is 1, which the compiler is not to know: where states lie side by side it deals them out to threads in
+    one way, where channels do in another, and moves them from the one to the other at every step.
+    """
     chunk = tl.program_id(0) // sequences
     sequence = (tl.program_id(0) % sequences).to(tl.int64)
     d = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
     n = tl.arange(0, STATES)
     inside = (n < states)[:, None] & (d < width)[None, :]
-    weights = ((sequence % groups) * width + d)[None, :] * states + n[:, None]
-    entries = (sequence * width + d)[None, :] * states + n[:, None]
+    weights = ((sequence % groups) * width + d)[None, :] * states + n[:, None] * state_step
+    entries = (sequence * width + d)[None, :] * states + n[:, None] * state_step
     borders = ((chunk * sequences + sequence) * states + n[:, None]) * width + d[None, :]
     return chunk, sequence, d, n, inside, weights, entries, borders
 
@@ -44,11 +50,11 @@ def _position(step, length, sequence, groups, reverse, period):
     return tl.where(inside, at, 0).to(tl.int64), inside
 
 
-@triton.jit
+@_jit
 def walk(
     u, delta, A, B, C, D, bias, initial, starts, y, ends, spans, final,
     sequences, groups, width, states, length, chunks, reverse, period,
-    u_batch, u_channel, u_step, B_batch, B_group, B_state, B_step, C_batch, C_group, C_state, C_step,
+    u_batch, u_channel, u_step, B_batch, B_group, B_state, B_step, C_batch, C_group, C_state, C_step, state_step,
     LAST: tl.constexpr, ALONE: tl.constexpr,
     SOFTPLUS: tl.constexpr, STEPS: tl.constexpr, CHANNELS: tl.constexpr, STATES: tl.constexpr,
 ):  # fmt: skip
@@ -59,7 +65,7 @@ def walk(
     The state before the only chunk (`ALONE`) is the initial one.
     """
     chunk, sequence, d, n, inside, weights, entries, borders = _block(
-        sequences, groups, width, states, CHANNELS, STATES
+        sequences, groups, width, states, state_step, CHANNELS, STATES
     )
     kind = A.dtype.element_ty
     real = d < width
@@ -98,15 +104,17 @@ def walk(
         tl.store(spans + (chunk * sequences + sequence) * width + d, total, real)
 
 
-@triton.jit
+@_jit
 def walk_back(
     grad_y, delta, A, C, bias, ends, spans,
     sequences, groups, width, states, length, reverse, period,
-    u_batch, u_channel, u_step, C_batch, C_group, C_state, C_step,
+    u_batch, u_channel, u_step, C_batch, C_group, C_state, C_step, state_step,
     SOFTPLUS: tl.constexpr, STEPS: tl.constexpr, CHANNELS: tl.constexpr, STATES: tl.constexpr,
 ):  # fmt: skip
     """dL/dh of the state before a chunk as if nothing came from later ones, and the chunk's sum of step sizes."""
-    chunk, sequence, d, n, inside, weights, _, borders = _block(sequences, groups, width, states, CHANNELS, STATES)
+    chunk, sequence, d, n, inside, weights, _, borders = _block(
+        sequences, groups, width, states, state_step, CHANNELS, STATES
+    )
     kind = A.dtype.element_ty
     real = d < width
     item, group = sequence // groups, sequence % groups
@@ -166,12 +174,12 @@ def carry(
         h = tl.sum(tl.where((row == ROWS - 1)[:, None], start, 0.0), 0)
 
 
-@triton.jit
+@_jit
 def differentiate(
     grad_y, grad_h, u, delta, A, B, C, D, bias, borders, later, scratch,
     grad_u, grad_delta, grad_A, grad_B, grad_C, grad_D, grad_bias, grad_initial,
     sequences, groups, width, states, length, reverse, period, size,
-    u_batch, u_channel, u_step, B_batch, B_group, B_state, B_step, C_batch, C_group, C_state, C_step,
+    u_batch, u_channel, u_step, B_batch, B_group, B_state, B_step, C_batch, C_group, C_state, C_step, state_step,
     ALONE: tl.constexpr, STRIDE: tl.constexpr,
     SOFTPLUS: tl.constexpr, STEPS: tl.constexpr, CHANNELS: tl.constexpr, STATES: tl.constexpr,
 ):  # fmt: skip
@@ -179,7 +187,9 @@ def differentiate(
 
     A first walk leaves every STRIDE-th state in `scratch`; from the one before it each step is walked to once more.
     """
-    chunk, sequence, d, n, inside, weights, entries, here = _block(sequences, groups, width, states, CHANNELS, STATES)
+    chunk, sequence, d, n, inside, weights, entries, here = _block(
+        sequences, groups, width, states, state_step, CHANNELS, STATES
+    )
     kind = A.dtype.element_ty
     real = d < width
     item, group = sequence // groups, sequence % groups
@@ -193,7 +203,7 @@ def differentiate(
     partial = (tl.program_id(1) * (sequences // groups) + item) * length
     saved = scratch + here + chunk.to(tl.int64) * (STEPS // STRIDE - 1) * size  # `size` entries a state
     h = tl.load(borders + here, inside, 0.0)
-    for t in range(STEPS):
+    for t in range(STEPS - STRIDE + 1):
         if t % STRIDE == 0:
             tl.store(saved + (t // STRIDE) * size, h, inside)
         at, now = _position(chunk * STEPS + t, length, sequence, groups, reverse, period)

@@ -18,6 +18,7 @@ from . import scan_kernels as kernels
 
 _CHANNELS = 32  # of a program: one a thread of a warp
 _ROWS = 32  # chunks that one round of `carry` takes
+_STRIDE = 4  # steps from one state that backward keeps to the next
 
 
 def chunk_length(length: int) -> int:
@@ -63,7 +64,7 @@ class _Launch:
     def over_chunks(self, kernel: Any, *arguments: Any, **constants: Any) -> None:
         """Run a kernel on all chunks of all sequences."""
         with torch.cuda.device_of(self.A):
-            kernel[self.chunks * self.sequences, self.blocks](*arguments, **constants, **self.constants)
+            kernel[self.chunks * self.sequences, self.blocks](*arguments, state_step=1, **constants, **self.constants)
 
     def carry(self, first: Tensor, ends: Tensor, spans: Tensor, back: bool) -> Tensor:
         """What stands before each chunk, or after it, from what stands before or after all."""
@@ -140,8 +141,7 @@ def backward(
             *(*launch.sizes, launch.length, *launch.ways, *launch.u, *launch.C),
         )
         later = launch.carry(grad_h, ends, spans, back=True)
-    stride = 4 if launch.alone else 8
-    scratch = launch.empty(chunks * launch.steps // stride, *launch.border)
+    scratch = launch.empty(chunks * launch.steps // _STRIDE, *launch.border)
     grad_A, grad_initial = launch.empty(chunks * batch, *A.shape), torch.empty_like(grad_h)
     grad_B, grad_C = (launch.empty(launch.blocks, batch, launch.length, groups, states) for _ in range(2))
     grad_D, grad_bias = (launch.empty(chunks * batch, len(D)) for _ in range(2))
@@ -151,7 +151,7 @@ def backward(
         *(grad_u, grad_delta, grad_A, grad_B, grad_C, grad_D, grad_bias, grad_initial),
         *(*launch.sizes, launch.length, *launch.ways, borders[0].numel(), *launch.u, *launch.B, *launch.C),
         ALONE=launch.alone,
-        STRIDE=stride,
+        STRIDE=_STRIDE,
     )
     to_B, to_C = torch.empty_like(B), torch.empty_like(C)
     for gradient, parts in ((to_B, grad_B), (to_C, grad_C)):
