@@ -10,6 +10,7 @@ Each check is a function of its own, so that a test can run one, and an error sa
 """
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -36,7 +37,7 @@ def check_block(
     seed: int = 0,
     exempt: Sequence[str] = (),
 ) -> None:
-    """Run all checks on a block, alone and as a stage of a cell made for it.
+    """Run all checks on a block by itself; whether it fits others shows where a `Cell` is made of them.
 
     Args:
         make: Builds the block, with small channels; it is called anew for every check.
@@ -207,7 +208,7 @@ def check_cell(cell: Cell, *, size: tuple[int, int] = (5, 4), steps: int = 4, se
         CheckError: If it does not.
     """
     torch.manual_seed(seed)
-    cell = cell.double().eval().requires_grad_(False)
+    cell = deepcopy(cell).double().eval().requires_grad_(False)
     frames = torch.randn(steps, 2, cell.in_channels or 1, *size, dtype=torch.float64)
     state, outputs, states = None, [], []
     for frame in frames:

@@ -89,7 +89,7 @@ def test_motion_starts_at_rest():
     assert not d.any()
 
 
-P = Slot("p", "P_t", TIME, "something nobody starts")
+P = Slot("nobody", "P_t", TIME, "something nobody starts")
 
 
 class Anew(Block):
@@ -132,12 +132,13 @@ class Reader(Block):
         (lambda: Cell(STConvLSTM(4, 4), Anew()), r"STConvLSTM has no effect: Anew, .* writes h"),
         (
             lambda: Cell(ConvLSTM(4, 4), Reader()),
-            r"Reader reads p .*which no stage starts; add a block whose `owns` holds p",
+            r"Reader reads nobody .*which no stage starts; add a block whose `owns` holds nobody",
         ),
         (lambda: Cell(torch.nn.Conv2d(3, 3, 1)), r"stage 0 must be a Block .*got Conv2d"),
         (lambda: STConvLSTM(0, 4), r"STConvLSTM: channels of x \(layer input\) must be a positive integer, got 0"),
         (lambda: STConvLSTM(3, 4, kernel_size=4), r"kernel_size must be an odd integer, .*got 4"),
         (lambda: MGM(4, warp_kernel_size=2), r"warp_kernel_size must be an odd integer, .*got 2"),
+        (lambda: MGM(4, warp_kernel_size=0), r"warp_kernel_size must be an odd integer, .*got 0"),
         (lambda: MGM(4, time_decay="days"), r"time_decay must be one of 'elapsed', 'batch', got 'days'"),
         (lambda: GFM(3, 4, focus="sharp"), r"focus must be one of 'spatial', 'pooled', got 'sharp'"),
     ],

@@ -172,7 +172,14 @@ MASK = torch.tensor([[True, True, True, True, False]] * 2)
             lambda net: net.rollout(video(), 2, teacher_mask=MASK | True),
             "feeds true frame 4, but past and future hold 4",
         ),
+        (lambda net: net.rollout(video(), 2, teacher_mask=MASK.tolist()), "teacher_mask must be a tensor, got list"),
         (lambda net: net.rollout(video(), 2, video(size=(5, 5))), "future must be"),
+        (
+            lambda net: net.rollout(video(), 2, video().byte()),
+            "future must hold floating-point values, got torch.uint8",
+        ),
+        (lambda net: net.rollout(video(), 2, video().double()), "future must be torch.float32 as the weights are"),
+        (lambda net: net.rollout(video(), 2, video().numpy()), "future must be a tensor, got ndarray"),
     ],
 )
 def test_wrong_calls_name_the_argument(call, message):

@@ -152,10 +152,45 @@ def test_a_plug_of_several_blocks_stands_where_it_is_listed():
         create_model("hybrid", plugs=["highway", "stage"], **SMALL)
 
 
-@pytest.mark.parametrize("plugs", ["gfm", ["stage", "gfm", "stage"]])
-def test_lists_of_plugs_that_cannot_be(plugs):
-    with pytest.raises(ValueError, match=r"plugs must be a list of names, 'stage' at most once among them, got "):
+@pytest.mark.parametrize(
+    ("plugs", "message"),
+    [
+        ("gfm", "list of texts, got 'gfm'"),
+        (["stage", "gfm", "stage"], "list of names, 'stage' at most once among them"),
+    ],
+)
+def test_lists_of_plugs_that_cannot_be(plugs, message):
+    with pytest.raises(ValueError, match=f"plugs must be a {message}"):
         create_model("hybrid", plugs=plugs, **SMALL)
+
+
+@pytest.mark.parametrize(
+    ("base", "plug"),
+    [
+        ("mau_cell", "gfm"),
+        ("mau_cell", "mgm"),
+        ("mau_cell", "sam"),
+        ("reversible", "gsta"),
+        ("reversible", "motion_gru"),
+    ],
+)
+def test_before_a_base_that_writes_h_anew_a_plug_would_have_no_effect(base, plug):
+    """Whether it carries something of its own, from step to step or from layer to layer, or nothing."""
+    with pytest.raises(ValueError, match=r"do not fit base '\w+': \w+( in layer 0)? has no effect"):
+        create_model("hybrid", base=base, plugs=[plug, "stage"], **SMALL)
+
+
+def test_the_losses_of_two_blocks_of_a_layer_reach_both():
+    model = create_model("hybrid", base="phycell", plugs=["phycell"], **SMALL)
+    model.rollout(torch.rand(1, 2, 1, 8, 6), 2).aux["moment"].sum().backward()
+    derivatives = [weight.grad for name, weight in model.named_parameters() if name.endswith("derivatives.weight")]
+    assert len(derivatives) == 6
+    assert all(gradient is not None and gradient.any() for gradient in derivatives)
+
+
+def test_a_norm_that_no_block_takes_binds_no_size():
+    assert create_model("hybrid", base="vmrnn", plugs=[], norm="layer", **SMALL).image_size is None
+    assert create_model("hybrid", base="vmrnn", plugs=["gfm"], norm="layer", **SMALL).image_size == (64, 64)
 
 
 def test_bases_have_the_defaults_of_their_own_file():

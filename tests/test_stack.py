@@ -14,6 +14,7 @@ from stblocks import (
     SAM,
     TIME,
     ZIGZAG,
+    Block,
     Cell,
     ConvLSTM,
     DecoupledSTConvLSTM,
@@ -24,7 +25,8 @@ from stblocks import (
     RecurrentStack,
     STConvLSTM,
 )  # fmt: skip
-from stblocks.slots import C, M, Z
+from stblocks.core import Slot
+from stblocks.slots import C, H, M, P, Z
 
 
 def spatiotemporal(below, *, bottom=False):
@@ -155,6 +157,59 @@ def test_aux_is_averaged_over_layers():
     torch.testing.assert_close(aux, (state["layers"][0]["decoupling"] + state["layers"][1]["decoupling"]) / 2)
 
 
+class Loss(Block):
+    reads, writes = (H,), (DECOUPLING,)
+
+    def __init__(self, value):
+        super().__init__({H: 4})
+        self.value = value
+
+    def forward(self, h):
+        return h.new_full((len(h),), self.value)
+
+
+def test_aux_is_averaged_over_the_stages_of_a_cell():
+    cell = Cell(ConvLSTM(3, 4), Loss(1.0), Loss(2.0), Loss(6.0))
+    _, state = cell(frames(1)[0])
+    assert cell.aux(state)["decoupling"].tolist() == [3.0, 3.0]
+
+
+class Carrying(Block):
+    """Writes a slot that it alone reads."""
+
+    def __init__(self, slot):
+        self.reads, self.writes, self.owns = (H, slot), (slot,), (slot,)
+        super().__init__({H: 4, slot: 4})
+
+    def forward(self, h, carried=None):
+        h, carried = self.take(h, carried)
+        return h + carried
+
+
+class Own(Block):
+    """Has a slot of its own by the name of another."""
+
+    reads = writes = (H, Slot("m", "m", TIME))
+    owns = (Slot("m", "m", TIME),)
+
+    def __init__(self):
+        super().__init__({H: 4, self.owns[0]: 4})
+
+    def forward(self, h, m=None):
+        h, m = self.take(h, m)
+        return h + m, m
+
+
+def test_what_only_its_writer_reads_is_no_effect():
+    """A memory that climbs from layer to layer may be read there by another block, so that a layer alone is let be."""
+    with pytest.raises(ValueError, match="Carrying has no effect: no stage that leads to the output reads p of it"):
+        Cell(ConvLSTM(3, 4), Carrying(P))
+    lower, upper = (Cell(ConvLSTM(channels, 4), Carrying(M)) for channels in (3, 4))
+    with pytest.raises(ValueError, match=r"Carrying in layer 0 has no effect: nothing .* reads m of it"):
+        RecurrentStack([lower, upper])
+    RecurrentStack([lower, Cell(STConvLSTM(4, 4))])
+
+
 @pytest.mark.parametrize(
     ("build", "message"),
     [
@@ -187,6 +242,14 @@ def test_aux_is_averaged_over_layers():
         (
             lambda: RecurrentStack([STConvLSTM(3, 4)]),
             r"layer 0 is a STConvLSTM, a stage of a cell; write Cell\(STConvLSTM",
+        ),
+        (
+            lambda: RecurrentStack([Cell(STConvLSTM(3, 4)), Cell(ConvLSTM(4, 4), Own())]),
+            r"layer 0 sends m \(spatiotemporal memory\) over ZIGZAG, but layer 1 over TIME; slots of one name are one",
+        ),
+        (
+            lambda: Cell(STConvLSTM(3, 4), Own()),
+            r"STConvLSTM sends m \(spatiotemporal memory\) over ZIGZAG, but Own over TIME; .* give yours another",
         ),
         (lambda: RecurrentStack(Cell(ConvLSTM(3, 4))), r"layers must be a list, got one Cell; write \[layer\]"),
         (

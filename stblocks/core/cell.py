@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 
+import torch
 from torch import Tensor, nn
 
 from .block import Block, providers, starters
-from .slot import AUX, DEPTH, LOCAL, H, Slot, X
+from .slot import AUX, DEPTH, LOCAL, TIME, ZIGZAG, H, Slot, X
+from .use import idle
 
 State = dict[str, Tensor]
 
@@ -22,7 +24,7 @@ class Cell(nn.Module):
     Attributes:
         in_channels: Channels of the input `x`.
         out_channels: Channels of the output `h`.
-        slots: Every slot that enters or leaves a step (all but LOCAL ones), by name.
+        slots: Every slot that enters or leaves a step, by name: all but LOCAL ones and those that nothing starts.
         starts: Names of the carried slots, which `init_state` makes.
         inherits: Names of the DEPTH slots that must come from a layer below.
         widths: Channels of every slot, by name.
@@ -32,8 +34,8 @@ class Cell(nn.Module):
         returns: The output `(B, out_channels, H, W)`, and the state: a dict of maps by slot name.
 
     Raises:
-        ValueError: If the stages do not fit: a slot that nothing provides, two owners of one, channels that differ, a
-            stage all of whose results are written anew before they are read.
+        ValueError: If the stages do not fit: a slot that nothing provides, two owners of one, channels or routes that
+            differ, a stage that has no effect.
 
     Example:
         >>> cell = Cell(STConvLSTM(16, 64), GFM(16, 64))      # GFM inside PredRNN
@@ -48,12 +50,17 @@ class Cell(nn.Module):
                 raise ValueError(
                     f"stage {index} must be a Block (it says what it reads and writes), got {_name(stage)}."
                 )
+        touched = _touched(stages)
         self.widths = _widths(stages)
-        _check_use(stages)
         self._owner = _owners(stages)
-        self.slots = {slot.name: slot for stage in stages for slot in _touched(stage) if slot.route is not LOCAL}
+        self.slots = {
+            name: slot
+            for name, slot in touched.items()
+            if slot.route is not LOCAL and (slot.route is not TIME or name in self._owner)
+        }
         self.starts = tuple(name for name in self.slots if name in self._owner)
         self.inherits = _check_order(stages, self._owner)
+        _check_use(stages)
         self.in_channels, self.out_channels = self.widths.get(X.name), self.widths[H.name]
         self.stages = nn.ModuleList(stages)
 
@@ -74,10 +81,14 @@ class Cell(nn.Module):
             The output `h` and the slots after the step; AUX and DEPTH slots made in this cell are new among them.
         """
         values = {**slots, X.name: x}
-        for stage in self._blocks():
+        auxiliary: list[State] = []
+        for stage in self.blocks():
             written = stage(*[values[slot.name] for slot in stage.reads])
             written = (written,) if isinstance(written, Tensor) else written
-            values.update({slot.name: value for slot, value in zip(stage.writes, written, strict=True)})
+            named = {slot.name: value for slot, value in zip(stage.writes, written, strict=True)}
+            values.update(named)
+            auxiliary.append({slot.name: named[slot.name] for slot in stage.writes if slot.route is AUX})
+        values.update(mean_aux(auxiliary))
         return values[H.name], {name: values[name] for name in self.slots}
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
@@ -102,17 +113,18 @@ class Cell(nn.Module):
         return y, {name: value for name, value in slots.items() if self.slots[name].route is not DEPTH}
 
     def aux(self, state: State) -> State:
-        """Auxiliary values of a step: AUX slot name to `(B,)`."""
+        """Auxiliary values of a step: AUX slot name to `(B,)`, averaged over the stages that write it."""
         return {name: state[name] for name, slot in self.slots.items() if slot.route is AUX}
 
     def extra_repr(self) -> str:
         """Shown in the module's representation."""
-        return " -> ".join(["x", *(f"({', '.join(s.name for s in stage.writes)})" for stage in self._blocks())])
+        return " -> ".join(["x", *(f"({', '.join(s.name for s in stage.writes)})" for stage in self.blocks())])
 
     def _block(self, index: int) -> Block:
         return self.stages[index]  # type: ignore[return-value]
 
-    def _blocks(self) -> Iterable[Block]:
+    def blocks(self) -> Iterable[Block]:
+        """The stages, first to last."""
         return self.stages  # type: ignore[return-value]
 
 
@@ -120,8 +132,27 @@ def _name(stage: object) -> str:
     return type(stage).__name__
 
 
-def _touched(stage: Block) -> tuple[Slot, ...]:
-    return stage.reads + stage.writes + stage.owns + stage.adopts
+def mean_aux(each: Iterable[State]) -> State:
+    """Auxiliary values averaged over those that have them."""
+    values: dict[str, list[Tensor]] = {}
+    for own in each:
+        for name, value in own.items():
+            values.setdefault(name, []).append(value)
+    return {name: found[0] if len(found) == 1 else torch.stack(found).mean(0) for name, found in values.items()}
+
+
+def _touched(stages: tuple[Block, ...]) -> dict[str, Slot]:
+    """The slots of all stages by name, each on one route."""
+    first: dict[str, tuple[Slot, str]] = {}
+    for stage in stages:
+        for slot in stage.reads + stage.writes + stage.owns + stage.adopts:
+            known, other = first.setdefault(slot.name, (slot, _name(stage)))
+            if known != slot:
+                raise ValueError(
+                    f"{other} sends {known} over {known.route!r}, but {_name(stage)} over {slot.route!r}; slots of one "
+                    f"name are one: give yours another name."
+                )
+    return {name: slot for name, (slot, _) in first.items()}
 
 
 def _widths(stages: tuple[Block, ...]) -> dict[str, int]:
@@ -147,22 +178,16 @@ def _widths(stages: tuple[Block, ...]) -> dict[str, int]:
 
 
 def _check_use(stages: tuple[Block, ...]) -> None:
-    """Every stage leaves something: not all that it writes is written anew before anyone reads it."""
-    for index, stage in enumerate(stages):
-        nexts = [_next(slot, stages[index + 1 :]) for slot in stage.writes]
-        over = [
-            each for slot, each in zip(stage.writes, nexts, strict=True) if each is not None and slot not in each.reads
-        ]
-        if over and len(over) == len(stage.writes):
-            raise ValueError(
-                f"{_name(stage)} has no effect: {_name(over[0])}, a later stage, writes {stage.writes[0]} anew before "
-                f"it is read; leave one of them out."
-            )
-
-
-def _next(slot: Slot, stages: tuple[Block, ...]) -> Block | None:
-    """The first stage that reads or writes a slot."""
-    return next((stage for stage in stages if slot in stage.reads + stage.writes), None)
+    """Every stage leaves something that is read, or leaves the cell."""
+    for stage in idle([stages], {}, leaving=(ZIGZAG, DEPTH)):
+        after = stages[stages.index(stage) + 1 :]
+        over = next((later for later in after if set(later.writes) & set(stage.writes)), None)
+        because = (
+            f"no stage that leads to the output reads {', '.join(slot.name for slot in stage.writes)} of it"
+            if over is None
+            else f"{_name(over)}, a later stage, writes {stage.writes[0]} anew before it is read"
+        )
+        raise ValueError(f"{_name(stage)} has no effect: {because}; leave one of them out.")
 
 
 def _owners(stages: tuple[Block, ...]) -> dict[str, int]:

@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any
 
 from ..borders.checks import did_you_mean
+from ..borders.kinds import check_kinds
 
 Builder = Callable[..., Any]
 
@@ -20,7 +21,8 @@ def with_options(build: Builder, frame: Callable[..., Any] | None, defaults: Map
         defaults: Of options, where they are others than those of the function or its frame.
 
     Returns:
-        The function; signature and docstring have the options of both.
+        The function; signature and docstring have the options of both. It raises a `ValueError` for an option that is
+        not of the kind its annotation says, see `check_kinds`.
 
     Raises:
         ValueError: If both have an option of the same name.
@@ -42,6 +44,7 @@ def with_options(build: Builder, frame: Callable[..., Any] | None, defaults: Map
     def whole(*arguments: Any, **given: Any) -> Any:
         bound = signature.bind(*arguments, **given)
         bound.apply_defaults()
+        check_kinds(signature, bound.arguments)
         if frame is None:
             return build(*bound.args, **bound.kwargs)
         made = frame(**{option: bound.arguments.pop(option) for option in shared})

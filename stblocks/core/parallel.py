@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from .block import Block
-from .stack import layer_aux, mean_aux, start_layer, step_layer
+from .cell import mean_aux
+from .stack import layer_aux, start_layer, step_layer
 
 
 class Parallel(nn.Module):

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ..ops.recompute import recomputed
 from .forecaster import Forecaster, Memory, Rollout
+from .given_frames import check_kind, check_tensor
 from .stack import RecurrentStack, StackState
 
 
@@ -105,10 +106,14 @@ class RecurrentForecaster(Forecaster):
                 must hold all horizon - 1 frames.
 
         Raises:
-            ValueError: If a shape does not fit, the mask has no true step 0, `future` ends before a frame that the mask
-                feeds, or forecasts have other channels than frames and there is no `feedback`.
+            ValueError: If a shape or dtype does not fit, the mask has no true step 0, `future` ends before a frame
+                that the mask feeds, or forecasts have other channels than frames and there is no `feedback`.
         """
         self.check_past(past, horizon)
+        if future is not None:
+            check_kind(self, "future", future)
+        if teacher_mask is not None:
+            check_tensor("teacher_mask", teacher_mask)
         length = past.shape[1]
         every, some = self._plan(past, horizon, future, teacher_mask)
         truth = past if future is None else torch.cat([past, future], dim=1)

@@ -1,6 +1,6 @@
 """Slots: the named variables that blocks read and write, and the route on which a layer finds each of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 
@@ -22,7 +22,7 @@ LOCAL, TIME, ZIGZAG, DEPTH, AUX = Route
 
 @dataclass(frozen=True)
 class Slot:
-    """A named variable of a recurrent step.
+    """A named variable of a recurrent step. Slots of one name are one variable, and must travel on one route.
 
     Args:
         name: Key of the tensor in a state.
@@ -32,9 +32,9 @@ class Slot:
     """
 
     name: str
-    symbol: str
+    symbol: str = field(compare=False)
     route: Route
-    meaning: str = ""
+    meaning: str = field(default="", compare=False)
 
     def __repr__(self) -> str:
         return f"{self.name} ({self.meaning})" if self.meaning else self.name

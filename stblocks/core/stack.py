@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from .block import Block, providers, starters
-from .cell import Cell
+from .cell import Cell, mean_aux
 from .slot import DEPTH, TIME, ZIGZAG, Route, Slot
+from .use import idle
 
 StackState = dict[str, Any]
 
@@ -40,7 +40,8 @@ class RecurrentStack(nn.Module):
 
     Raises:
         ValueError: If a layer's channels differ from what the one below gives, a DEPTH slot is read that no lower layer
-            writes, a slot that travels between layers has different channels in them, or `routes` names no slot here.
+            writes, a slot that travels between layers has different channels in them, slots of one name have several
+            routes, a block has no effect, or `routes` names no slot here.
     """
 
     def __init__(self, layers: Iterable[nn.Module], routes: Mapping[Slot, Route] | None = None) -> None:
@@ -55,7 +56,7 @@ class RecurrentStack(nn.Module):
                 name = type(layer).__name__
                 raise ValueError(f"layer {index} is a {name}, a stage of a cell; write Cell({name}(...)).")
         cells = [(i, layer) for i, layer in enumerate(self.layers) if isinstance(layer, Cell)]
-        slots = {name: slot for _, cell in cells for name, slot in cell.slots.items()}
+        slots = _slots(cells)
         self.routes = {name: slot.route for name, slot in slots.items()}
         started = {name for _, cell in cells for name in cell.starts}
         for slot, route in (routes or {}).items():
@@ -70,6 +71,7 @@ class RecurrentStack(nn.Module):
         self.in_channels = getattr(self.layers[0], "in_channels", None)
         self.out_channels = getattr(self.layers[-1], "out_channels", None)
         _check_routes(cells, slots, self.routes)
+        _check_use(cells, self.routes)
 
     def init_state(self, x: Tensor) -> StackState:
         """The state before the first step, for inputs like `x`: walks the layers for the shapes of their maps.
@@ -133,15 +135,6 @@ def layer_aux(layer: nn.Module, own: Any) -> dict[str, Tensor]:
     return layer.aux(own) if hasattr(layer, "aux") else {}  # type: ignore[operator]
 
 
-def mean_aux(each: Iterable[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Auxiliary values averaged over those that have them."""
-    values: dict[str, list[Tensor]] = {}
-    for own in each:
-        for name, value in own.items():
-            values.setdefault(name, []).append(value)
-    return {name: torch.stack(found).mean(0) for name, found in values.items()}
-
-
 def _check_chain(layers: Sequence[nn.Module] | nn.ModuleList) -> None:
     """Channels fit where two neighbours publish them."""
     for i in range(1, len(layers)):
@@ -150,6 +143,32 @@ def _check_chain(layers: Sequence[nn.Module] | nn.ModuleList) -> None:
             raise ValueError(
                 f"layer {i} takes {takes} channels, but layer {i - 1} below it gives {gives}; make them equal."
             )
+
+
+def _slots(cells: list[tuple[int, Cell]]) -> dict[str, Slot]:
+    """The slots of all cells by name, each on one route."""
+    first: dict[str, tuple[Slot, int]] = {}
+    for i, cell in cells:
+        for name, slot in cell.slots.items():
+            known, other = first.setdefault(name, (slot, i))
+            if known != slot:
+                raise ValueError(
+                    f"layer {other} sends {known} over {known.route!r}, but layer {i} over {slot.route!r}; slots of "
+                    f"one name are one: give yours another name."
+                )
+    return {name: slot for name, (slot, _) in first.items()}
+
+
+def _check_use(cells: list[tuple[int, Cell]], routes: dict[str, Route]) -> None:
+    """Every block leads to an output."""
+    stages = [tuple(cell.blocks()) for _, cell in cells]
+    for stage in idle(stages, routes):
+        layer = next(i for (i, _), own in zip(cells, stages, strict=True) if any(each is stage for each in own))
+        written = ", ".join(slot.name for slot in stage.writes)
+        raise ValueError(
+            f"{type(stage).__name__} in layer {layer} has no effect: nothing that leads to an output reads {written} "
+            f"of it; leave it out."
+        )
 
 
 def _check_routes(cells: list[tuple[int, Cell]], slots: dict[str, Slot], routes: dict[str, Route]) -> None:

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from torch import nn
 
-from ..blocks.layers import Norm
+from ..blocks.layers import MapNorm, Norm
 from ..borders.checks import check_each_positive, check_positive
 from ..core import Cell, Parallel, RecurrentForecaster, RecurrentStack
 from .base import Base, Place
@@ -19,15 +19,15 @@ class PatchFrame(Frame):
 
     Args:
         in_channels: See `Frame`.
-        image_size: See `Frame`; binding with `norm="layer"`.
+        image_size: See `Frame`; binding with `norm="layer"`, where blocks take it.
         out_channels: See `Frame`.
         channels: Width of every layer, or one width for each, bottom to top. What climbs from layer to layer (the
             memory of PredRNN and its kin, the motion highway) needs one width.
         num_layers: Number of layers.
         patch_size: Side of the patches that frames are cut into.
         kernel_size: Side of the kernels in the cells, where the papers vary it.
-        norm: `"layer"`, over channels and positions as released; `"group"`, the same without parameters per position,
-            for any size; or `None`.
+        norm: Of blocks that take one: `"layer"`, over channels and positions as released; `"group"`, the same without
+            parameters per position, for any size; or `None`.
         checkpointing: See `RecurrentForecaster`.
 
     Raises:
@@ -93,7 +93,7 @@ class PatchFrame(Frame):
             checkpointing=self.checkpointing,
             in_channels=self.in_channels,
             out_channels=self.forecast_channels,
-            image_size=self.bound_size(any(own.bound for own in bases) or self.norm == "layer"),
+            image_size=self.bound_size(any(own.bound for own in bases) or _has_map_norms(stack)),
         )
 
     def _embedding(self, base: Base) -> list[nn.Module]:
@@ -108,3 +108,8 @@ class PatchFrame(Frame):
             place = Place(layer, self.num_layers, below, width, self.kernel_size, norm)
             layers.append(Cell(*base.cell(place)))
         return [layers[0], *base.above_bottom, *layers[1:]]
+
+
+def _has_map_norms(stack: nn.Module) -> bool:
+    """Whether there are norms with a weight for each position."""
+    return any(isinstance(part, MapNorm) for part in stack.modules())

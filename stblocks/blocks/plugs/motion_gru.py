@@ -43,10 +43,11 @@ class MotionGRU(Block):
     owns = (F, D)
 
     def __init__(self, channels: int, *, kernel_size: int = 5, warp_kernel_size: int = 3) -> None:
+        check_odd("kernel_size", kernel_size)
+        check_odd("warp_kernel_size", warp_kernel_size)
         motion = 2 * warp_kernel_size**2
         super().__init__({H: channels, F: motion, D: motion})
         inner = max(1, channels // 4)
-        check_odd("kernel_size", kernel_size)
         self.encode = nn.Conv2d(channels, inner, kernel_size, stride=2, padding=kernel_size // 2)
         self.motion = MotionUnit(inner, warp_kernel_size)
         self.decode = nn.ConvTranspose2d(inner, channels, 4, stride=2, padding=1)
