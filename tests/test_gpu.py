@@ -170,6 +170,7 @@ def test_what_cannot_be_recorded_runs_without_or_is_refused(always, tmp_path, ca
 
     with said(caplog, "synchroniz" if always else ""):
         auto = train(tmp_path / "auto", model=reading(), **settings)
+    assert torch.cuda.current_stream() == torch.cuda.default_stream()  # not that of the recording
     eager = train(tmp_path / "eager", model=reading(), graph=False, **settings)
     close(auto.model.state_dict(), eager.model.state_dict())
     with pytest.raises(RuntimeError):

@@ -51,7 +51,8 @@ class Cuda:
         graph = torch.cuda.CUDAGraph()
         # Other threads, such as those that load data, may do as they like meanwhile.
         recording = partial(torch.cuda.graph, capture_error_mode="thread_local")
-        with torch.cuda.device(self.device):
+        # The inner context does not leave its stream where the recording fails; the outer one does.
+        with torch.cuda.device(self.device), torch.cuda.stream(torch.cuda.current_stream(self.device)):
             try:
                 with recording(graph):
                     results = run()
