@@ -29,7 +29,8 @@ from stblocks.blocks.layers import Dilated
 from stblocks.core import Cell
 from stblocks.ops.map_norm import by_groups, by_rows
 from stblocks.ops.selective_scan import selective_scan
-from stblocks.runtime.graph import Cuda, Graphed, Recorder
+from stblocks.runtime.graph import Graphed
+from stblocks.runtime.recorder import Cuda, Recorder
 
 Table = dict[str, dict[str, float]]
 Make = Callable[[torch.device], Recorder]

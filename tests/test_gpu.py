@@ -14,7 +14,8 @@ from torch import nn
 from stblocks import create_model
 from stblocks.blocks.layers import Dilated
 from stblocks.ops.map_norm import map_norm
-from stblocks.runtime.graph import Cuda, Graphed
+from stblocks.runtime.graph import Graphed
+from stblocks.runtime.recorder import Cuda
 from stblocks.score import evaluate
 from stblocks.train import Objective, graphed
 from stblocks.train.objective import Losses

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from stblocks import create_model
-from stblocks.runtime.graph import Cuda, Graphed, obstacle
+from stblocks.runtime.graph import Graphed, obstacle
+from stblocks.runtime.recorder import Cuda
 from stblocks.score import evaluate
 from stblocks.train import TrainConfig, graphed
 from stblocks.train.check import check_run
