@@ -10,7 +10,7 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from stblocks.ops import scan_kernels
+from stblocks.ops import scan_gradients, scan_kernels
 
 VERSION = tuple(int(part) for part in triton.__version__.split(".")[:2])
 WALK = {"SOFTPLUS": True, "STEPS": 32, "CHANNELS": 32}
@@ -27,7 +27,8 @@ KERNELS = {
 
 def compiled(name, capability, **constants):
     """A kernel of float32 tensors for an NVIDIA GPU of a compute capability, such as 90 for 9.0."""
-    kernel = getattr(scan_kernels, name.removeprefix("first ").removesuffix(" alone"))
+    held = scan_gradients if name in ("walk_back", "differentiate") else scan_kernels
+    kernel = getattr(held, name.removeprefix("first ").removesuffix(" alone"))
     numbers = re.compile("sequences|groups|width|states|length|chunks|reverse|period|size|[uBC]_.*|state_step")
     kinds = {each: "i32" if numbers.fullmatch(each) else "*fp32" for each in kernel.arg_names if each not in constants}
     kinds |= {} if VERSION < (3, 3) else dict.fromkeys(constants, "constexpr")

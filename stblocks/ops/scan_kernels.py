@@ -9,11 +9,11 @@ are constants of compilation and steps past the end are masked, so that loops ha
 import triton
 import triton.language as tl
 
-_jit = triton.jit(do_not_specialize=["state_step"])
+jit = triton.jit(do_not_specialize=["state_step"])
 
 
 @triton.jit
-def _step_size(raw, inside, SOFTPLUS: tl.constexpr):
+def step_size(raw, inside, SOFTPLUS: tl.constexpr):
     """softplus, with what rounding 1 + e^x took away; above 20 it is the identity to rounding; 0 outside."""
     if SOFTPLUS:
         power = tl.exp(tl.minimum(raw, 20.0))
@@ -24,7 +24,7 @@ def _step_size(raw, inside, SOFTPLUS: tl.constexpr):
 
 
 @triton.jit
-def _block(sequences, groups, width, states, state_step, CHANNELS: tl.constexpr, STATES: tl.constexpr):
+def block(sequences, groups, width, states, state_step, CHANNELS: tl.constexpr, STATES: tl.constexpr):
     """This program's chunk and sequence, channels and states, its entries of (D, N), (B, D, N) and (K, B, G, N, d).
 
     `state_step` is 1, which the compiler is not to know: where states lie side by side it deals them out to threads in
@@ -42,7 +42,7 @@ def _block(sequences, groups, width, states, state_step, CHANNELS: tl.constexpr,
 
 
 @triton.jit
-def _position(step, length, sequence, groups, reverse, period):
+def position(step, length, sequence, groups, reverse, period):
     """Where a step lies in memory, from the end in groups that run backwards, and whether there is such a step."""
     backwards = (reverse >> ((sequence % groups) % period)) & 1
     inside = step < length
@@ -50,7 +50,7 @@ def _position(step, length, sequence, groups, reverse, period):
     return tl.where(inside, at, 0).to(tl.int64), inside
 
 
-@_jit
+@jit
 def walk(
     u, delta, A, B, C, D, bias, initial, starts, y, ends, spans, final,
     sequences, groups, width, states, length, chunks, reverse, period,
@@ -64,7 +64,7 @@ def walk(
     written are the state at the end and the sum of all step sizes, from which the decay of the whole chunk follows.
     The state before the only chunk (`ALONE`) is the initial one.
     """
-    chunk, sequence, d, n, inside, weights, entries, borders = _block(
+    chunk, sequence, d, n, inside, weights, entries, borders = block(
         sequences, groups, width, states, state_step, CHANNELS, STATES
     )
     kind = A.dtype.element_ty
@@ -85,10 +85,10 @@ def walk(
         h = tl.zeros_like(rate)
     total = tl.zeros_like(shift)
     for t in range(STEPS):
-        at, now = _position(chunk * STEPS + t, length, sequence, groups, reverse, period)
+        at, now = position(chunk * STEPS + t, length, sequence, groups, reverse, period)
         here = row + at * u_step
         x = tl.load(u + here, d < now * width, 0.0).to(kind)
-        dt = _step_size(tl.load(delta + here, d < now * width, 0.0).to(kind) + shift, now, SOFTPLUS)
+        dt = step_size(tl.load(delta + here, d < now * width, 0.0).to(kind) + shift, now, SOFTPLUS)
         B_t = tl.load(B + column_B + at * B_step, n < now * states, 0.0).to(kind)
         h = tl.exp(dt[None, :] * rate) * h + (dt * x)[None, :] * B_t[:, None]
         if LAST:
@@ -102,36 +102,6 @@ def walk(
     else:
         tl.store(ends + borders, h, inside)
         tl.store(spans + (chunk * sequences + sequence) * width + d, total, real)
-
-
-@_jit
-def walk_back(
-    grad_y, delta, A, C, bias, ends, spans,
-    sequences, groups, width, states, length, reverse, period,
-    u_batch, u_channel, u_step, C_batch, C_group, C_state, C_step, state_step,
-    SOFTPLUS: tl.constexpr, STEPS: tl.constexpr, CHANNELS: tl.constexpr, STATES: tl.constexpr,
-):  # fmt: skip
-    """dL/dh of the state before a chunk as if nothing came from later ones, and the chunk's sum of step sizes."""
-    chunk, sequence, d, n, inside, weights, _, borders = _block(
-        sequences, groups, width, states, state_step, CHANNELS, STATES
-    )
-    kind = A.dtype.element_ty
-    real = d < width
-    item, group = sequence // groups, sequence % groups
-    rate = tl.load(A + weights, inside, 0.0)
-    shift = tl.load(bias + group * width + d, real, 0.0)
-    row = item * u_batch + (group * width + d) * u_channel
-    column_C = item * C_batch + group * C_group + n * C_state
-    g, total = tl.zeros_like(rate), tl.zeros_like(shift)
-    for t in range(STEPS):
-        at, now = _position(chunk * STEPS + t, length, sequence, groups, reverse, period)
-        here = row + at * u_step
-        gy = tl.load(grad_y + here, d < now * width, 0.0).to(kind)
-        total += _step_size(tl.load(delta + here, d < now * width, 0.0).to(kind) + shift, now, SOFTPLUS)
-        C_t = tl.load(C + column_C + at * C_step, n < now * states, 0.0).to(kind)
-        g += tl.exp(total[None, :] * rate) * (gy[None, :] * C_t[:, None])  # decay since the start of the chunk
-    tl.store(ends + borders, g, inside)
-    tl.store(spans + (chunk * sequences + sequence) * width + d, total, real)
 
 
 @triton.jit
@@ -172,91 +142,3 @@ def carry(
         mask = (order < chunks)[:, None] & real[None, :]
         tl.store(starts + (here[:, None] * states + n) * width + d[None, :], start, mask)
         h = tl.sum(tl.where((row == ROWS - 1)[:, None], start, 0.0), 0)
-
-
-@_jit
-def differentiate(
-    grad_y, grad_h, u, delta, A, B, C, D, bias, borders, later, scratch,
-    grad_u, grad_delta, grad_A, grad_B, grad_C, grad_D, grad_bias, grad_initial,
-    sequences, groups, width, states, length, reverse, period, size,
-    u_batch, u_channel, u_step, B_batch, B_group, B_state, B_step, C_batch, C_group, C_state, C_step, state_step,
-    ALONE: tl.constexpr, STRIDE: tl.constexpr,
-    SOFTPLUS: tl.constexpr, STEPS: tl.constexpr, CHANNELS: tl.constexpr, STATES: tl.constexpr,
-):  # fmt: skip
-    """Gradients of a chunk, from its last step to its first, once the state before it and dL/dh after it are known.
-
-    A first walk leaves every STRIDE-th state in `scratch`; from the one before it each step is walked to once more.
-    """
-    chunk, sequence, d, n, inside, weights, entries, here = _block(
-        sequences, groups, width, states, state_step, CHANNELS, STATES
-    )
-    kind = A.dtype.element_ty
-    real = d < width
-    item, group = sequence // groups, sequence % groups
-    rate = tl.load(A + weights, inside, 0.0)
-    skip = tl.load(D + group * width + d, real, 0.0)
-    shift = tl.load(bias + group * width + d, real, 0.0)
-    row = item * u_batch + (group * width + d) * u_channel
-    column_B = item * B_batch + group * B_group + n * B_state
-    column_C = item * C_batch + group * C_group + n * C_state
-    # grad_B and grad_C (blocks, B, L, G, N) are sums over this block's channels
-    partial = (tl.program_id(1) * (sequences // groups) + item) * length
-    saved = scratch + here + chunk.to(tl.int64) * (STEPS // STRIDE - 1) * size  # `size` entries a state
-    h = tl.load(borders + here, inside, 0.0)
-    for t in range(STEPS - STRIDE + 1):
-        if t % STRIDE == 0:
-            tl.store(saved + (t // STRIDE) * size, h, inside)
-        at, now = _position(chunk * STEPS + t, length, sequence, groups, reverse, period)
-        place = row + at * u_step
-        x = tl.load(u + place, d < now * width, 0.0).to(kind)
-        dt = _step_size(tl.load(delta + place, d < now * width, 0.0).to(kind) + shift, now, SOFTPLUS)
-        B_t = tl.load(B + column_B + at * B_step, n < now * states, 0.0).to(kind)
-        h = tl.exp(dt[None, :] * rate) * h + (dt * x)[None, :] * B_t[:, None]
-    tl.debug_barrier()  # threads may read what others of the program wrote
-    g = tl.load(grad_h + entries, inside, 0.0) if ALONE else tl.load(later + here, inside, 0.0)
-    sum_A, sum_D, sum_bias = tl.zeros_like(rate), tl.zeros_like(skip), tl.zeros_like(skip)
-    for back in range(STEPS):
-        t = STEPS - 1 - back
-        s = t - t % STRIDE
-        h = tl.load(saved + (t // STRIDE) * size, inside, 0.0)
-        while s < t:  # no range: a bound that is no constant stops the interpreter of some versions
-            at, now = _position(chunk * STEPS + s, length, sequence, groups, reverse, period)
-            place = row + at * u_step
-            x = tl.load(u + place, d < now * width, 0.0).to(kind)
-            dt = _step_size(tl.load(delta + place, d < now * width, 0.0).to(kind) + shift, now, SOFTPLUS)
-            B_t = tl.load(B + column_B + at * B_step, n < now * states, 0.0).to(kind)
-            h = tl.exp(dt[None, :] * rate) * h + (dt * x)[None, :] * B_t[:, None]
-            s += 1
-        at, now = _position(chunk * STEPS + t, length, sequence, groups, reverse, period)
-        place = row + at * u_step
-        x = tl.load(u + place, d < now * width, 0.0).to(kind)
-        raw = tl.load(delta + place, d < now * width, 0.0).to(kind) + shift
-        dt = _step_size(raw, now, SOFTPLUS)
-        gy = tl.load(grad_y + place, d < now * width, 0.0).to(kind)
-        B_t = tl.load(B + column_B + at * B_step, n < now * states, 0.0).to(kind)
-        C_t = tl.load(C + column_C + at * C_step, n < now * states, 0.0).to(kind)
-        decay = tl.exp(dt[None, :] * rate)
-        decayed = decay * h
-        drive = dt * x
-        g += gy[None, :] * C_t[:, None]  # dL/dh
-        sums = ((partial + at) * groups + group) * states + n
-        tl.store(grad_B + sums, tl.sum(g * drive[None, :], 1), n < now * states)
-        tl.store(grad_C + sums, tl.sum((decayed + drive[None, :] * B_t[:, None]) * gy[None, :], 1), n < now * states)
-        grad_drive = tl.sum(g * B_t[:, None], 0)
-        grad_exponent = g * decayed  # dL/d(dt A)
-        grad_dt = tl.sum(grad_exponent * rate, 0) + grad_drive * x
-        if SOFTPLUS:
-            grad_dt = grad_dt / (1.0 + tl.exp(-raw))
-        grad_dt = tl.where(now, grad_dt, 0.0)
-        sum_A += grad_exponent * dt[None, :]
-        sum_D += gy * x
-        sum_bias += grad_dt
-        tl.store(grad_u + place, grad_drive * dt + gy * skip, d < now * width)
-        tl.store(grad_delta + place, grad_dt, d < now * width)
-        g = g * decay
-    at = (chunk.to(tl.int64) * sequences + sequence) * width + d
-    tl.store(grad_A + at[None, :] * states + n[:, None], sum_A, inside)
-    tl.store(grad_D + at, sum_D, real)
-    tl.store(grad_bias + at, sum_bias, real)
-    if chunk == 0:
-        tl.store(grad_initial + entries, g, inside)

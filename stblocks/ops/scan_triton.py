@@ -14,7 +14,7 @@ import torch
 import triton
 from torch import Tensor
 
-from . import scan_kernels as kernels
+from . import scan_gradients, scan_kernels
 
 _CHANNELS = 32  # of a program: one a thread of a warp
 _ROWS = 32  # chunks that one round of `carry` takes
@@ -72,7 +72,7 @@ class _Launch:
         rounds, grid = triton.cdiv(self.chunks, _ROWS), (self.sequences * self.states, self.blocks)
         constants = {"BACK": back, "ROUNDS": rounds, "ROWS": _ROWS, "CHANNELS": _CHANNELS, "num_warps": 4}
         with torch.cuda.device_of(self.A):
-            kernels.carry[grid](self.A, first, ends, spans, starts, *self.sizes, self.chunks, **constants)
+            scan_kernels.carry[grid](self.A, first, ends, spans, starts, *self.sizes, self.chunks, **constants)
         return starts
 
 
@@ -98,7 +98,7 @@ def forward(
 
     def walk(last: bool) -> None:
         launch.over_chunks(
-            kernels.walk,
+            scan_kernels.walk,
             *(u, delta, A, B, C, D, bias, h, starts, y, ends, spans, final),
             *(*launch.sizes, launch.length, launch.chunks, *launch.ways, *launch.u, *launch.B, *launch.C),
             LAST=last,
@@ -136,7 +136,7 @@ def backward(
     if not launch.alone:
         ends, spans = torch.empty_like(borders), launch.empty(chunks, *u.shape[:2])
         launch.over_chunks(
-            kernels.walk_back,
+            scan_gradients.walk_back,
             *(grad_y, delta, A, C, bias, ends, spans),
             *(*launch.sizes, launch.length, *launch.ways, *launch.u, *launch.C),
         )
@@ -146,7 +146,7 @@ def backward(
     grad_B, grad_C = (launch.empty(launch.blocks, batch, launch.length, groups, states) for _ in range(2))
     grad_D, grad_bias = (launch.empty(chunks * batch, len(D)) for _ in range(2))
     launch.over_chunks(
-        kernels.differentiate,
+        scan_gradients.differentiate,
         *(grad_y, grad_h, u, delta, A, B, C, D, bias, borders, later, scratch),
         *(grad_u, grad_delta, grad_A, grad_B, grad_C, grad_D, grad_bias, grad_initial),
         *(*launch.sizes, launch.length, *launch.ways, borders[0].numel(), *launch.u, *launch.B, *launch.C),
