@@ -17,9 +17,9 @@ HORIZON = 3
 #: What has no file for frames of any size, and why. Everything else has both kinds.
 BOUND = ("cms_lstm", "mim", "e3d_lstm", "mau")  # weights for every position
 WITHOUT = ("persistence", "advection", "lagrangian")  # neither steps nor a forecast of so many frames
-#: Written for one size: GFM takes another path on maps of less than 4 rows; matrices of all pairs of positions; tokens;
-#: wavelets; windows, whose number tracing takes for a constant.
-ONE_SIZE = ("hybrid", "mmvp", "predformer", "wast", "swinlstm_b")
+#: Written for one size: matrices of all pairs of positions; tokens; wavelets; windows, whose number tracing takes for a
+#: constant.
+ONE_SIZE = ("mmvp", "predformer", "wast", "swinlstm_b")
 SCANS = ("vmrnn_b", "vmrnn_d")  # traced for one number of positions
 #: Where it must be large enough for windows.
 SIZES = {"swinlstm_b": (64, 96), "swinlstm_d": (64, 96)}
@@ -147,6 +147,14 @@ def test_every_model_as_a_torch_program(name, tmp_path):
     dynamic_size = False if name in SCANS + ONE_SIZE else None
     exported = check(build(name), tmp_path / "a.pt2", SIZES.get(name, (16, 24)), dynamic_size=dynamic_size)
     assert (exported.unit is None) is (name in BOUND + SCANS + ONE_SIZE)
+
+
+def test_maps_too_small_for_the_path_of_larger_ones(tmp_path):
+    """GFM takes another one where a map has less than 4 rows: the unit is such that none has."""
+    model = build("simvpv2_s", plugs=["gfm"], channels=4, translator_channels=4, num_layers=1)
+    assert check(model, tmp_path / "a.pt2").unit == 4  # where maps have half the sides of frames
+    with pytest.raises(ValueError, match=r"cannot be written as \.pt2 for frames of these sizes.*dynamic_size=False"):
+        export_step(model, tmp_path / "b.pt2", (6, 8))
 
 
 @pytest.mark.slow

@@ -77,23 +77,35 @@ def export_step(
         raise ValueError(
             f"image_size must be multiples of {model.size_multiple}, since padding is not in the file, got {size}."
         )
-    sides = size if unit is None else (3 * unit, 4 * unit)  # different, and large enough to stand for others
+    try:
+        return _write(model, path, size, unit)
+    except ValueError:  # such as of GFM, which takes another path where a map has less than 4 rows
+        if unit is None or any(side % (2 * unit) or side < 4 * unit for side in size):
+            raise
+    return _write(model, path, size, 2 * unit)
+
+
+def _write(model: RecurrentForecaster | AtOnce, path: Path, size: tuple[int, int], unit: int | None) -> Exported:
+    """Trace a model for frames of multiples of a unit, or of one size, and write it."""
+    sides, others = size, []
+    if unit is not None:
+        sides = (3 * unit, 4 * unit)  # different, and large enough to stand for others: these, less and more than it
+        others = [(2 * unit, 5 * unit), (5 * unit, 2 * unit), size]
     if not isinstance(model, RecurrentForecaster):
-        frames = some_frames(model, sides, model.in_frames)
+        frames, *again = (some_frames(model, each, model.in_frames) for each in (sides, *others))
         program = WholeForecast(model)
-        again = None if unit is None else (some_frames(model, (2 * unit, 5 * unit), model.in_frames),)
-        write_program(program, path, {"frames": frames}, ("forecast",), unit, again)
+        write_program(program, path, {"frames": frames}, ("forecast",), unit, [(each,) for each in again])
         return Exported(path, None, ("frames",), ("forecast",), unit)
-    frame = some_frames(model, sides)
+    frame, *again = (some_frames(model, each) for each in (sides, *others))
     step = Step(model, frame)
     given = {"frame": frame, **dict(zip(step.names, step.start(frame), strict=True))}
     after = tuple(f"{name}.after" for name in step.names)
     start = path.with_suffix(f".start{path.suffix}")
-    again = None if unit is None else (some_frames(model, (2 * unit, 5 * unit)),)
     new = path.with_suffix(f".start.new{path.suffix}")  # until the step is there, too: neither goes without the other
     try:
-        write_program(Start(step), new, {"frame": frame}, tuple(step.names), unit, again)
-        write_program(step, path, given, ("forecast", *after), unit, again and (*again, *step.start(*again)))
+        write_program(Start(step), new, {"frame": frame}, tuple(step.names), unit, [(each,) for each in again])
+        states = [(each, *step.start(each)) for each in again]
+        write_program(step, path, given, ("forecast", *after), unit, states)
         new.replace(start)
     finally:
         new.unlink(missing_ok=True)

@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,17 +24,18 @@ def write_program(
     given: dict[str, Tensor],
     outputs: tuple[str, ...],
     unit: int | None,
-    again: tuple[Tensor, ...] | None,
+    again: Sequence[tuple[Tensor, ...]],
 ) -> None:
-    """Trace a module, which takes these tensors in this order, try it on those of another size, and write it."""
+    """Trace a module, which takes these tensors in this order, try it on those of other sizes, and write it."""
     first, *rest = free_axes(unit, [*given.values()])
     shapes = (first, tuple(rest)) if isinstance(module, Step) else (first,)
     with told(path.suffix), torch.no_grad():
         program = torch.export.export(module, tuple(given.values()), dynamic_shapes=shapes, strict=False)
         if unit is not None and any("selective_scan" in str(node.target) for node in program.graph.nodes):
             raise NotImplementedError("a selective scan is as many steps as the map it was traced for needs")
-        if again is not None:
-            program.module()(*again)  # a size that tracing has taken for a constant fails here
+        traced = program.module()
+        for tensors in again:
+            traced(*tensors)  # a size that tracing has taken for a constant, or for a bound, fails here
         if path.suffix == ".onnx":
             _write_onnx(program, path, [*given], [*outputs], unit)
         else:
