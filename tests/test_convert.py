@@ -7,8 +7,9 @@ from collections import OrderedDict
 
 import pytest
 import torch
+from released import randomise, released
 from safetensors.torch import save_file
-from test_interop import MODEL, randomise, released
+from test_interop import MODEL
 
 from stblocks import Forecaster
 from stblocks.cli import main

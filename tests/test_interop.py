@@ -7,8 +7,9 @@ import pytest
 import torch
 from einops import rearrange
 from golden_recurrent import teacher_mask
+from released import close, randomise, released
 
-from stblocks import SS2D, VMRNN, VSS, SwinLSTM, create_model
+from stblocks import SS2D, VMRNN, VSS, create_model
 from stblocks.interop import KINDS, from_official
 from stblocks.weights.state import weights
 
@@ -25,31 +26,6 @@ PATCHED = [
     ("motionrnn/model", MOTION),
     ("gmg/model", MOTION),
 ]
-
-
-def randomise(module):
-    """The module in float64, no two of its weights alike."""
-    module.double().requires_grad_(False)
-    for parameter in module.parameters():
-        parameter.normal_(std=0.3)
-    for buffer in module.buffers():  # statistics of batch norms
-        if buffer.is_floating_point():
-            buffer.uniform_(0.5, 1.5)
-    return module
-
-
-def released(plan):
-    """Weights of a plan's module under the released names; the module's frames are patches of side 1."""
-    found = {}
-    for name, value in weights(plan.module).items():
-        if name in plan.halves:
-            value = torch.cat(value.chunk(2), dim=-1)
-        parts = plan.names[name].split("+")
-        found |= dict(zip(parts, value.chunk(len(parts)) if len(parts) > 1 else [value], strict=True))
-    return found
-
-
-close = partial(torch.testing.assert_close, rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("layer_norm", [0, 1])
@@ -144,59 +120,6 @@ def test_masks_of_reverse_sampling():
     assert teacher_mask(flags, 6, settings, "gmg").tolist() == [[True, True, True, True, False]]
 
 
-def as_released(block, maps, window, shift):
-    """Attention in windows of the rolled map, whoever meets there; then the MLP."""
-    tokens = maps.movedim(1, -1)
-    rolled = block.norm1(tokens).roll((-shift, -shift), (1, 2))
-    windows = rearrange(rolled, "b (i y) (j x) c -> (b i j) (y x) c", y=window, x=window)
-    back = {"i": maps.shape[2] // window, "j": maps.shape[3] // window, "y": window}
-    attended = rearrange(block.attention(windows), "(b i j) (y x) c -> b (i y) (j x) c", **back)
-    tokens = tokens + attended.roll((shift, shift), (1, 2))
-    return (tokens + block.mlp(block.norm2(tokens))).movedim(-1, 1)
-
-
-@pytest.mark.parametrize("layer", [0, 1])
-@pytest.mark.parametrize(
-    ("size", "window"),
-    [
-        ((8, 8), 4),
-        ((4, 8), 4),
-        ((7, 14), 7),
-        ((14, 7), 7),
-        ((14, 21), 7),
-        ((6, 3), 3),
-        ((8, 28), 4),
-        ((80, 10), 5),
-        ((160, 16), 8),
-    ],
-)
-def test_windows_of_the_released_swin_translator(size, window, layer):
-    """By a rule on the height, and shifted in odd layers unless a window covers a side of the map."""
-    torch.manual_seed(0)
-    config = {"in_channels": 8, "out_channels": 8, "input_resolution": size, "model_type": "swin", "layer_i": layer}
-    plan = KINDS["simvp/metablock"](config | {"mlp_ratio": 2.0})
-    block = randomise(plan.module)[0]
-    assert block.attention.relative_position_bias_table.shape[0] == (2 * window - 1) ** 2
-    shift = window // 2 if layer and min(size) > window else 0
-    maps = torch.randn(1, 8, *size, dtype=torch.float64)
-    close(block(maps), as_released(block, maps, window, shift))
-
-
-def test_a_released_swin_model_is_saved_with_its_windows(tmp_path):
-    config = {"in_shape": [2, 1, 28, 56], "hid_S": 4, "hid_T": 16, "N_S": 4, "N_T": 3, "model_type": "swin"}
-    config |= {"spatio_kernel_enc": 3, "spatio_kernel_dec": 5, "mlp_ratio": 2.0}
-    plan = KINDS["simvp/model"](config)
-    randomise(plan.module)
-    official = released(plan)
-    model = from_official("simvp/model", config, official).eval()
-    assert official["hid.enc.1.block.attn.relative_position_bias_table"].shape[0] == 13**2
-    assert {"window_size": 7, "kernel_size": 3, "decoder_kernel_size": 5}.items() <= model.config.items()
-    assert not any(block.shift for block in model.translator.blocks)  # a window covers the map's height
-    model.float().save_pretrained(tmp_path)
-    past = torch.rand(1, 2, 1, 28, 56)
-    assert torch.equal(type(model).from_pretrained(tmp_path)(past, 2), model(past, 2))
-
-
 SCANS = [{}, {"d_conv": 5, "expand": 1}, {"expand": 1.5, "dt_rank": 3, "d_state": 3}, {"d_conv": 1, "dt_rank": "auto"}]
 BLOCKS = {
     "vmrnn/ss2d": ({"d_model": 6}, SS2D),
@@ -236,40 +159,3 @@ def test_scans_of_any_sizes_in_models(name, options):
     official = {plan.names[name]: value for name, value in weights(made).items()}
     model, past = from_official(kind, config, official).eval(), torch.rand(1, 2, 1, 8, 8, dtype=torch.float64)
     close(model(past, 2), made(past, 2))
-
-
-def test_windows_of_swin_lstm_larger_than_the_map():
-    """The released ones shrink to the map, and with them their tables."""
-    torch.manual_seed(0)
-    settings = {"in_shape": [2, 1, 8, 8], "patch_size": 2, "embed_dim": 4, "window_size": 4}
-    config = {"configs": settings, "num_heads": [2, 2], "depths_downsample": [1, 2], "depths_upsample": [2, 1]}
-    plan = KINDS["swinlstm/model_d"](config)
-    randomise(plan.module)
-    official = released(plan)
-    small = [
-        f"{way}.layers.1.STBs.{block}."
-        for way, blocks in (("Downsample", 2), ("Upsample", 1))
-        for block in range(blocks)
-    ]
-    table = "attn.relative_position_bias_table"
-    for prefix in small:
-        official[prefix + table] = torch.randn(9, 2, dtype=torch.float64)
-    model = from_official("swinlstm/model_d", config, official).eval()
-    cell = model.stack.layers[2].stages[0]
-    alone = SwinLSTM(8, depth=2, num_heads=2, window_size=2).double()
-    alone.load_state_dict(
-        {
-            name: official[small[int(name.split(".")[1])] + table] if table[5:] in name else value
-            for name, value in cell.state_dict().items()
-        }
-    )
-    maps = torch.rand(1, 8, 2, 2, dtype=torch.float64)
-    close(cell(maps)[0], alone(maps)[0])
-    official[small[0] + table] = torch.zeros(81, 2, dtype=torch.float64)
-    with pytest.raises(ValueError, match=r"relative_position_bias_table is \(81, 2\), not \(49, 2\)"):
-        from_official("swinlstm/model_d", config, official)
-    del official[small[0] + table]
-    with pytest.raises(
-        ValueError, match=r"state_dict must hold Downsample\.layers\.1\.STBs\.0\.attn\.relative_position"
-    ):
-        from_official("swinlstm/model_d", config, official)

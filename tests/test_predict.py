@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from test_interop import released
+from released import released
 
 from stblocks import Forecaster, create_model
 from stblocks.cli import main

@@ -65,7 +65,7 @@ def _model(config: Config) -> Plan:
     at, first, last = "stack.", 0, 2 * halvings + config["num_layers"] - 1
     for level in range(halvings):
         if recall:
-            at, first, last = f"{at}layers.0.branches.0.", 0, 1
+            at, first, last = f"{at}layers.{first}.branches.0.", 0, 1
             last += config["num_layers"] if level == halvings - 1 else 1
         same(f"{at}layers.{first}.conv", f"encoders.{level + 1}.encoder_t{level}")
         there = halvings - 1 - level

@@ -68,13 +68,18 @@ def _block_plan(block: nn.Module, unused: str = DEAD) -> Plan:
 
 
 def _swin_cell(config: Config) -> SwinLSTM:
-    return SwinLSTM(
+    window, least = config["window_size"], min(config["input_resolution"])
+    cell = SwinLSTM(
         config["dim"],
         depth=config["depth"],
         num_heads=config["num_heads"],
-        window_size=min(config["window_size"], *config["input_resolution"]),
+        window_size=min(window, least),
         mlp_ratio=config["mlp_ratio"],
     )
+    if least <= window:  # no side is shifted there, not even a longer one
+        for block in cell.blocks:
+            block.shift = False  # type: ignore[assignment]
+    return cell
 
 
 def _scan_options(config: Config) -> dict[str, Any]:
