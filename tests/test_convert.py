@@ -5,6 +5,7 @@ import pickle
 import re
 from collections import OrderedDict
 
+import numpy as np
 import pytest
 import torch
 from released import randomise, released
@@ -65,6 +66,20 @@ def test_a_converted_model_is_a_saved_one(weights, tmp_path, capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["convert", "--kinds"])
     assert capsys.readouterr().out.split() == KINDS.names()
+
+
+def test_a_converted_model_keeps_float64(weights, tmp_path):
+    """The command forecasts with it in float32, as frames are."""
+    save_file({name: value.double() for name, value in weights.items()}, tmp_path / "official.safetensors")
+    out = tmp_path / "model"
+    choice = ["--kind", KIND, "--offset", "0", "--scale", "1", "--config", json.dumps(CONFIG)]
+    main(["convert", str(tmp_path / "official.safetensors"), *choice, "--out", str(out)])
+    model, past = Forecaster.from_pretrained(out), torch.rand(1, 3, 8, 8, 12)
+    assert {value.dtype for value in model.state_dict().values()} == {torch.float64}
+    np.save(tmp_path / "past.npy", past[0].numpy())
+    main(["predict", str(out), str(tmp_path / "past.npy"), "--horizon", "2", "--out", str(tmp_path / "forecast.npy")])
+    forecast = torch.from_numpy(np.load(tmp_path / "forecast.npy"))
+    torch.testing.assert_close(forecast.double(), model(past.double(), 2)[0], rtol=1e-4, atol=1e-5)
 
 
 class Trap:

@@ -521,6 +521,15 @@ def test_weights_must_be_finite_and_fit_without_loss(tmp_path):
     assert all(torch.equal(value, model.state_dict()[key].float()) for key, value in half.state_dict().items())
 
 
+def test_a_model_in_float64_is_loaded_as_it_was_saved(tmp_path):
+    model = create_model("predrnn", **SMALL).double()
+    model.save_pretrained(tmp_path)
+    again = Forecaster.from_pretrained(tmp_path)
+    for name, value in model.state_dict().items():
+        assert value.dtype == again.state_dict()[name].dtype == torch.float64
+        assert torch.equal(value, again.state_dict()[name])
+
+
 @pytest.mark.usefixtures("forgotten")
 def test_a_model_that_could_not_be_loaded_is_not_saved(tmp_path):
     @register_model()

@@ -61,7 +61,7 @@ def load_model(options: argparse.Namespace) -> tuple[Any, Any]:
     from ..core import Forecaster
     from ..data.spec import spec_of
 
-    model = Forecaster.from_pretrained(options.checkpoint)
+    model = Forecaster.from_pretrained(options.checkpoint).float()  # as frames are read
     stored = spec_of(model)
     settings = {name: getattr(options, name) for name in ("offset", "scale", "unit", "fill")}
     given = {name: value for name, value in settings.items() if value is not None}

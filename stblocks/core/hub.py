@@ -35,8 +35,9 @@ class OnHub(ModelHubMixin, library_name="stblocks"):
     def __init__(self, model: nn.Module, config: dict[str, Any] | None) -> None:
         if config is None:
             raise ValueError(
-                "save_pretrained needs a model built by create_model, which remembers how; this one was made by hand: "
-                "register its builder with @register_model, or save model.state_dict()."
+                "save_pretrained needs a model built by create_model, which remembers how; this one was made by hand "
+                "or is a copy of fuse(): register its builder with @register_model, save model.state_dict(), or keep "
+                "the model that was fused."
             )
         check_counts(config, sum(value.numel() for value in weights(model).values()), "the model's config")
         self.model, self.config = model, config

@@ -74,6 +74,8 @@ class Pretrained(nn.Module):
     ) -> "Pretrained":
         """Load a model that `save_pretrained` wrote; it is in `eval()`, so call `train()` to go on training it.
 
+        It is in float64 if it was saved so, and in torch's default dtype otherwise.
+
         Args:
             pretrained_model_name_or_path: A directory, or a name on the Hugging Face hub.
             revision: For the hub, see `huggingface_hub`.
@@ -138,6 +140,8 @@ def load_pretrained(config_path: Path, weights_path: Path) -> Pretrained:
         ) from error
     compare_shapes(outline, heads, str(weights_path))
     model = create_model(name, **options)
+    if any(head.dtype == torch.float64 for head in heads.values()):
+        model.double()  # what was saved in it fits into nothing less
     read_weights(model, weights_path)
     model.data_spec = data_spec
     return model.eval()

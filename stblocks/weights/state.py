@@ -19,14 +19,18 @@ WHOLE = ("a safetensors file", "save or download it again")
 
 
 def read_heads(path: Path) -> dict[str, Tensor]:
-    """The names and shapes at the head of a safetensors file, as tensors on the meta device.
+    """The names and shapes at the head of a safetensors file, as tensors on the meta device; in float64 what is there.
 
     Raises:
         ValueError: If the file is damaged.
     """
     with reading(path, *WHOLE), safe_open(path, "pt") as file:
-        shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
-    return {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
+        parts = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+        heads = {name: (part.get_shape(), part.get_dtype() == "F64") for name, part in parts.items()}
+    return {
+        name: torch.empty(shape, device="meta", dtype=torch.float64 if wide else torch.float32)
+        for name, (shape, wide) in heads.items()
+    }
 
 
 def weights(model: nn.Module) -> dict[str, Tensor]:
