@@ -52,6 +52,16 @@ def test_checkpoints_are_read_as_they_are_found(found, weights, tmp_path):
     assert all(torch.equal(*pair) for pair in zip(model.parameters(), plain.parameters(), strict=True))
 
 
+@pytest.mark.parametrize("beside", ["hffl.DWT.filters", 3])
+def test_what_stands_beside_the_weights_is_left_out_and_said(beside, weights):
+    """A method of Lightning holds its loss beside its model, in one state dict; a step may be a name."""
+    held = {f"model.{name}": value for name, value in weights.items()} | {beside: torch.ones(2)}
+    with pytest.warns(UserWarning, match=f"beside the model's weights {beside}, which are left out"):
+        model = from_official(KIND, CONFIG, {"state_dict": held})
+    plain = from_official(KIND, CONFIG, weights)
+    assert all(torch.equal(*pair) for pair in zip(model.parameters(), plain.parameters(), strict=True))
+
+
 def test_a_converted_model_is_a_saved_one(weights, tmp_path, capsys):
     save_file(weights, tmp_path / "official.safetensors")
     (tmp_path / "config.json").write_text(json.dumps(CONFIG))
@@ -95,6 +105,7 @@ class Trap:
         (Trap(), [], "cannot be read as a checkpoint of torch.save that holds weights and plain values"),
         ({"state_dict": {"w": torch.ones(1)}, "hook": Trap()}, [], "cannot be read as a checkpoint of torch.save"),
         ([1, 2], [], "must hold a dict of weights, got list"),
+        ({3: torch.ones(1)}, [], "must hold weights by name, .* got 3"),
         ({"epoch": 3}, [], "must hold weights by name, or have them under one of state_dict, .* got epoch"),
         ({"w": torch.ones(1)}, [], "state_dict must hold conv_last.weight; it holds w"),
         (None, [], r"There is no file .*official\.pth"),

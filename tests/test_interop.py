@@ -8,6 +8,7 @@ import torch
 from einops import rearrange
 from golden_recurrent import teacher_mask
 from released import close, randomise, released
+from torchvision.ops import StochasticDepth
 
 from stblocks import SS2D, VMRNN, VSS, create_model
 from stblocks.interop import KINDS, from_official
@@ -16,6 +17,14 @@ from stblocks.weights.state import weights
 SETTINGS = {"in_shape": [3, 2, 8, 12], "patch_size": 2, "filter_size": 3, "layer_norm": 0}
 MODEL = {"num_layers": 3, "num_hidden": [4, 4, 4], "configs": SETTINGS}
 MOTION = MODEL | {"neighbour": 3, "att_hidden": 3}
+UNIT = {"in_channel": 4, "num_hidden": 4, "height": 4, "width": 6, "filter_size": 3, "tau": 2, "cell_mode": "normal"}
+MAU = MODEL | {"configs": SETTINGS | {"sr_size": 2, "tau": 2, "cell_mode": "normal", "model_mode": "normal"}}
+U_SHAPE = {"depths_downsample": [1, 2], "depths_upsample": [2, 1], "num_heads": [2, 2]} | {
+    "configs": {"in_shape": [2, 1, 16, 16], "patch_size": 2, "embed_dim": 4, "window_size": 2}
+}
+CMS = {"hidden_size": 3, "filter_size": 3, "num_layers": 2, "img_size": 4, "ce_iterations": 5, "input_size": 4}
+MATRICES = {"in_shape": [2, 1, 32, 32], "aft_seq_length": 2, "hid_S": 4, "hid_T": 4}
+DIRECT = {"in_shape": [2, 1, 16, 16], "hid_S": 4, "hid_T": 16, "N_S": 2, "N_T": 2}
 #: Kinds of models on frames cut into patches, with a config for whole frames of 2 channels.
 PATCHED = [
     ("convlstm/model", MODEL | {"num_hidden": [3, 5, 4]}),
@@ -110,6 +119,70 @@ def test_arguments_that_no_released_model_has(kind, changed, message):
         changed = {"configs": vars(config["configs"]) | settings}
     with pytest.raises(ValueError, match=message):
         from_official(kind, config | changed, {})
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "name", "text"),
+    [
+        ("predrnn/model", MODEL, "num_hidden", "4,4, 4"),
+        ("mau/model", MAU, "num_hidden", "4,4,4"),
+        ("vmrnn/model_d", U_SHAPE, "depths_downsample", "1,2"),
+        ("vmrnn/model_d", U_SHAPE, "depths_upsample", "2,1"),
+        ("swinlstm/model_d", U_SHAPE, "num_heads", "2,2"),
+        ("mmvp/model", MATRICES, "downsample_setting", "2,2,2"),
+    ],
+)
+def test_lists_may_be_text_as_in_configs_of_openstl(kind, config, name, text):
+    numbers = [int(number) for number in text.split(",")]
+    made = [KINDS[kind](config | {name: given}).module for given in (text, numbers, tuple(numbers))]
+    assert made[0].config == made[1].config == made[2].config
+    for wrong in ("4;4", "", 4, [2, -2]):
+        with pytest.raises(ValueError, match=rf"{name}.* must be an? (list of integers|integer) >= 1, got"):
+            from_official(kind, config | {name: wrong}, {})
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "name", "value"),
+    [
+        ("cmslstm/model", CMS, "ce_iterations", 5),
+        ("gmg/model", MOTION, "neighbour", 3),
+        ("motionrnn/model", MOTION, "neighbour", 3),
+        ("simvp/model", DIRECT, "model_type", "gSTA"),
+        ("simvp/model", DIRECT | {"model_type": None}, "model_type", "gSTA"),
+    ],
+)
+def test_what_released_models_fix_need_not_be_given(kind, config, name, value):
+    left_out = {key: given for key, given in config.items() if key != name or given is None}
+    assert KINDS[kind](left_out).module.config == KINDS[kind](config | {name: value}).module.config
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "message"),
+    [
+        ("simvp/model", DIRECT | {"model_type": "vss"}, "model_type must be one of 'gsta', .*'incepu', got 'vss'"),
+        ("simvp/model", DIRECT | {"model_type": 3}, "model_type must be one of 'gsta', .*, got '3'"),
+        ("mau/model", MAU | {"configs": MAU["configs"] | {"sr_size": "4"}}, "sr_size must be an integer >= 1, got '4'"),
+        ("mau/model", MAU | {"configs": MAU["configs"] | {"sr_size": 3}}, "sr_size must be a power of 2, got 3"),
+        ("mau/model", MAU | {"configs": MAU["configs"] | {"cell_mode": "x"}}, "cell_mode must be .*, got 'x'"),
+        ("mau/model", MAU | {"configs": MAU["configs"] | {"model_mode": "x"}}, "model_mode must be .*, got 'x'"),
+        ("mau/cell", UNIT | {"cell_mode": "x"}, "cell_mode must be one of 'normal', 'residual', got 'x'"),
+        ("mau/cell", UNIT | {"height": "4"}, "height must be an integer >= 1, got '4'"),
+    ],
+)
+def test_words_and_sizes_that_no_released_model_has(kind, config, message):
+    with pytest.raises(ValueError, match=message):
+        from_official(kind, config, {})
+
+
+def test_a_released_rate_of_dropped_branches():
+    """VMRNN-B has it in `configs`, VMRNN-D at most as an argument more; otherwise it is 0.1 there as here."""
+    flat = {"configs": U_SHAPE["configs"] | {"depths": 1}}
+    given = {"configs": flat["configs"] | {"drop_path_rate": 0.3}}
+    made = [KINDS["vmrnn/model_b"](config).module for config in (flat, given)]
+    made += [KINDS["vmrnn/model_d"](U_SHAPE | more).module for more in ({}, {"kwargs": {"drop_path_rate": 0.3}})]
+    made += [KINDS["swinlstm/model_d"](U_SHAPE | given).module]  # which does not look at it
+    rates = [[part.p for part in model.modules() if isinstance(part, StochasticDepth)] for model in made]
+    assert [max(each) for each in rates] == pytest.approx([0.1, 0.3, 0.1, 0.3, 0.1])
 
 
 def test_masks_of_reverse_sampling():

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
+from einops import rearrange
 from released import close, randomise, released
-from torch.nn.functional import conv2d, conv_transpose2d, leaky_relu
+from torch.nn.functional import conv2d, conv_transpose2d, group_norm, leaky_relu
 
 from stblocks.interop import KINDS, from_official
 
@@ -59,3 +60,24 @@ def test_mau_recalls_around_every_halving(model_mode, sr_size):
     randomise(plan.module)
     official, past = released(plan), torch.rand(2, 3, 1, 16, 16, dtype=torch.float64)
     close(from_official("mau/model", config, official)(past, 2), mau_as_released(official, settings, past, 2))
+
+
+@pytest.mark.parametrize("act_norm", [True, False])
+@pytest.mark.parametrize("resample", [{}, {"downsampling": True}, {"upsampling": True}])
+def test_simvp_units(resample, act_norm):
+    """Upwards by a convolution to four times the channels, whose norm is there even where it is not used."""
+    torch.manual_seed(0)
+    config = {"C_in": 3, "C_out": 4, "kernel_size": 3, "act_norm": act_norm, **resample}
+    up, down = resample.get("upsampling", False), resample.get("downsampling", False)
+    conv = "conv.conv.0" if up else "conv.conv"
+    shapes = {f"{conv}.weight": (16 if up else 4, 3, 3, 3), f"{conv}.bias": (16 if up else 4,)}
+    shapes |= {"conv.norm.weight": (4,), "conv.norm.bias": (4,)}
+    official = {name: torch.randn(shape, dtype=torch.float64) for name, shape in shapes.items()}
+    maps = torch.randn(2, 3, 6, 4, dtype=torch.float64)
+    made = conv2d(maps, official[f"{conv}.weight"], official[f"{conv}.bias"], stride=2 if down else 1, padding=1)
+    if up:
+        made = rearrange(made, "b (c y x) h w -> b c (h y) (w x)", y=2, x=2)
+    if act_norm:
+        made = group_norm(made, 2, official["conv.norm.weight"], official["conv.norm.bias"])
+        made = made * made.sigmoid()
+    close(from_official("simvp/convsc", config, official)(maps), made)

@@ -22,6 +22,19 @@ def settings_of(config: Config) -> Config:
     return settings
 
 
+def counts_of(config: Config, name: str) -> list[int]:
+    """A list of counts, which configs of OpenSTL write as text, `"128,128"`.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    counts = config[name]
+    if isinstance(counts, str) and all(each.strip().isdecimal() for each in counts.split(",")):
+        counts = [int(each) for each in counts.split(",")]
+    check_each_positive(name, counts)
+    return list(counts)
+
+
 def frames_of(settings: Config) -> tuple[int, int, int, int]:
     """`in_shape`: the frames of the past, `(T, C, H, W)`.
 
@@ -42,11 +55,10 @@ def widths_of(config: Config) -> list[int]:
     Raises:
         ValueError: If there is not one for each of `num_layers`.
     """
-    widths = config["num_hidden"]
-    check_each_positive("num_hidden", widths)
+    widths = counts_of(config, "num_hidden")
     if len(widths) != config["num_layers"]:
         raise ValueError(f"num_hidden must hold the widths of num_layers={config['num_layers']} layers, got {widths}.")
-    return list(widths)
+    return widths
 
 
 def width_of(config: Config) -> int:

@@ -12,8 +12,10 @@ from ..borders.reading import reading
 
 #: Under which the weights lie in what training frameworks save, and in the released code of the papers.
 INSIDE = ("state_dict", "model_state_dict", "model", "net_param", "net")
-#: That wrappers put before every name: of Lightning, of DataParallel, and of torch.compile.
-PREFIXES = ("model.", "module.", "_orig_mod.")
+#: What Lightning puts before the names of a model, beside which there may be buffers of losses.
+LIGHTNING = "model."
+#: What wrappers put before every name: that, of DataParallel, and of torch.compile.
+PREFIXES = (LIGHTNING, "module.", "_orig_mod.")
 
 
 def read_official(path: str | Path) -> dict[str, Tensor]:
@@ -42,7 +44,9 @@ def read_official(path: str | Path) -> dict[str, Tensor]:
 
 
 def bare(held: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The weights in what a checkpoint holds, without the prefix that all names share.
+    """The weights in what a checkpoint holds, without the prefix that all names share; or those of Lightning's model.
+
+    What else there is has a warning.
 
     Raises:
         ValueError: If there are none.
@@ -50,15 +54,17 @@ def bare(held: Mapping[str, Any]) -> dict[str, Tensor]:
     for key in INSIDE:
         if isinstance(inner := held.get(key), Mapping):
             return bare(inner)
-    weights = {name: value for name, value in held.items() if isinstance(value, Tensor)}
+    weights = {name: value for name, value in held.items() if isinstance(name, str) and isinstance(value, Tensor)}
     if not weights:
         raise ValueError(
             f"The checkpoint must hold weights by name, or have them under one of {', '.join(INSIDE)}, "
             f"got {', '.join(map(str, list(held)[:8])) or 'nothing'}."
         )
-    if left := sorted(str(name) for name in held.keys() - weights.keys()):
-        warnings.warn(f"The checkpoint has beside weights {', '.join(left)}, which are left out.", stacklevel=3)
-    for prefix in PREFIXES:
-        if all(name.startswith(prefix) for name in weights):
-            return bare({name.removeprefix(prefix): value for name, value in weights.items()})
-    return weights
+    shared = (prefix for prefix in PREFIXES if all(name.startswith(prefix) for name in weights))
+    prefix = next(shared, LIGHTNING if any(name.startswith(LIGHTNING) for name in weights) else "")
+    kept = {name: value for name, value in weights.items() if name.startswith(prefix)}
+    if left := sorted(str(name) for name in held.keys() - kept.keys()):
+        warnings.warn(
+            f"The checkpoint has beside the model's weights {', '.join(left)}, which are left out.", stacklevel=3
+        )
+    return bare({name.removeprefix(prefix): value for name, value in kept.items()}) if prefix else kept

@@ -13,6 +13,8 @@ from .names import Rules, block_names, layer_rules
 from .plan import Plan
 
 SCALES = (1, 2, 4)
+#: Of CE, where a config does not say how many: those of the released model, whose config does not know them.
+ITERATIONS = 5
 ENDS = {"stem.1": "embed", "head.0": "output"}
 DEAD = r"(.*\.)?gamma"  # a weight of the residual that is never used
 
@@ -55,7 +57,7 @@ def _ce(config: Config) -> CE:
         config["input_size"],
         config["hidden_size"],
         kernel_size=config["filter_size"],
-        iterations=config.get("ce_iterations", 5),
+        iterations=config.get("ce_iterations", ITERATIONS),
         norm=_norm(config),
     )
 
@@ -109,7 +111,7 @@ def _model_plan(config: Config) -> Plan:
         num_layers=config["num_layers"],
         patch_size=patch,
         kernel_size=config["filter_size"],
-        iterations=config["ce_iterations"],
+        iterations=config.get("ce_iterations", ITERATIONS),
     )
     names = {f"{ours}.{kind}": f"{theirs}.{kind}" for ours, theirs in ENDS.items() for kind in ("weight", "bias")}
     for index, cell in enumerate(model.stack.layers):

@@ -7,7 +7,7 @@ from ..blocks.plugs.mgm import GrowthDecay
 from ..blocks.plugs.motion_gru import MotionUnit
 from .arguments import Config
 from .plan import Plan
-from .predrnn import block_plan, cell_plan, layer_norm, lstm_options, model_plan
+from .predrnn import NEIGHBOUR, block_plan, cell_plan, layer_norm, lstm_options, model_plan
 
 RELEASED = {"time_decay": "batch", "growth": "head"}
 
@@ -32,9 +32,8 @@ def _mgm(config: Config) -> Plan:
 
 
 def _model(config: Config) -> Plan:
-    return model_plan(
-        "gmg_l", config, attention_channels=config["att_hidden"], warp_kernel_size=config["neighbour"], **RELEASED
-    )
+    sizes = {"attention_channels": config["att_hidden"], "warp_kernel_size": config.get("neighbour", NEIGHBOUR)}
+    return model_plan("gmg_l", config, **sizes, **RELEASED)
 
 
 KINDS: dict[str, Callable[[Config], Plan]] = {

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from torch import nn
 
 from ..blocks import MAU
+from ..borders.checks import check_positive, choose
 from ..core import RecurrentForecaster, create_model
 from .arguments import Config, frames_of, settings_of, width_of
 from .names import Rules, block_names
@@ -22,6 +23,10 @@ RULES: dict[type[nn.Module], Rules] = {
 DEAD = r"(merge|conv_last_sr)\.(weight|bias)"
 
 
+def _is_residual(config: Config) -> bool:
+    return choose("cell_mode", config["cell_mode"], ("normal", "residual")) == "residual"
+
+
 def _unit(config: Config) -> Plan:
     if config["in_channel"] != config["num_hidden"]:
         raise ValueError(f"in_channel must be num_hidden={config['num_hidden']}, got {config['in_channel']}.")
@@ -29,7 +34,7 @@ def _unit(config: Config) -> Plan:
         config["num_hidden"],
         kernel_size=config["filter_size"],
         tau=config["tau"],
-        residual=config["cell_mode"] == "residual",
+        residual=_is_residual(config),
         norm=layer_norm(config | {"layer_norm": True}),  # type: ignore[operator]
     )
     return Plan(block, block_names(block, table=RULES))
@@ -37,11 +42,12 @@ def _unit(config: Config) -> Plan:
 
 def _model(config: Config) -> Plan:
     settings = settings_of(config)
+    check_positive(sr_size=settings["sr_size"])
     halvings, patch = settings["sr_size"].bit_length() - 1, settings["patch_size"]
     if settings["sr_size"] != 2**halvings:
         raise ValueError(f"sr_size must be a power of 2, got {settings['sr_size']}.")
     _, channels, height, width = frames_of(settings)
-    recall = settings["model_mode"] == "recall" and halvings > 0
+    recall = choose("model_mode", settings["model_mode"], ("normal", "recall")) == "recall" and halvings > 0
     model: RecurrentForecaster = create_model(
         "mau",
         in_channels=channels,
@@ -52,7 +58,7 @@ def _model(config: Config) -> Plan:
         halvings=halvings,
         kernel_size=settings["filter_size"],
         tau=settings["tau"],
-        residual=settings["cell_mode"] == "residual",
+        residual=_is_residual(settings),
         recall=recall,
     )
     names: dict[str, str] = {}

@@ -8,7 +8,7 @@ from ..blocks.maps.rrdb import RRDB
 from ..blocks.sequences.matrix_predictor import Conv3D, MatrixPredictor
 from ..blocks.sequences.mmvp import MMVP, Down, Up
 from ..core import create_model
-from .arguments import Config, frames_of
+from .arguments import Config, counts_of, frames_of
 from .plan import Plan
 
 #: Parts that the released code makes and never uses.
@@ -81,7 +81,7 @@ def _model(config: Config) -> Plan:
         channels=config["hid_S"],
         matrix_channels=config["hid_T"],
         depths=[config.get(f"rrdb_{part}_num", 2) for part in ("encoder", "decoder", "enhance")],
-        factors=[int(factor) for factor in config.get("downsample_setting", "2,2,2").split(",")],
+        factors=counts_of({"downsample_setting": "2,2,2", **config}, "downsample_setting"),
         scrambled=channels > 1,
     )
     return Plan(model, names(model.network, "network."), UNUSED)

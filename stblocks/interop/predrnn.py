@@ -8,16 +8,21 @@ from torch import nn
 from ..blocks import MIM, MIMN, CausalLSTM, ConvLSTM, GradientHighway, MotionHighway, STConvLSTM
 from ..blocks.layers import Norm
 from ..blocks.plugs.motion_gru import MotionUnit, Warp
+from ..borders.checks import check_positive
 from ..core import Cell, RecurrentForecaster, create_model
 from .arguments import Config, frames_of, settings_of, widths_of
 from .names import block_names, cell_names, first_convolutions
 from .plan import Plan, patch_order
+
+#: Side of the warp of motion in every released model, whose config need not name it.
+NEIGHBOUR = 3
 
 
 def layer_norm(config: Config) -> Norm | None:
     """The norm of a released cell: over channels and positions, or none."""
     if not config["layer_norm"]:
         return None
+    check_positive(height=config["height"], width=config["width"])
     return lambda channels: nn.LayerNorm([channels, config["height"], config["width"]])
 
 
@@ -114,5 +119,5 @@ KINDS: dict[str, Callable[[Config], Plan]] = {
     "motionrnn/warp": lambda c: block_plan(Warp(c["inc"], c["outc"], c["neighbour"])),
     "motionrnn/motiongru": lambda c: block_plan(MotionUnit(c["in_channel"], c["neighbour"])),
     "motionrnn/highway_cell": lambda c: cell_plan(STConvLSTM(*_lstm_sizes(c), **lstm_options(c)), MotionHighway()),
-    "motionrnn/model": lambda c: model_plan("motionrnn", c, warp_kernel_size=c["neighbour"]),
+    "motionrnn/model": lambda c: model_plan("motionrnn", c, warp_kernel_size=c.get("neighbour", NEIGHBOUR)),
 }

@@ -13,13 +13,23 @@ from ..blocks.maps.timm_blocks import ConvNeXtBlock, MLPMixerBlock, ViTBlock
 from ..blocks.translators.inception import Inception, InceptionUNet
 from ..blocks.translators.names import TRANSLATORS, Place
 from ..blocks.translators.translator import Translator
+from ..borders.checks import choose
 from ..core import DirectForecaster, create_model
 from .arguments import Config, frames_of
 from .names import Rules, block_names
 from .plan import Plan
 
-#: `model_type` there, in small letters, to the name of our translator, where they differ.
-TYPES = {"mlp": "mlpmixer", "moganet": "moga", "swin": "swin_unmasked"}
+#: `model_type` there, in small letters, to the name of our translator.
+TYPES = {name: name for name in ("gsta", "tau", "vit", "poolformer", "convmixer", "convnext", "van", "hornet")} | {
+    "mlp": "mlpmixer",
+    "mlpmixer": "mlpmixer",
+    "moga": "moga",
+    "moganet": "moga",
+    "swin": "swin_unmasked",
+    "uniformer": "uniformer",
+}
+#: The translator of the first SimVP, which is none of these.
+INCEPTION = "incepu"
 
 #: Options that a released block takes and ignores.
 IGNORED = {"convmixer": ("mlp_ratio", "drop", "drop_path"), "convnext": ("drop",), "hornet": ("drop",)}
@@ -132,13 +142,16 @@ def plan(module: nn.Module) -> Plan:
 
 
 def _conv_unit(config: Config) -> Plan:
-    resample: Literal["up", "down"] | None = "up" if config.get("upsampling") else None
-    if config.get("downsampling"):
-        resample = "down"
+    resample: Literal["up", "down"] | None = "down" if config.get("downsampling") else None
+    if config.get("upsampling"):  # without a stride there, whatever it says of downsampling
+        resample = "up"
     unit = ConvUnit(config["C_in"], config["C_out"], kernel_size=config["kernel_size"], resample=resample)
     if config.get("act_norm", True):
         return plan(unit)
     # without norm and activation it is a convolution, with the weights of a norm
+    if unit.up:
+        shuffled = nn.Sequential(unit.conv, nn.PixelShuffle(2))
+        return Plan(shuffled, names(unit.conv, "0.", "conv.conv.0."), r"conv\.norm\..*")
     return Plan(unit.conv, names(unit.conv, theirs="conv.conv."), r"conv\.norm\..*")
 
 
@@ -181,10 +194,15 @@ def _meta_block(config: Config) -> Plan:
     return Plan(module, found, UNUSED)
 
 
+def _type(config: Config, *more: str) -> str:
+    """`model_type` in small letters: one of `TYPES`, or of more."""
+    given = config.get("model_type")
+    return choose("model_type", "gsta" if given is None else str(given).lower(), (*TYPES, *more))
+
+
 def _translator(config: Config, height: int, width: int) -> tuple[str, dict[str, Any]]:
     """Name of our translator, and those of its options that the released block does not ignore, on such a map."""
-    theirs = config.get("model_type", "gSTA").lower()
-    name = TYPES.get(theirs, theirs)
+    name = TYPES[_type(config)]
     given = {"mlp_ratio": config.get("mlp_ratio", 8.0)} | {key: config.get(key, 0.0) for key in ("drop", "drop_path")}
     if name == "swin_unmasked":
         given["window_size"] = _window(height, width)
@@ -212,9 +230,9 @@ def _model(config: Config) -> Plan:
         "num_layers": config["N_T"],
     }
     scale = 2 ** (config["N_S"] / 2)
-    name, of_blocks = _translator(config, int(height / scale), int(width / scale))
-    if name == "incepu":
+    if _type(config, INCEPTION) == INCEPTION:
         return plan(create_model("simvp", **options, groups=_groups(config["hid_T"] // 2, 8)))
+    name, of_blocks = _translator(config, int(height / scale), int(width / scale))
     return plan(create_model("simvpv2_s", **options, translator=name, **of_blocks))
 
 

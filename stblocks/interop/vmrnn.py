@@ -9,7 +9,7 @@ from torch import nn
 from ..blocks import SS2D, VMRNN, VSS, PatchEmbed, PatchExpanding, PatchInflate, PatchMerging, SwinBlock, SwinLSTM
 from ..core import Cell, RecurrentForecaster, create_model
 from . import simvp
-from .arguments import Config, frames_of, settings_of
+from .arguments import Config, counts_of, frames_of, settings_of
 from .names import Rules, block_names
 from .plan import Plan
 
@@ -88,9 +88,16 @@ def _scan_options(config: Config) -> dict[str, Any]:
     return {ours: given[theirs] for theirs, ours in SCAN.items() if theirs in given}
 
 
+def _scan_model_options(config: Config, given: Config) -> dict[str, Any]:
+    """The same of a model, and of the dropping of branches what is given."""
+    rate = {"drop_path": given["drop_path_rate"]} if "drop_path_rate" in given else {}
+    return _scan_options(config) | rate
+
+
 def _swin_options(config: Config) -> dict[str, Any]:
-    settings = settings_of(config)
-    return {"num_heads": {**settings, **config}["num_heads"], "window_size": settings["window_size"]}
+    given = {**settings_of(config), **config}
+    heads = given["num_heads"] if isinstance(given["num_heads"], int) else counts_of(given, "num_heads")
+    return {"num_heads": heads, "window_size": given["window_size"]}
 
 
 def _model_plan(name: str, config: Config, **options: Any) -> Plan:
@@ -98,7 +105,8 @@ def _model_plan(name: str, config: Config, **options: Any) -> Plan:
     settings = settings_of(config)
     _, channels, height, width = frames_of(settings)
     if name.endswith("_d"):
-        options |= {"depths_down": config["depths_downsample"], "depths_up": config["depths_upsample"][::-1]}
+        down, up = (counts_of(config, f"depths_{way}sample") for way in ("down", "up"))
+        options |= {"depths_down": down, "depths_up": up[::-1]}
     else:
         options |= {"depth": settings["depths"]}
     model: RecurrentForecaster = create_model(
@@ -152,8 +160,8 @@ KINDS: dict[str, Callable[[Config], Plan]] = {
     "vmrnn/patch_inflated": lambda c: _block_plan(
         PatchInflate(c["embed_dim"], c["in_chans"], patch_size=c["patch_size"])
     ),
-    "vmrnn/model_b": lambda c: _model_plan("vmrnn_b", c, **_scan_options(c)),
-    "vmrnn/model_d": lambda c: _model_plan("vmrnn_d", c, **_scan_options(c)),
+    "vmrnn/model_b": lambda c: _model_plan("vmrnn_b", c, **_scan_model_options(c, settings_of(c))),
+    "vmrnn/model_d": lambda c: _model_plan("vmrnn_d", c, **_scan_model_options(c, c.get("kwargs", {}))),
     "swinlstm/cell": lambda c: _block_plan(_swin_cell(c)),
     "swinlstm/patch_inflated": lambda c: _block_plan(PatchInflate(c["embed_dim"], c["in_chans"], patch_size=2)),
     "swinlstm/model_b": lambda c: _model_plan("swinlstm_b", c, **_swin_options(c)),
