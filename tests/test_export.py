@@ -8,7 +8,16 @@ import pytest
 import torch
 from torch import nn
 
-from stblocks import Cell, ConvLSTM, Forecaster, RecurrentForecaster, RecurrentStack, create_model, list_models
+from stblocks import (
+    Cell,
+    ConvLSTM,
+    Forecaster,
+    RecurrentForecaster,
+    RecurrentStack,
+    SequenceForecaster,
+    create_model,
+    list_models,
+)
 from stblocks.export import export_step
 from stblocks.export.programs import Step
 from tests.test_models import small_options
@@ -147,6 +156,12 @@ def test_every_model_as_a_torch_program(name, tmp_path):
     dynamic_size = False if name in SCANS + ONE_SIZE else None
     exported = check(build(name), tmp_path / "a.pt2", SIZES.get(name, (16, 24)), dynamic_size=dynamic_size)
     assert (exported.unit is None) is (name in BOUND + SCANS + ONE_SIZE)
+
+
+def test_sequences_in_batches_of_any_size(tmp_path):
+    """Whatever the network: no model of this kind fixes the batch that it was traced for."""
+    model = SequenceForecaster(nn.Conv3d(2, 3, 1), 2, 3, in_channels=1).eval()
+    check(model, tmp_path / "a.pt2", (4, 6), dynamic_size=False)
 
 
 def test_maps_too_small_for_the_path_of_larger_ones(tmp_path):

@@ -61,13 +61,13 @@ class SequenceForecaster(AtOnce):
 
     def stages(self, past: Tensor) -> list[Tensor]:
         """See `AtOnce`."""
-        height, width = past.shape[-2:]
+        batch, height, width = past.shape[0], *past.shape[-2:]  # len(past) would be a number where this is traced
         made = self.network(self._padded(past.flatten(0, 1)).unflatten(0, (-1, past.shape[1])))
         forecasts = made if isinstance(made, list) else [made]
         for each in forecasts:
-            if each.shape[:2] != (len(past), self.out_frames):
+            if each.shape[:2] != (batch, self.out_frames):
                 raise ValueError(
-                    f"network must return (B, out_frames, C, H, W) = {(len(past), self.out_frames)} and more axes, got "
+                    f"network must return (B, out_frames, C, H, W) = {(batch, self.out_frames)} and more axes, got "
                     f"{tuple(each.shape)}; build the model with the out_frames that it makes."
                 )
         return [each[..., :height, :width] for each in forecasts]
