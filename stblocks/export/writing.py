@@ -39,6 +39,7 @@ def write_program(
         if path.suffix == ".onnx":
             _write_onnx(program, path, [*given], [*outputs], unit)
         else:
+            program.graph.eliminate_dead_code()  # torch 2.6 notes what only asks for a dtype, and cannot read it
             write_atomically(path, lambda file: torch.export.save(program, file))
 
 
