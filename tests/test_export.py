@@ -8,11 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from stblocks import (
-    SequenceForecaster,
-    create_model,
-    list_models,
-)
+from stblocks import SequenceForecaster, create_model, list_models
 from stblocks.export import export_step
 from tests.test_models import small_options
 
