@@ -227,7 +227,7 @@ def test_channels_that_are_not_forecast_move_the_others():
     ("options", "message"),
     [
         ({"scales": []}, r"scales must be a list with the scale of each block, got \[\]"),
-        ({"scales": 4}, "scales must be a list with the scale of each block, got 4"),
+        ({"scales": 4}, "scales must be a list of integers, got 4"),
         ({"scales": [2, 0]}, r"scales\[1\] must be an integer >= 1, got 0"),
         ({"channels": [8]}, r"channels must be one width, or one for each of 2 scales, got \[8\]"),
         ({"channels": 6}, "channels must be a multiple of 4, .* got 6"),
