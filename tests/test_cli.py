@@ -125,7 +125,7 @@ def test_list(capsys):
     [
         ("info gmgl", "stblocks info: There is no model 'gmgl'; did you mean gmg_l"),
         ("info predrnn --chanels 3", "predrnn has no option 'chanels'; did you mean channels or"),
-        ("info predrnn --channels x", "channels must be an integer >= 1, got 'x'"),
+        ("info predrnn --channels x", "channels must be an integer or a list of integers, got 'x'"),
         ("info predrnn --checkpointing", "--checkpointing must have a value, got none; a switch is --checkpointing tr"),
         ("info predrnn 3", "options of the model must be written --option value, got '3'"),
         ("info predrnn --batch 0", "argument --batch: must be at least 1, got 0"),

@@ -125,7 +125,7 @@ def test_stretched_windows_are_of_equal_frames():
         (lambda: E3DLSTM(3, 4, memory="kept"), "memory must be one of 'carried', 'dropped', got 'kept'"),
         (lambda: E3DLSTM(3, 4, time_padding="same"), "time_padding must be one of 'zeros', 'stretch', got 'same'"),
         (lambda: E3DLSTM(3, 4, output_gate="tanh"), "output_gate must be one of 'sigmoid', 'sigmoid_tanh', got 'tanh'"),
-        (lambda: create_model("e3d_lstm", memory_norm=None), "memory_norm must be one of 'layer', 'group', got None"),
+        (lambda: create_model("e3d_lstm", memory_norm=None), "memory_norm must be a text, got None"),
     ],
 )
 def test_what_cannot_be_is_refused(make, message):

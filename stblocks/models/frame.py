@@ -1,6 +1,5 @@
 """Frame: what stands around the part that a paper is about, and the options that come with it."""
 
-from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import partial
 
@@ -25,7 +24,7 @@ class Frame:
     """
 
     in_channels: int = 1
-    image_size: Sequence[int] = (64, 64)
+    image_size: tuple[int, int] = (64, 64)
     _: KW_ONLY
     out_channels: int | None = None
 
