@@ -180,7 +180,7 @@ def tables():
 
 
 def test_skill_has_a_panel_per_metric_and_a_line_per_forecast(tmp_path):
-    skill_by_lead_time(tables(), tmp_path / "all.png")
+    skill_by_lead_time(dict(enumerate(tables())).values(), tmp_path / "all.png")  # as `evaluate` returns them
     skill_by_lead_time(tables(), tmp_path / "one.png", metrics=["mse@pixel"], minutes=6.0)
     skill_by_lead_time(tables(), tmp_path / "frames.png", metrics=["mse@pixel"])
     every, one, frames = (pixels(tmp_path / f"{name}.png") for name in ("all", "one", "frames"))

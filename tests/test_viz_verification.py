@@ -51,7 +51,7 @@ def test_skill_by_scale_has_a_panel_for_each_threshold(tmp_path):
         return Table(name, {"mse@pixel": 1.0, **dict(zip(names, scores, strict=True))}, [])
 
     ours, theirs = table("model", 0.5, 0.7, 0.2, 0.4), table("persistence", 0.4, 0.5, 0.1, 0.2)
-    skill_by_scale([ours, theirs], tmp_path / "both.png")
+    skill_by_scale({"model": ours, "persistence": theirs}.values(), tmp_path / "both.png")  # as `evaluate` returns them
     skill_by_scale([ours], tmp_path / "one.png")
     assert (pixels(tmp_path / "both.png") != pixels(tmp_path / "one.png")).any()
     with pytest.raises(ValueError, match=r"must have fractions skill scores, such as fss5@20; score with windows="):

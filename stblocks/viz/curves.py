@@ -1,6 +1,6 @@
 """Pictures of scores: of a run, by lead time, of models side by side."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ def loss_curve(records: Sequence[Mapping[str, Any]], path: str | Path) -> None:
 
 
 def skill_by_lead_time(
-    tables: Sequence[Table], path: str | Path, metrics: Sequence[str] | None = None, minutes: float | None = None
+    tables: Iterable[Table], path: str | Path, metrics: Sequence[str] | None = None, minutes: float | None = None
 ) -> None:
     """Draw each metric by lead time, a line for each forecast.
 
@@ -54,6 +54,7 @@ def skill_by_lead_time(
     Raises:
         ValueError: If a metric is not in a table, or the file cannot be written.
     """
+    tables = list(tables)
     if not tables or (metrics is not None and not metrics):
         raise ValueError("tables and metrics must not be empty: there is nothing to draw.")
     names = list(tables[0].pooled if metrics is None else metrics)

@@ -1,7 +1,7 @@
 """Pictures of ensembles and of scales: where the truth lies among members, power and skill by scale."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +68,7 @@ def power_spectrum(spectra: Mapping[str, Spectrum], path: str | Path, leads: Seq
     save(figure, path)
 
 
-def skill_by_scale(tables: Sequence[Table], path: str | Path) -> None:
+def skill_by_scale(tables: Iterable[Table], path: str | Path) -> None:
     """Draw the fractions skill score by the side of its windows, a panel for each threshold, a line for each forecast.
 
     Args:
@@ -78,6 +78,7 @@ def skill_by_scale(tables: Sequence[Table], path: str | Path) -> None:
     Raises:
         ValueError: If a table has no fractions skill score, or the file cannot be written.
     """
+    tables = list(tables)
     found = [match for name in (tables[0].pooled if tables else ()) if (match := re.fullmatch(r"fss(\d+)@(.+)", name))]
     if not found or any(match[0] not in table.pooled for match in found for table in tables):
         raise ValueError("tables must have fractions skill scores, such as fss5@20; score with windows=(1, 5, 9, 17).")
