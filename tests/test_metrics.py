@@ -11,10 +11,11 @@ from torch.utils.data import ConcatDataset
 
 from stblocks import create_model
 from stblocks.data import Scaler, SequenceWindows, SyntheticRadar
-from stblocks.score import EnsembleScores, Scores, evaluate, persistence
+from stblocks.score import EnsembleScores, Scores, Spectra, evaluate, persistence
 from stblocks.score.metrics import value_metrics
 from stblocks.score.scores import precise
 from stblocks.score.verification import events
+from stblocks.viz import power_spectrum
 
 DBZ = Scaler(offset=-10.0, scale=95.0, unit="dBZ")
 THRESHOLDS = (20, 37.5)
@@ -131,9 +132,11 @@ def test_samples_may_come_in_any_order(case):
     assert same(scored([each.flip(0) for each in case]), scored(case))
 
 
-@given(cases(missing=False))
-def test_a_perfect_forecast(case):
-    pooled = scored((case[1].clamp(0, 1), case[1])).pooled
+@given(cases(missing=False), st.sampled_from([-0.3, 0.0, 0.5]))
+def test_a_perfect_forecast(case, shift):
+    """Even where the truth leaves the range from 0 to 1 by a little."""
+    truth = (case[1] + shift).clamp(-0.09, 1.09)
+    pooled = scored((truth, truth)).pooled
     assert all(pooled[name] == 0 for name in pooled if name.startswith(("mse", "mae", "rmse")))
     assert all(math.isnan(pooled[name]) for name in pooled if name.startswith(("psnr", "snr"))), "no error, no ratio"
     best = {
@@ -172,6 +175,20 @@ def test_no_score_of_dry_scenes_is_infinite_and_they_decide_none():
         assert both.pooled["snr@frame_mean"] == pytest.approx(alone.pooled["snr@frame_mean"])
         same_psnr = both.pooled["psnr@frame_mean"] == pytest.approx(alone.pooled["psnr@frame_mean"])
         assert same_psnr == (false_alarm == 0)
+
+
+def test_no_scores_keep_the_history_of_a_forecast(tmp_path):
+    """With it, memory would grow from batch to batch."""
+    forecast, truth = torch.rand(2, 2, 2, 1, 8, 8, requires_grad=True), torch.rand(2, 2, 1, 8, 8)
+    ensemble, spectra = EnsembleScores((20,), DBZ, windows=(3,)), Spectra()
+    ensemble.update(forecast, truth)
+    spectra.update(forecast, truth)
+    scores = new_scores()
+    scores.update(forecast[:, 0], truth)
+    spectrum = spectra.compute()
+    assert not any(sums.requires_grad for sums in (*scores.state().values(), *ensemble.state().values(), *spectrum))
+    assert scores.compute().pooled["mse@pixel"] > 0
+    power_spectrum({"model": spectrum}, tmp_path / "spectrum.png")
 
 
 BOUNDED = [name for name in VALUES if name.startswith(("psnr", "snr", "ssim"))]
@@ -387,9 +404,14 @@ def test_errors_say_what_to_do(tmp_path):
     for number in (5, np.array(5), torch.tensor(5), map(float, "5")):  # the last could be gone through once
         with pytest.raises(ValueError, match=r"thresholds must be a list of numbers, got "):
             Scores(number)
-    assert "csi@5" in Scores(np.array([5])).metrics
-    with pytest.raises(ValueError, match=r"windows must be a list of numbers, got 3"):
-        Scores((5,), windows=3)
+    for wrong in (["3"], [True], [[5]], np.array([[5]])):
+        with pytest.raises(ValueError, match=r"thresholds must be a list of numbers, got "):
+            Scores(wrong)
+    for wrong in (3, [3.0], np.array([3.0])):
+        with pytest.raises(ValueError, match=r"windows must be a list of integers, got (array\()?\[?3"):
+            Scores((5,), windows=wrong)
+    with pytest.raises(ValueError, match=r"metrics must be a list of names, got \[1\]"):
+        Scores(metrics=[1])
     with pytest.raises(ValueError, match=r"metrics must be a list of names, got 'mse@pixel'"):
         Scores(metrics="mse@pixel")
     with pytest.raises(ValueError, match=r"windows must be odd numbers of pixels, got \[4\]"):
@@ -414,6 +436,16 @@ def test_errors_say_what_to_do(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ValueError, match=r"path must be a file that can be written.*name another directory"):
         table.to_csv(tmp_path / "file" / "scores.csv")
+
+
+@pytest.mark.parametrize("make", [np.array, torch.tensor, tuple], ids=["array", "tensor", "tuple"])
+def test_thresholds_and_windows_may_be_arrays(make):
+    thresholds, windows = make([20.0, 20.0, 40.5]), make([3, 5])
+    data, model = SyntheticRadar(1, 2, 2, size=(8, 8)), create_model("persistence")
+    found = evaluate(model, data, thresholds=thresholds, windows=windows, metrics=np.array(["mse@pixel"]))
+    expected = evaluate(model, data, thresholds=[20, 40.5], windows=[3, 5], metrics=["mse@pixel"])
+    assert found["model"].pooled == pytest.approx(expected["model"].pooled, nan_ok=True)
+    assert "fss5@40.5" in found["model"].pooled
 
 
 def test_a_data_set_holds_samples():

@@ -65,6 +65,14 @@ def test_batches_add_up_and_frames_with_holes_are_left_out():
     assert result.truth[2].isnan().all()
 
 
+def test_a_batch_of_nothing_changes_nothing():
+    frames, spectra = torch.rand(2, 3, 1, 6, 8), Spectra()
+    spectra.update(frames[:0], frames[:0])
+    assert spectra.compute().truth.isnan().all()
+    spectra.update(frames, frames)
+    torch.testing.assert_close(spectra.compute().truth, radial_power(frames.double()).mean(dim=(0, 2)))
+
+
 def test_members_are_averaged_as_spectra():
     torch.manual_seed(0)
     members, truth = torch.rand(2, 3, 2, 1, 8, 8), torch.rand(2, 2, 1, 8, 8)

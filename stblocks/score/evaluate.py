@@ -21,7 +21,7 @@ from ..runtime.processes import naming_lost_processes, process_state
 from ..runtime.signals import leave_signals_to_the_parent
 from .ensemble import EnsembleScores
 from .metrics import Range
-from .scores import DEFAULT_METRICS, Scores, check_lists, persistence
+from .scores import DEFAULT_METRICS, Scores, as_tuples, persistence
 from .table import Table
 
 Tables = dict[str, Table]
@@ -76,7 +76,7 @@ def evaluate(
         UserWarning: If 0 and 1 stand for other values in the data than in those that a forecaster was trained on.
     """
     check_countable("data", data)
-    check_lists(thresholds, metrics, windows)
+    thresholds, metrics, windows = as_tuples(thresholds, metrics, windows)
     process = process_state()
     length: int = len(data)  # type: ignore[arg-type]
     if length < process.num_processes:

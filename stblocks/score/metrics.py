@@ -162,9 +162,9 @@ def _wrong_range(data_range: object) -> str:
 
 
 def _clip(sums: Sums, unit: Callable[[Tensor], Tensor], prediction: Tensor, target: Tensor) -> Tensor:
-    """Sums of values that reach from 0 to 1, forecasts clipped to that; NaN where the truth reaches further."""
+    """Sums of values that reach from 0 to 1, both clipped to that; NaN where the truth is off by more than `MARGIN`."""
     prediction, target = unit(prediction), unit(target)
-    result = sums(prediction.clamp(0, 1), target)
+    result = sums(prediction.clamp(0, 1), target.clamp(0, 1))
     beyond = ((target < -MARGIN) | (target > 1 + MARGIN)).sum(dim=(0, 2, 3, 4)) > 0
     if beyond.any():
         warnings.warn(

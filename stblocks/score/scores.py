@@ -1,6 +1,8 @@
 """Scores of forecasts, added up batch by batch."""
 
 from collections.abc import Iterable, Mapping, Sequence, Sized
+from numbers import Integral, Real
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -54,8 +56,9 @@ class Scores:
             scores are NaN, and a warning says so.
 
     Raises:
-        ValueError: If a metric is unknown, two thresholds have one name or one is NaN, a range is none, a window is not
-            odd and positive or there are windows without thresholds, or there is nothing to score.
+        ValueError: If an argument is no list of what it must be, a metric is unknown, two thresholds have one name or
+            one is NaN, a range is none, a window is not odd and positive or there are windows without thresholds, or
+            there is nothing to score.
     """
 
     def __init__(
@@ -68,7 +71,7 @@ class Scores:
     ) -> None:
         scaler = Scaler() if scaler is None else scaler
         available = value_metrics(scaler, data_range)
-        check_lists(thresholds, metrics, windows)
+        thresholds, metrics, windows = as_tuples(thresholds, metrics, windows)
         if unknown := [name for name in metrics if name not in available]:
             raise ValueError(f"metrics must be among {', '.join(available)}, got {', '.join(unknown)}.")
         if len({f"{threshold:g}" for threshold in thresholds}) < len({*thresholds}) or any(t != t for t in thresholds):
@@ -166,13 +169,25 @@ class Scores:
         return list({metric.key: metric for metric in self.metrics.values()}.values())
 
 
-def check_lists(thresholds: object, metrics: object, windows: object) -> None:
-    """Raise a `ValueError` unless all are lists, or other collections that can be gone through again."""
-    lists = {"thresholds": (thresholds, "numbers"), "metrics": (metrics, "names"), "windows": (windows, "numbers")}
-    for argument, (values, what) in lists.items():
-        no_axis = getattr(values, "ndim", 1) == 0  # an array of one number
-        if isinstance(values, str) or no_axis or not (isinstance(values, Sized) and isinstance(values, Iterable)):
-            raise ValueError(f"{argument} must be a list of {what}, got {values!r}.")
+def as_tuples(thresholds: object, metrics: object, windows: object) -> tuple[tuple[Any, ...], ...]:
+    """The three as tuples, of numbers, names and integers; arrays and tensors are lists, too.
+
+    Raises:
+        ValueError: If one is no list, or other collection that can be gone through again, of these.
+    """
+    kinds: dict[str, tuple[object, str, type]] = {
+        "thresholds": (thresholds, "numbers", Real),
+        "metrics": (metrics, "names", str),
+        "windows": (windows, "integers", Integral),
+    }
+    tuples = []
+    for argument, (given, what, kind) in kinds.items():
+        values: Any = given.tolist() if hasattr(given, "tolist") else given  # of an array of one number that is no list
+        listed = isinstance(values, Sized) and isinstance(values, Iterable) and not isinstance(values, str)
+        if not listed or not all(isinstance(each, kind) and not isinstance(each, bool) for each in values):
+            raise ValueError(f"{argument} must be a list of {what}, got {given!r}.")
+        tuples.append(tuple(values))
+    return tuple(tuples)
 
 
 def check_finite(prediction: Tensor, target: Tensor) -> None:
@@ -185,5 +200,7 @@ def check_finite(prediction: Tensor, target: Tensor) -> None:
 
 
 def precise(frames: Tensor) -> Tensor:
-    """Values as single precision has them, in double precision; on the CPU where the device has none."""
-    return (frames.cpu() if frames.device.type == "mps" else frames).float().double()
+    """Values as single precision has them, in double precision, without their history; on the CPU where the device
+    has none.
+    """
+    return (frames.cpu() if frames.device.type == "mps" else frames).detach().float().double()

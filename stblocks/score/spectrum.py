@@ -24,6 +24,8 @@ def radial_power(frames: Tensor) -> Tensor:
     """
     height, width = frames.shape[-2:]
     side = max(height, width)
+    if not frames.numel():  # which not every Fourier transform takes
+        return frames.new_zeros(*frames.shape[:-2], side // 2 + 1)
     power = torch.fft.fft2(frames, norm="ortho").abs().square().flatten(-2)
     y, x = (torch.fft.fftfreq(n, dtype=torch.float64, device=frames.device) for n in (height, width))
     number = (side * (y.square().view(-1, 1) + x.square()).sqrt()).round().long().flatten()
