@@ -45,8 +45,8 @@ def predict_tiled(
         `(B, horizon, C_out, H, W)`, on the device of `frames`.
 
     Raises:
-        ValueError: If frames are no five-dimensional tensor, `overlap` is no integer from 0 to half a tile, or a number
-            is not positive.
+        ValueError: If frames are no five-dimensional tensor or hold nothing, `overlap` is no integer from 0 to half a
+            tile, or a number is not positive.
 
     Warns:
         UserWarning: If a part of the model looks at its whole map (attention, pooling, scans, group norm): it then sees
@@ -61,6 +61,8 @@ def predict_tiled(
         raise ValueError(f"overlap must be an integer from 0 to {min(sides) // 2}, half a tile, got {overlap!r}.")
     if frames.ndim != 5:
         raise ValueError(f"frames must be (B, T, C, H, W), got shape {tuple(frames.shape)}.")
+    if 0 in frames.shape:
+        raise ValueError(f"frames must hold a sequence of a frame at least, and pixels, got {tuple(frames.shape)}.")
     fields = frames.shape[-2:]
     height, width = (min(side, field) for side, field in zip(sides, fields, strict=True))
     if (height, width) != tuple(fields):

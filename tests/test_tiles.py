@@ -193,6 +193,9 @@ def test_errors(arguments, message):
 def test_frames_that_are_none():
     with pytest.raises(ValueError, match=r"frames must be \(B, T, C, H, W\), got shape \(2, 2, 9, 9\)"):
         predict_tiled(Persistence(), field(9, 9)[0], 1, 8, 2)
+    for nothing in (field(9, 9)[:0], field(9, 9)[:, :0], field(9, 0)):
+        with pytest.raises(ValueError, match=r"frames must hold a sequence of a frame at least, and pixels, got \(\d"):
+            predict_tiled(Persistence(), nothing, 1, 8, 2)
     with pytest.raises(ValueError, match=r"frames must be a tensor, got ndarray; write torch\.from_numpy\(frames\)"):
         predict_tiled(Persistence(), field(9, 9).numpy(), 1, 8, 2)
     with pytest.raises(ValueError, match="batch_size must be an integer >= 1, got 0"):
