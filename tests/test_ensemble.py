@@ -201,6 +201,22 @@ def test_members_differ_and_a_forecast_depends_on_its_sequence_alone():
     assert not torch.equal(frames, Ensemble(Last(), 4, perturb=SmoothNoise(0.1), seed=1)(past, 2))
 
 
+def test_any_integer_is_a_seed():
+    past, noise = torch.rand(1, 2, 1, 6, 6), SmoothNoise(0.1)
+
+    def members(seed):
+        return Ensemble(Last(), 2, perturb=noise, seed=seed)(past, 1)
+
+    assert torch.equal(members(np.int64(3)), members(3))
+    for seed in (-3, 2**50, -(2**50)):
+        one, other = members(seed).unbind(1)
+        assert not torch.equal(one, other)
+        assert not torch.equal(members(seed), members(3))
+    for wrong in (0.5, "3", None, True):
+        with pytest.raises(ValueError, match=f"seed must be an integer, got {wrong!r}"):
+            Ensemble(Last(), seed=wrong)
+
+
 def test_noise_has_its_deviation_is_smooth_and_leaves_dry_ground_alone():
     past = torch.full((1, 2, 1, 300, 300), 0.5)
     past[..., :10] = 0

@@ -14,6 +14,12 @@ def check_positive(**numbers: object) -> None:
             raise ValueError(f"{name} must be an integer >= 1, got {value!r}.")
 
 
+def check_integer(argument: str, value: object) -> None:
+    """Raise a `ValueError` unless it is an integer."""
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise ValueError(f"{argument} must be an integer, got {value!r}.")
+
+
 def check_each_positive(argument: str, numbers: Sequence[object]) -> None:
     """Raise a `ValueError` unless it is a list of integers of at least 1."""
     if isinstance(numbers, str) or not isinstance(numbers, Sequence):

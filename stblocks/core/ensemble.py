@@ -7,7 +7,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from ..borders.checks import check_positive
+from ..borders.checks import check_integer, check_positive
 
 #: Past frames `(B, T, C, H, W)` and a generator of random numbers to past frames that might have been seen instead.
 Perturb = Callable[[Tensor, Generator], Tensor]
@@ -40,7 +40,7 @@ class Ensemble(nn.Module):
 
     Raises:
         ValueError: If there is no model, models differ in what they must agree in, there are fewer members than models,
-            or members would be equal to each other.
+            members would be equal to each other, or the seed is no integer.
 
     Example:
         >>> ensemble = Ensemble([first, second], 20, perturb=SmoothNoise(0.02))
@@ -69,7 +69,8 @@ class Ensemble(nn.Module):
                 f"members={members} of {len(self.models)} model(s) would be equal to each other; give perturb, such as "
                 f"SmoothNoise(0.02), or more models."
             )
-        self.perturb, self.seed, self.mean = perturb, seed, mean
+        check_integer("seed", seed)
+        self.perturb, self.seed, self.mean = perturb, int(seed), mean
         self.whole_map = perturb is not None  # tiles would all be perturbed alike
         self.in_channels = self._shared("in_channels")
         self.out_channels = self._shared("out_channels")
@@ -103,7 +104,7 @@ class Ensemble(nn.Module):
         return frames.mean(dim=1) if self.mean else frames
 
     def _generator(self, member: int, past: Tensor) -> Generator:
-        return torch.Generator(past.device).manual_seed(self.seed * 1_000_003 + member)
+        return torch.Generator(past.device).manual_seed((self.seed * 1_000_003 + member) % 2**64)
 
     def _shared(self, name: str) -> object:
         """What all models have in common that say anything."""
