@@ -121,6 +121,14 @@ def test_frames_and_forecasts_are_the_callers_to_change(name):
             frame.mul_(95).sub_(10)
 
 
+def test_a_model_without_weights_takes_frames_of_any_dtype():
+    live = Nowcaster(build("persistence"))
+    live.push(video()[:, 0].double())
+    again = Nowcaster(build("persistence"))
+    again.load_state_dict(live.state_dict())
+    assert torch.equal(again.forecast(1), video()[:, :1].double())
+
+
 def test_each_frame_is_one_step():
     model, steps = build("predrnn"), []
     model.stack.register_forward_hook(lambda *_: steps.append(1))
@@ -137,10 +145,12 @@ def test_forecasts_begun_before_a_frame_go_on_without_it():
     live = Nowcaster(model)
     live.push(frames[:, 0])
     live.push(frames[:, 1])
-    steps = live.steps()
+    steps, unread = live.steps(), live.steps()
     first = next(steps)
     live.push(frames[:, 2])
     assert torch.equal(torch.stack([first, next(steps)], 1), model(frames[:, :2], 2))
+    assert torch.equal(torch.stack([*islice(unread, 2)], 1), model(frames[:, :2], 2)), "begun, though not yet read"
+    assert not next(live.steps()).requires_grad
     live.reset()
     live.push(frames[:1, 2])
     assert torch.equal(live.forecast(2), model(frames[:1, 2:], 2))
@@ -217,9 +227,11 @@ def test_errors():
         next(model.model.steps(video(1)))
     with pytest.raises(ValueError, match=r"state must be of a model that remembers state, forecast, .* got frames"):
         live.load_state_dict(model.state_dict())
+    with pytest.raises(ValueError, match="none has been pushed"):
+        live.steps()  # before it is read
     live = Nowcaster(build("gmg_l"))
     live.push(video()[:, 0])
-    for other in (build("gmg_l", num_layers=3), build("predrnn"), build("gmg_l", channels=8)):
+    for other in (build("gmg_l", num_layers=3), build("predrnn"), build("gmg_l", channels=8), build("gmg_l").double()):
         with pytest.raises(ValueError, match=r"state must be of the same model, whose memory has .*, got .*; load it"):
             Nowcaster(other).load_state_dict(live.state_dict())
     with pytest.raises(ValueError, match=r"state must be what state_dict\(\) of a Nowcaster returned, with .* got we"):

@@ -5,8 +5,8 @@ from itertools import islice
 from typing import Any, Self
 
 import torch
-from torch import Tensor
-from torch.utils._pytree import keystr, tree_flatten_with_path, tree_map_only
+from torch import Tensor, is_tensor
+from torch.utils._pytree import keystr, tree_flatten_with_path, tree_leaves, tree_map_only
 
 from ..borders.checks import check_positive
 from .forecaster import Forecaster, Memory
@@ -88,12 +88,20 @@ class Nowcaster:
         check_positive(horizon=horizon)
         return torch.stack([*islice(self.steps(), horizon)], dim=1)
 
-    @torch.no_grad()
     def steps(self) -> Iterator[Tensor]:
-        """The same without end, a frame `(B, C, H, W)` at a time; frames pushed meanwhile do not change it."""
+        """The same without end, a frame `(B, C, H, W)` at a time; frames pushed meanwhile do not change it.
+
+        Raises:
+            ValueError: If no frame has been pushed; when the first frame is asked for, if fewer than a direct model
+                needs.
+        """
         memory = self._here()
         if memory is None:
             raise ValueError("A forecast needs frames to start from, and none has been pushed; push(frame) first.")
+        return self._steps(memory)
+
+    @torch.no_grad()
+    def _steps(self, memory: Memory) -> Iterator[Tensor]:
         yield from self.model.forecasts(memory)
 
     def reset(self) -> None:
@@ -113,7 +121,8 @@ class Nowcaster:
         """Go on from a state that `state_dict` returned.
 
         Raises:
-            ValueError: If it is no such state, or that of another model.
+            ValueError: If it is no such state, or that of another model or dtype. One that was saved under autocast is
+                to be loaded under autocast.
         """
         if not isinstance(state, dict) or state.keys() != self.state_dict().keys():
             raise ValueError(
@@ -129,7 +138,7 @@ class Nowcaster:
         shape = None if state["shape"] is None else tuple(state["shape"])
         if memory is not None and shape is not None:
             with torch.no_grad():
-                like = next(self.model.parameters(), torch.empty(0))
+                like = next(filter(is_tensor, (*self.model.parameters(), *tree_leaves(memory))), torch.empty(0))
                 own = self.model.observe(like.new_zeros(shape))
             if (found := _described(memory)) != (expected := _described(own)):
                 name = next(key for key in expected | found if expected.get(key) != found.get(key))
@@ -145,12 +154,13 @@ class Nowcaster:
         return self._memory
 
 
-def _described(memory: Memory) -> dict[str, object]:
-    """The shape of each tensor in a memory, by its place; remembered frames may be of any number."""
+def _described(memory: Memory) -> dict[str, str]:
+    """The shape and dtype of each tensor in a memory, by its place; remembered frames may be of any number."""
     leaves, _ = tree_flatten_with_path(memory)
-    found: dict[str, object] = {}
+    found: dict[str, str] = {}
     for path, value in leaves:
         if isinstance(value, Tensor):
             place = keystr(path)
-            found[place] = (value.shape[0], *value.shape[2:]) if place == "['frames']" else tuple(value.shape)
+            shape = (value.shape[0], *value.shape[2:]) if place == "['frames']" else tuple(value.shape)
+            found[place] = f"{shape} in {value.dtype}"
     return found
