@@ -39,6 +39,21 @@ def test_a_program_computes_the_step(saved, tmp_path, capsys):
     torch.testing.assert_close(forecast, Forecaster.from_pretrained(saved).step(frame)[0])
 
 
+@pytest.mark.parametrize("there", ["step.pt2", "step.start.pt2"])
+def test_neither_file_is_replaced_unless_asked_for(there, saved, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(
+        stblocks.export, "export_step", lambda _, path, *__, **___: stblocks.export.Exported(path, None, (), (), None)
+    )
+    (tmp_path / there).touch()
+    arguments = ["export", str(saved), "--torch", str(tmp_path / "step.pt2")]
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    printed = capsys.readouterr().err
+    assert f"{tmp_path / there} is there already; name another file, or replace it with --force" in printed
+    assert printed.count("\n") == 1
+    main([*arguments, "--force"])
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [

@@ -37,13 +37,14 @@ def main(parser: Parser, arguments: Sequence[str]) -> None:
         raise ValueError(
             f"--{'onnx' if ending == '.onnx' else 'torch'} must be a file that ends in {ending}, got {path}."
         )
-    if path.exists() and not options.force:
-        raise ValueError(f"{path} is there already; name another file, or replace it with --force.")
-    from ..core import Forecaster  # slow to import
+    check_free(path, options.force)
+    from ..core import Forecaster, RecurrentForecaster  # slow to import
     from ..data import DataSpec
     from ..export import export_step
 
     model: Any = Forecaster.from_pretrained(options.checkpoint)
+    if isinstance(model, RecurrentForecaster):
+        check_free(path.with_suffix(f".start{ending}"), options.force)  # which comes with it
     trained = None if model.data_spec is None else DataSpec.of_model(model).image_size
     size = options.image_size or trained or model.config["image_size"]  # which every model by name has
     made = export_step(model, path, tuple(size), dynamic_size=False if options.fixed else None)
@@ -54,3 +55,9 @@ def main(parser: Parser, arguments: Sequence[str]) -> None:
         print(f"frames of {size[0]} x {size[1]}")
     else:
         print(f"frames of any height and width that are multiples of {made.unit}, {2 * made.unit} at least")
+
+
+def check_free(path: Path, force: bool) -> None:
+    """Raise a `ValueError` if a file is there that is not to be replaced."""
+    if path.exists() and not force:
+        raise ValueError(f"{path} is there already; name another file, or replace it with --force.")
