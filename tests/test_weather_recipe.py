@@ -12,7 +12,8 @@ from stblocks import Forecaster
 from stblocks.data import WeatherBench, write_synthetic_weather
 from stblocks.recipes import gmg_weather
 from stblocks.recipes import simvpv2_weather as recipe
-from stblocks.tasks.weather import WeatherSettings, data_sets
+from stblocks.tasks.weather import SimVPWeatherSettings, WeatherSettings, data_sets
+from stblocks.train import read_flags
 
 TINY = ["--epochs", "1", "--in_frames", "4", "--out_frames", "3", "--stride", "12", "--channels", "2"]
 TINY += ["--translator_channels", "8", "--num_layers", "1"]
@@ -140,6 +141,13 @@ def test_years_to_train_on(tmp_path):
 def test_more_than_temperature_may_be_seen(tmp_path):
     recipe.main(["--out", str(tmp_path), *TINY, "--extras", "hour", "position"])
     assert Forecaster.from_pretrained(tmp_path / "model").in_channels == 6
+
+
+@pytest.mark.parametrize("translator", ["vss", "convmixer", "conv3d"])
+def test_a_translator_may_have_no_mlp(translator):
+    settings, *_ = read_flags("a", SimVPWeatherSettings(), {}, ["--translator", translator, "--mlp_ratio", "none"])
+    options = {"in_channels": 3, "image_size": (8, 8), **settings.model_options()}
+    assert recipe.build(settings, options)(torch.rand(1, 12, 3, 8, 8), 12).shape == (1, 12, 1, 8, 8)
 
 
 def test_mistakes(tmp_path):

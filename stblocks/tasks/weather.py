@@ -58,7 +58,12 @@ class SimVPWeatherSettings(WeatherSettings):
     encoder_layers: Annotated[int, Option("Convolutions of the encoder.")] = 2
     translator_channels: Annotated[int, Option("Width of the translator.")] = 16
     num_layers: Annotated[int, Option("Blocks of the translator.")] = 1
-    mlp_ratio: Annotated[float, Option("Hidden channels in a block for each channel.")] = 2.0
+    mlp_ratio: Annotated[
+        float | None,
+        Option(
+            "Hidden channels in a block for each channel; none leaves them to the translator, as one without needs."
+        ),
+    ] = 2.0
     drop: Annotated[float, Option("Dropout in the blocks.")] = 0.0
     drop_path: Annotated[float, Option("Chance that the last block is left out; it grows from 0.")] = 0.0
     shortcut: Annotated[
