@@ -2,6 +2,8 @@
 
 import csv
 import math
+import re
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from stblocks.score import BoardEntry, Leaderboard, training_cost
 from stblocks.tasks.plug_board import PlugSettings
 from stblocks.tasks.translator_board import TranslatorSettings
 from stblocks.train import run_recipe
+from stblocks.train.settings import described
 from stblocks.viz import efficiency, leaderboard_bars
 
 FLAGS = "--size 16 --patch_size 2 --channels 4 --num_layers 2 --sequences 4 --test_sequences 2 --batch_size 2"
@@ -135,12 +138,23 @@ def test_candidates():
     assert names(TranslatorSettings(translator=("tau", "vss"))) == [("simvp+tau",) * 2, ("simvp+vss", "simvp+tau")]
 
 
+@pytest.mark.parametrize("kind", [PlugSettings, TranslatorSettings])
+def test_what_help_points_to_is_there(kind):
+    helps = " ".join(each.help for each in described(kind).values())
+    pointers = re.findall(r"`(stblocks\.[\w.]+)\.(\w+)`", helps)
+    assert pointers
+    assert all(hasattr(import_module(place), name) for place, name in pointers)
+
+
 def test_the_board_of_translators(glyphs, tmp_path):
     sizes = ["--channels", "2", "--encoder_layers", "2", "--translator_channels", "8", "--num_layers", "1"]
     data = ["--size", "16", "--sequences", "2", "--test_sequences", "2", "--batch_size", "2", "--glyphs"]
-    translators([*data, glyphs, *sizes, "--translator", "gsta", "poolformer", "--out", str(tmp_path / "board")])
+    shown = ["--metrics", "mae@pixel", "snr@frame_mean", "mae@pixel"]
+    translators([*data, glyphs, *sizes, "--translator", "gsta", "poolformer", "--out", str(tmp_path / "board"), *shown])
     table = (tmp_path / "board" / "leaderboard.md").read_text()
     assert [line.split("|")[1].strip() for line in table.splitlines()[2:]] == ["simvp+gsta", "simvp+poolformer"]
+    scores = [cell.strip() for cell in table.splitlines()[0].split("|")[6:-1]]
+    assert scores == ["mae@pixel", "delta", "snr@frame_mean", "delta"]
     with pytest.raises(ValueError, match="translator must name at least one, each once, got tau tau"):
         translators(["--translator", "tau", "tau", "--out", str(tmp_path / "none")])
 
@@ -212,6 +226,7 @@ def test_a_run_that_diverges_ends_alone(glyphs, tmp_path, capsys):
         (["--plug", "gmf"], "There is no plug"),
         (["--base", "predrnn", "--plug", "mgm", "motion_gru"], "do not fit base 'predrnn'"),
         (["--seeds", "0"], "seeds must be at least 1, got 0"),
+        (["--metrics"], "metrics or thresholds must name a score that the board shows, got neither"),
         (["--each", "--grid"], "each changes nothing with grid"),
         (["--path", "somewhere"], "path goes with data='radar'"),
         (["--glyphs", "nowhere.npz"], "nowhere.npz"),

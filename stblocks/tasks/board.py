@@ -51,6 +51,8 @@ class BoardSettings(moving_mnist.MovingMNISTSettings, ABC):
         None
     )
 
+    metrics: tuple[str, ...] = ("mse@frame_sum", "mae@frame_sum", "psnr@frame_mean", "ssim@uniform7")
+
     @abstractmethod
     def candidates(self) -> Iterator[Candidate]:
         """The models, a base before what is compared with it."""
@@ -60,6 +62,8 @@ class BoardSettings(moving_mnist.MovingMNISTSettings, ABC):
         found = super().problems()
         if self.seeds < 1:
             found.append(f"seeds must be at least 1, got {self.seeds}")
+        if not board_metrics(self):
+            found.append("metrics or thresholds must name a score that the board shows, got neither")
         if self.path is not None and self.data != "radar":
             found.append(f"path goes with data='radar', got data={self.data!r}; digits are glyphs=")
         if self.data == "radar" and (self.glyphs, self.test_file, self.digits) != (None, None, 2):
@@ -69,10 +73,10 @@ class BoardSettings(moving_mnist.MovingMNISTSettings, ABC):
         return found
 
 
-def metrics(settings: BoardSettings) -> list[str]:
+def board_metrics(settings: BoardSettings) -> list[str]:
     """What the board shows."""
     events = [f"csi@{threshold:g}" for threshold in settings.thresholds]
-    return ["mse@frame_sum", "mae@frame_sum", "psnr@frame_mean", "ssim@uniform7", *events]
+    return list(dict.fromkeys([*settings.metrics, *events]))
 
 
 def data_sets(settings: BoardSettings) -> list[SequenceWindows]:
@@ -92,7 +96,7 @@ def train(
 ) -> BoardEntry:
     """Train one model with each seed; the scores of a run whose loss is not finite are NaN."""
     train_data, validation, test = data
-    scores: dict[str, list[float]] = {metric: [] for metric in metrics(settings)}
+    scores: dict[str, list[float]] = {metric: [] for metric in board_metrics(settings)}
     past, future = next(iter(DataLoader(train_data, settings.batch_size)))
     past, horizon = past.to(process_state().device), future.shape[1]
     model = candidate.build(train_data[0]).to(past.device)
@@ -107,7 +111,8 @@ def train(
             print(f"{candidate.name}, seed {seed}: {error}", flush=True)
             found = dict.fromkeys(scores, math.nan)
         else:
-            tables = evaluate(result.model, test, thresholds=settings.thresholds, batch_size=settings.batch_size)
+            thresholds, named, size = settings.thresholds, settings.metrics, settings.batch_size
+            tables = evaluate(result.model, test, thresholds=thresholds, metrics=named, batch_size=size)
             found = tables["model"].pooled
         for metric, values in scores.items():
             values.append(found[metric])
@@ -144,7 +149,7 @@ def run_board(name: str, default: BoardSettings, description: str | None, argv: 
     settings, out, resume = read_flags(name, default, {}, argv, description)
     if problems := settings.problems():
         raise ValueError("; ".join(problems) + ".")
-    models, data, board = list(settings.candidates()), data_sets(settings), Leaderboard(metrics(settings))
+    models, data, board = list(settings.candidates()), data_sets(settings), Leaderboard(board_metrics(settings))
     for candidate in models:  # all must fit before the first is trained
         with torch.no_grad():
             candidate.build(data[0][0])(data[0][0].past[None], 1)

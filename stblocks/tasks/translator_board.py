@@ -22,7 +22,10 @@ class TranslatorSettings(SimVPSettings, BoardSettings):
     may_differ: ClassVar[tuple[str, ...]] = (*BoardSettings.may_differ, "translator")
     translator: Annotated[
         tuple[str, ...],
-        Help("Blocks of the translator, see `stblocks.blocks.TRANSLATORS`; the others are compared with the first."),
+        Help(
+            "Blocks of the translator, see `stblocks.blocks.translators.names.TRANSLATORS`; the others are compared "
+            "with the first."
+        ),
     ] = ("gsta", "tau", "convnext", "uniformer", "vss")
 
     channels = 8
