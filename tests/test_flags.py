@@ -104,6 +104,10 @@ def test_none_tuples_and_switches_can_be_taken_back():
     assert command.settings == Settings()
 
 
+def test_negative_numbers_are_no_flags():
+    assert read("--thresholds -1e-3 -10 -.5 3").settings.thresholds == (-1e-3, -10.0, -0.5, 3.0)
+
+
 def test_a_preset_is_where_other_flags_start():
     assert read("--big").settings == BIG
     assert read("--epochs 2 --big --seed 5").settings == replace(BIG, epochs=2, seed=5)

@@ -1,6 +1,7 @@
 """Arguments of commands: one parser for all, whose errors are one line and name what was likely meant."""
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -9,7 +10,7 @@ from .checks import did_you_mean
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, and that takes `--batch-size` for `--batch_size`.
+    """A parser whose errors are one line, and that takes `--batch-size` for `--batch_size` and `-1e-3` for a number.
 
     Args:
         prog: The command, as it is typed.
@@ -20,6 +21,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, prog: str | None = None, description: str | None = None, **options: Any) -> None:
         raw = argparse.RawDescriptionHelpFormatter
         super().__init__(prog, description=description, formatter_class=raw, allow_abbrev=False, **options)
+        self._negative_number_matcher = re.compile(r"-\.?\d")  # Python 3.14's: before, -1e-3 was taken for a flag
 
     def error(self, message: str) -> NoReturn:
         """End with status 2 and one line on stderr."""
