@@ -260,6 +260,12 @@ def test_a_saved_model_is_described_by_its_own_options(capsys, tmp_path):
     text = run(capsys, "info", str(tmp_path), "--in_frames", "3")
     assert shown(text)["input"] == "1 x 3 x 2 x 8 x 12"
     assert {"channels=4", "num_layers=1"} <= set(shown(text)["options"].split())
+    assert run(capsys, "info", str(tmp_path), "--help") == run(capsys, "info", "convlstm", "--help")
+
+
+def test_a_closed_output_is_no_mistake(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)  # as after `>&-`
+    main(["list", "gmg_l"])
 
 
 @pytest.mark.slow

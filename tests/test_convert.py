@@ -14,7 +14,7 @@ from test_interop import MODEL
 
 from stblocks import Forecaster
 from stblocks.cli import main
-from stblocks.data import DataSpec
+from stblocks.data import DataSpec, Scaler
 from stblocks.interop import KINDS, from_official, read_official
 
 KIND = "convlstm/model"
@@ -65,13 +65,13 @@ def test_what_stands_beside_the_weights_is_left_out_and_said(beside, weights):
 def test_a_converted_model_is_a_saved_one(weights, tmp_path, capsys):
     save_file(weights, tmp_path / "official.safetensors")
     (tmp_path / "config.json").write_text(json.dumps(CONFIG))
-    choice = ["--kind", KIND, "--offset", "-10", "--scale", "95", "--unit", "dBZ"]
+    choice = ["--kind", KIND, "--offset", "-1e1", "--scale", "95", "--unit", "dBZ"]
     for number, config in enumerate((str(tmp_path / "config.json"), json.dumps(CONFIG))):
         out = tmp_path / f"model-{number}"
         main(["convert", str(tmp_path / "official.safetensors"), *choice, "--config", config, "--out", str(out)])
         model, past = Forecaster.from_pretrained(out), torch.rand(1, 3, 8, 8, 12)
         assert torch.equal(model(past, 2), from_official(KIND, CONFIG, weights)(past, 2))
-        assert DataSpec.of_model(model).scaler().unit == "dBZ"
+        assert DataSpec.of_model(model).scaler() == Scaler(-10.0, 95.0, "dBZ")
         assert capsys.readouterr().out.startswith(f"{out}: convlstm of ")
     with pytest.raises(SystemExit, match="0"):
         main(["convert", "--kinds"])
@@ -114,6 +114,7 @@ class Trap:
         ({"w": torch.ones(1)}, ["--config", "[1]"], r"--config must be a JSON file or an object \{...\}, got \[1\]"),
         ({"w": torch.ones(1)}, ["--config", "{}"], "config of convlstm/model must hold 'configs'"),
         ({"w": torch.ones(1)}, ["--scale", "3"], "--offset and --scale belong together"),
+        ({"w": torch.ones(1)}, ["--unit", "dBZ"], "--unit goes with --offset and --scale, .* give these, too"),
         ({"w": torch.ones(1)}, ["--out", "."], "is there already; name another directory"),
     ],
 )

@@ -542,6 +542,35 @@ def test_variables_in_another_order_are_noted(place, tmp_path, capsys):
         assert noted == (order == ("v", "u"))
 
 
+@pytest.mark.parametrize(
+    ("unit", "names", "told"),
+    [
+        (("K", "hPa"), ("t2m", "msl"), r"t2m {} to {} K, msl {} to {} hPa"),
+        (("K", "hPa"), None, r"channel 0 {} to {} K, channel 1 {} to {} hPa"),
+        ("m s-1", ("u", "v"), r"{} to {} m s-1"),
+        ("", None, r"{} to {}"),
+    ],
+)
+def test_the_reach_of_a_forecast_is_told_by_unit(unit, names, told, tmp_path, capsys):
+    model = create_model("persistence", 2)
+    offset = (0.0, 1000.0) if isinstance(unit, tuple) else 0.0
+    model.data_spec = DataSpec(offset, (10.0, 20.0) if isinstance(unit, tuple) else 10.0, unit, names).to_dict()
+    model.save_pretrained(tmp_path / "model")
+    np.save(tmp_path / "a.npy", np.stack([np.full((3, 8, 8), 7.5), np.full((3, 8, 8), 990.25)], axis=1))
+    predict(tmp_path / "model", tmp_path / "a.npy", "--horizon", 1, "--out", tmp_path / "b.npy")
+    ends = ("7.5", "7.5", "990.2", "990.2") if isinstance(unit, tuple) else ("7.5", "990.2")
+    assert capsys.readouterr().out.endswith(f"2 x 8 x 8 after 3, {told.format(*ends)}\n")
+
+
+def test_a_direct_model_says_itself_how_many_frames_it_forecasts(tmp_path, capsys):
+    sizes = {"channels": 4, "translator_channels": 8, "num_layers": 1, "encoder_layers": 2}
+    create_model("simvpv2_s", 1, (8, 8), in_frames=3, out_frames=2, **sizes).save_pretrained(tmp_path / "model")
+    np.save(tmp_path / "a.npy", np.random.default_rng(0).random((6, 8, 8)))
+    options = ["--offset", "0", "--scale", "1", "--metric", "mse@pixel"]
+    main(["evaluate", str(tmp_path / "model"), str(tmp_path / "a.npy"), *options])
+    assert capsys.readouterr().out.endswith("2 windows of 1 sequence\n")
+
+
 def test_channels_that_are_no_whole_variables_are_not_dropped():
     from stblocks.formats.grid_forecast import _on_file_axes
 

@@ -44,7 +44,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     try:
         _run(sys.argv[1:] if argv is None else list(argv))
-        sys.stdout.flush()
+        if sys.stdout is not None:  # as it is where it was closed
+            sys.stdout.flush()
     except BrokenPipeError as error:  # as in `stblocks list | head -3`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left is flushed at exit
         raise SystemExit(1) from error

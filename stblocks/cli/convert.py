@@ -29,12 +29,14 @@ def main(parser: Parser, arguments: Sequence[str]) -> None:
     parser.add_argument("--force", action="store_true", help="replace what is there")
     parser.add_argument("--offset", type=float, metavar="X", help="the physical value that is 0 to the model")
     parser.add_argument("--scale", type=float, metavar="X", help="physical units per model unit")
-    parser.add_argument("--unit", default="", metavar="NAME", help="the physical unit")
+    parser.add_argument("--unit", metavar="NAME", help="the physical unit, with --offset and --scale")
     options = parser.parse_args(arguments)
     if options.out.exists() and not options.force:
         raise ValueError(f"{options.out} is there already; name another directory, or replace it with --force.")
     if (options.offset is None) != (options.scale is None):
         raise ValueError("--offset and --scale belong together: physical = model * scale + offset.")
+    if options.unit is not None and options.offset is None:
+        raise ValueError(f"--unit goes with --offset and --scale, which say what is 1 {options.unit}; give these, too.")
     from ..core import Forecaster  # slow to import
     from ..data import DataSpec
     from ..interop import KINDS, from_official, read_official
@@ -45,7 +47,7 @@ def main(parser: Parser, arguments: Sequence[str]) -> None:
     if not isinstance(model, Forecaster):
         raise ValueError(f"--kind must be of a whole model to be saved, such as gmg/model, got {options.kind}, a part.")
     if options.offset is not None:
-        model.data_spec = DataSpec(offset=options.offset, scale=options.scale, unit=options.unit).to_dict()
+        model.data_spec = DataSpec(offset=options.offset, scale=options.scale, unit=options.unit or "").to_dict()
     model.save_pretrained(options.out)
     count = sum(parameter.numel() for parameter in model.parameters())
     print(f"{options.out}: {(model.config or {})['model']} of {count:,} parameters")

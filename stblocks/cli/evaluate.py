@@ -77,7 +77,7 @@ def score(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
     model, spec = load_model(options)
     in_frames = options.in_frames or getattr(model, "in_frames", None) or spec.in_frames
-    horizon = options.horizon or spec.out_frames
+    horizon = options.horizon or spec.out_frames or getattr(model, "out_frames", None)
     if in_frames is None or horizon is None:
         raise ValueError(
             "The model does not say how many frames it forecasts from how many: give --in_frames, --horizon."

@@ -36,7 +36,7 @@ def main(parser: Parser, arguments: Sequence[str]) -> None:
     if arguments and not arguments[0].startswith("-") and asks_help:
         from .options import options_help  # slow to import
 
-        print(options_help(arguments[0]))
+        print(options_help(saved_options(arguments[0]).get("model", arguments[0])))
         return
     given, rest = parser.parse_known_args(arguments)
     if "device" in given and "speed" not in given:
@@ -44,16 +44,22 @@ def main(parser: Parser, arguments: Sequence[str]) -> None:
     from .describe import model_info  # slow to import
 
     options: dict[str, Any] = model_options(rest)
-    if (config := Path(given.name) / "config.json").is_file():
-        from ..core.pretrained import read_config
-
-        saved = read_config(config)
-        given.name = saved.pop("model")
-        options = {option: value for option, value in saved.items() if option != "data_spec"} | options
+    saved = saved_options(given.name)
+    given.name = saved.pop("model", given.name)
+    options = {option: value for option, value in saved.items() if option != "data_spec"} | options
     try:
         print(model_info(**{**options, **vars(given)}))
     except TypeError as error:  # as create_model says that there is no such option
         raise ValueError(str(error)) from error
+
+
+def saved_options(place: str) -> dict[str, Any]:
+    """The config of a saved model; nothing where there is none in the directory, as of a model's name."""
+    if not (config := Path(place) / "config.json").is_file():
+        return {}
+    from ..core.pretrained import read_config  # slow to import
+
+    return dict(read_config(config))
 
 
 def model_options(arguments: Sequence[str]) -> dict[str, Any]:

@@ -39,12 +39,21 @@ def main(parser: Parser, arguments: Sequence[str]) -> None:
     made = forecast(options, model, spec, source)
     write_forecast(options.out, made)
     frames, *frame = made.values.shape
-    unit = made.unit(0)
     size = " x ".join(map(str, frame))
-    print(
-        f"{options.out}: {frames} frames of {size} after {len(made.past)}, "
-        f"{made.values.min():.4g} to {made.values.max():.4g} {unit}".rstrip()
-    )
+    print(f"{options.out}: {frames} frames of {size} after {len(made.past)}, {reach(made)}")
+
+
+def reach(made: Any) -> str:
+    """The least and the largest value of a forecast, by channel where these have units of their own."""
+
+    def told(name: str, values: Any, channel: int) -> str:
+        return f"{name} {values.min():.4g} to {values.max():.4g} {made.unit(channel)}".strip()
+
+    channels = range(made.values.shape[1])
+    if len({made.unit(channel) for channel in channels}) == 1:
+        return told("", made.values, 0)
+    names = made.names if len(made.names) == len(channels) else [f"channel {channel}" for channel in channels]
+    return ", ".join(told(name, made.values[:, channel], channel) for channel, name in enumerate(names))
 
 
 def forecast(options: argparse.Namespace, model: Any, spec: Any, source: Any) -> Any:
