@@ -231,3 +231,41 @@ def test_a_file_damaged_after_it_was_opened(tmp_path):
     (tmp_path / "a.zarr" / "t2m" / "0.0.0").write_bytes(b"rain")
     with pytest.raises(ValueError, match=r"a.zarr cannot be read as NetCDF or zarr \(.+\); fetch it again"):
         data[0]
+
+
+def two_files(folder, change):
+    """The first 40 hours, and the rest as `change` makes it."""
+    whole = dataset(2015)
+    whole.isel(time=slice(0, 40)).to_netcdf(folder / "a.nc", engine="h5netcdf")
+    change(whole.isel(time=slice(40, None))).to_netcdf(folder / "b.nc", engine="h5netcdf")
+
+
+def test_levels_are_found_wherever_each_file_has_them(tmp_path):
+    two_files(tmp_path, lambda rest: rest.isel(level=[1, 0]))
+    data = years_of(tmp_path, variables={"z": (850,)})
+    for index in (0, 37, 60):
+        np.testing.assert_allclose(kelvins(data, index), kelvin(2015, seed=2)[index : index + 5] * 100, rtol=1e-6)
+
+
+def celsius(rest):
+    rest["t2m"] = (rest.t2m - 273.15).assign_attrs(units="degC")
+    return rest
+
+
+@pytest.mark.parametrize(
+    ("change", "variables", "message"),
+    [
+        (lambda rest: rest.sel(level=[500]), {"z": (850,)}, r"'z' has the levels 500 in .*b\.nc, got \(850,\)"),
+        (lambda rest: rest.isel(level=0), {"z": (500,)}, r"'z' must all have levels, or none, but .*b\.nc has none"),
+        (celsius, "t2m", r"The files of 't2m' must be in one unit, got 'K' and 'degC'; convert them"),
+    ],
+)
+def test_files_of_other_levels_or_units_are_not_joined(tmp_path, change, variables, message):
+    two_files(tmp_path, change)
+    with pytest.raises(ValueError, match=message):
+        years_of(tmp_path, variables=variables)
+
+
+def test_a_file_that_says_no_unit_has_that_of_the_others(tmp_path):
+    two_files(tmp_path, lambda rest: rest.drop_attrs())
+    assert years_of(tmp_path).scaler.unit == ("K",)

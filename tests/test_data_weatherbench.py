@@ -232,8 +232,11 @@ def test_errors(tmp_path, arrays, options, message):
 
 FILE_ERRORS = [
     ({"variables": "t850"}, r"years has no variable 't850', only t2m, z; pass variables="),
-    ({"variables": "z"}, r"'z' has the levels 500, 850, got None; choose among them: variables=\{'z': \(500,\)\}"),
-    ({"variables": {"z": (500, 700)}}, r"'z' has the levels 500, 850, got \(500, 700\)"),
+    (
+        {"variables": "z"},
+        r"'z' has the levels 500, 850 in .*, got None; choose among them: variables=\{'z': \(500,\)\}",
+    ),
+    ({"variables": {"z": (500, 700)}}, r"'z' has the levels 500, 850 in .*, got \(500, 700\)"),
     ({"variables": {"t2m": (2,)}}, r"'t2m' has no levels, got \(2,\); give None"),
     ({"years": None, "validation_fraction": 0.5}, r"validation_fraction is for .npz files"),
     ({"years": {"test": (2017, 2017)}}, r"no frames for 'train': its time is 2015-01-01T00:00 to 2017-01-04T23:00"),

@@ -164,23 +164,53 @@ class FirstKnown:
         return best
 
 
-def by_level(arrays: list[Any], name: str, levels: Sequence[float] | None) -> list[list[Any]]:
-    """The arrays of each level, `(time, lat, lon)`.
+def one_unit(arrays: list[Any], name: str, default: str) -> str:
+    """The unit of files that follow one another; those that say none have that of the others.
+
+    Raises:
+        ValueError: If they are in several.
+    """
+    units = list(dict.fromkeys(str(array.attrs["units"]) for array in arrays if "units" in array.attrs))
+    if len(units) > 1:
+        raise ValueError(
+            f"The files of '{name}' must be in one unit, got {' and '.join(map(repr, units))}; convert them, or write "
+            f"it alike."
+        )
+    return units[0] if units else default
+
+
+def by_level(arrays: list[Any], files: list[Path], name: str, levels: Sequence[float] | None) -> list[list[Any]]:
+    """The arrays of each level, `(time, lat, lon)`, wherever each file has it.
 
     Raises:
         ValueError: If levels are not there or not asked for.
     """
-    if arrays[0].ndim - ("expver" in arrays[0].dims) == 3:
+    axes = [level_axis(array) for array in arrays]
+    if not all(axes):
+        if any(axes):
+            raise ValueError(
+                f"The files of '{name}' must all have levels, or none, but {files[axes.index(None)]} has none; name a "
+                f"folder of one kind."
+            )
         if levels is not None:
             raise ValueError(no_levels(name, levels))
         return [[_one_version(array) for array in arrays]]
-    held = arrays[0][arrays[0].dims[1]].values.tolist()
-    if not levels or not set(levels) <= set(held):
-        raise ValueError(
-            f"'{name}' has the levels {', '.join(map(str, held))}, got {levels}; choose among them: "
-            f"variables={{'{name}': ({held[0]},)}}."
-        )
-    return [[_one_version(array[:, held.index(level)]) for array in arrays] for level in levels]
+    held = [array[axis].values.tolist() for array, axis in zip(arrays, axes, strict=True)]
+    for own, file in zip(held, files, strict=True):
+        if not levels or not set(levels) <= set(own):
+            raise ValueError(
+                f"'{name}' has the levels {', '.join(map(str, own))} in {file}, got {levels}; choose among them: "
+                f"variables={{'{name}': ({own[0]},)}}."
+            )
+    return [
+        [_one_version(array[:, own.index(level)]) for array, own in zip(arrays, held, strict=True)]
+        for level in levels or ()
+    ]
+
+
+def level_axis(array: Any) -> Any:
+    """The name of the axis of levels, if an array that was arranged has one."""
+    return next((dim for dim in array.dims[1:-2] if dim != "expver"), None)
 
 
 def _one_version(array: Any) -> Any:

@@ -20,6 +20,7 @@ from .weather_arrays import (
     first_time,
     in_degrees,
     no_levels,
+    one_unit,
     open_arrays,
     read_axes,
     turned,
@@ -113,9 +114,10 @@ def open_grid(path: Path, variables: Variables, named: Mapping[str, str] | None 
         like = held[ordered[0]] if like is None else like
         arrays = [turned(held[file], like) for file in ordered]
         axes.append(read_axes(arrays, ordered, name))
-        for parts in by_level(arrays, name, levels[name]):
+        unit = one_unit(arrays, name, UNITS.get(name, ""))
+        for parts in by_level(arrays, ordered, name, levels[name]):
             channels.append(Joined(parts, ordered))
-            units.append(str(arrays[0].attrs.get("units", UNITS.get(name, ""))))
+            units.append(unit)
     for name, other in zip(names, axes, strict=True):
         if not all(map(np.array_equal, axes[0], other)):
             raise ValueError(f"'{name}' and '{names[0]}' differ in time, lat or lon; make a data set for each.")
