@@ -106,6 +106,7 @@ def to_device(model: Any, device: str | None) -> Any:
 def note_differences(spec: Any, source: Any, size: tuple[int, ...]) -> None:
     """Warn where frames are not like the training data: in time step, in size, in order of variables and in units."""
     from ..data.times import seconds_between
+    from ..formats.levels import channel_names
 
     if spec.step and source.time is not None and len(source.time) > 1:
         step = float(statistics.median(seconds_between(source.time)))
@@ -114,7 +115,7 @@ def note_differences(spec: Any, source: Any, size: tuple[int, ...]) -> None:
     if (trained := spec.image_size) is not None and tuple(size) != trained:
         text = f"frames are {size[0]} x {size[1]}, those of the training data {trained[0]} x {trained[1]}."
         warnings.warn(text, stacklevel=2)
-    names, known = [str(array.name) for array in source.arrays], [*(spec.variables or ())]
+    names, known = [name for array in source.arrays for name in channel_names(array)], [*(spec.variables or ())]
     if names != known and sorted(names) == sorted(known):
         order = f"{', '.join(names)}, in the training data {', '.join(known)}"
         warnings.warn(f"variables are in the order {order}.", stacklevel=2)

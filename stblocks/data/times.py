@@ -39,8 +39,8 @@ def on_step(time: np.ndarray, hours: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def check_ascending(time: np.ndarray, source: str) -> None:
-    """Raise a `ValueError` that names the first stamp that does not come after the one before."""
-    if (wrong := np.flatnonzero(time[1:] <= time[:-1])).size:
+    """Raise a `ValueError` that names the first date, of NumPy or cftime, that does not come after the one before."""
+    if (wrong := np.flatnonzero(seconds_between(time) <= 0)).size:
         first = int(wrong[0])
         problem = "is there twice" if time[first] == time[first + 1] else f"is followed by {time[first + 1]}"
         raise ValueError(

@@ -213,6 +213,11 @@ def level_axis(array: Any) -> Any:
     return next((dim for dim in array.dims[1:-2] if dim != "expver"), None)
 
 
+def level_name(variable: str, level: float) -> str:
+    """The name of a variable at a level as a channel, such as z500."""
+    return f"{variable}{level:g}"
+
+
 def _one_version(array: Any) -> Any:
     return FirstKnown(array) if "expver" in array.dims else array
 

@@ -12,6 +12,7 @@ from .fill import Fill
 from .scaler import Scaler
 from .split import Split, check_split, hold_out
 from .times import check_ascending, on_step
+from .weather_arrays import level_name
 from .weather_extras import Extra, Frames, make_extra
 from .weather_files import Grid, Variables, open_grid
 from .windows import SequenceWindows
@@ -137,7 +138,7 @@ def _names(variables: Variables) -> list[str]:
     return [
         each
         for name, levels in variables.items()
-        for each in ([name] if levels is None else [f"{name}{level:g}" for level in levels])
+        for each in ([name] if levels is None else [level_name(name, level) for level in levels])
     ]
 
 

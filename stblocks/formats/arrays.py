@@ -8,9 +8,8 @@ import numpy as np
 
 from ..borders.checks import did_you_mean
 from ..data.numpy_files import StoredArray, npz_names, open_npy, open_npz
-from .source import Choice, Source, decoded
-
-PLACES = ("lat", "lon")
+from ..data.times import check_ascending
+from .source import PLACES, Choice, Source, decoded
 
 
 def open_arrays(path: Path, choice: Choice) -> list[Source]:
@@ -19,7 +18,8 @@ def open_arrays(path: Path, choice: Choice) -> list[Source]:
     Beside the frames, an `.npz` file may hold `time`, `(T,)` dates, `lat`, `(H,)`, and `lon`, `(W,)`.
 
     Raises:
-        ValueError: If the file is damaged, no array or several can be meant, or one has too few or too many axes.
+        ValueError: If the file is damaged, no array or several can be meant, one has too few or too many axes, or times
+            do not ascend.
     """
     beside: dict[str, np.ndarray] = {}
     if path.suffix.lower() == ".npy":
@@ -31,7 +31,7 @@ def open_arrays(path: Path, choice: Choice) -> list[Source]:
     if stored.dtype.kind not in "biuf":
         raise ValueError(f"{path} must hold numbers, got {stored.dtype}; name another array.")
     parts = _sequences(path, array, choice)
-    return [Source(decoded(path, part, choice), **_axes(beside, part.shape)) for part in parts]
+    return [Source(decoded(path, part, choice), **_axes(path, beside, part.shape)) for part in parts]
 
 
 def _find(path: Path, key: str | None) -> tuple[StoredArray, dict[str, np.ndarray]]:
@@ -75,10 +75,12 @@ def _sequences(path: Path, array: np.ndarray, choice: Choice) -> list[np.ndarray
     return [array[choice.sequence]]
 
 
-def _axes(beside: Mapping[str, np.ndarray], shape: tuple[int, ...]) -> dict[str, Any]:
+def _axes(path: Path, beside: Mapping[str, np.ndarray], shape: tuple[int, ...]) -> dict[str, Any]:
     """Times and places that fit the frames; others are of something else in the file."""
     time = beside.get("time")
     fits = time is not None and time.shape == shape[:1] and time.dtype.kind == "M"
+    if time is not None and fits:
+        check_ascending(time, f"{path}")
     lengths = dict(zip(PLACES, shape[-2:], strict=True))
     places = {name: beside[name] for name in PLACES if name in beside and beside[name].shape == (lengths[name],)}
     return {"time": time if fits else None, "places": places}

@@ -31,14 +31,21 @@ def as_dataset(forecast: Forecast) -> Any:
 def _on_file_axes(forecast: Forecast) -> Iterator[tuple[str, Any]]:
     import xarray
 
-    done = 0
+    done, named = 0, set[str]()
     for array in forecast.source.arrays:
         time, *rest = array.dims
         count = int(np.prod(array.shape[1:-2]))
         if done + count > forecast.values.shape[1]:  # the model forecasts fewer channels than it is given
             break
+        if array.name in named:
+            raise ValueError(
+                f"out must be an .npy or .npz file for these frames: the model's channels have others between the "
+                f"levels of '{array.name}', which a NetCDF or zarr file has as one variable."
+            )
+        named.add(array.name)
         values = forecast.values[:, done : done + count].reshape(len(forecast.values), *array.shape[1:])
-        places = {name: each for name, each in array.coords.items() if time not in each.dims}
+        # how a file packs its numbers, zarr of format 2 say, is nothing to go by in another
+        places = {name: each.drop_encoding() for name, each in array.coords.items() if time not in each.dims}
         times = {time: forecast.time} if forecast.time is not None else {}
         yield str(array.name), xarray.DataArray(values, {**places, **times}, (time, *rest), attrs=array.attrs)
         done += count

@@ -1,5 +1,6 @@
 """Frames on a grid with coordinates: NetCDF and zarr, by xarray."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,9 @@ import numpy as np
 
 from ..borders.reading import reading
 from ..data.times import check_ascending
-from ..data.weather_arrays import KIND, WAY_OUT, FirstKnown, arrange, open_arrays
-from .source import Choice, Source
+from ..data.weather_arrays import KIND, WAY_OUT, FirstKnown, arrange, in_degrees, level_axis, open_arrays
+from .levels import channel_names, named_channels, named_levels
+from .source import PLACES, Choice, Source
 
 
 class Grid:
@@ -21,7 +23,7 @@ class Grid:
 
     def __init__(self, arrays: list[Any], path: Path) -> None:
         self.arrays, self.path = arrays, path
-        channels = sum(int(np.prod([array.sizes[dim] for dim in _levels(array)])) for array in arrays)
+        channels = sum(len(channel_names(array)) for array in arrays)
         self.shape = (len(arrays[0]), channels, *arrays[0].shape[-2:])
 
     def __getitem__(self, frames: slice, /) -> np.ndarray:
@@ -32,17 +34,15 @@ class Grid:
 def open_grid(path: Path, choice: Choice) -> Source:
     """The variables of a file: those that are named, or that the model knows, or the only one there is.
 
+    Of levels, those that the model's channels are named after are taken, in its order.
+
     Raises:
-        ValueError: If the file is damaged, a variable is not there or not on (time, lat, lon), or several can be meant.
+        ValueError: If the file is damaged, times do not ascend, a variable or level is not there or not on
+            (time, lat, lon), or several can be meant.
         ImportError: If xarray is not installed.
     """
     held = open_arrays(path)
-    names = choice.variables or _names(path, held, choice)
-    axes = choice.axes or {}
-    if missing := [name for name in names if name not in held]:
-        known = sorted(map(str, held.data_vars))
-        raise ValueError(f"{path} has no variable {missing[0]!r}, only {', '.join(known)}; choose with --variable.")
-    arrays = [arrange(held[name], path, axes) for name in names]
+    arrays = _arrays(path, held, choice)
     first = arrays[0]
     for array in arrays[1:]:
         if array.sizes[array.dims[0]] != len(first) or array.shape[-2:] != first.shape[-2:]:
@@ -50,37 +50,40 @@ def open_grid(path: Path, choice: Choice) -> Source:
                 f"{array.name!r} and {first.name!r} of {path} are on other grids; forecast each by itself."
             )
     time = first[first.dims[0]].values
-    if time.dtype.kind == "M":
-        check_ascending(time, f"{path}")
-    return Source(Grid(arrays, path), time, arrays=tuple(_with_attributes(array, held) for array in arrays))
+    check_ascending(time, f"{path}")
+    known = {name: dim for name, dim in zip(PLACES, first.dims[-2:], strict=True) if dim in first.coords}
+    places = {name: first[dim].values for name, dim in known.items()} if in_degrees(first) else {}
+    return Source(Grid(arrays, path), time, places, tuple(_with_attributes(array, held) for array in arrays))
 
 
-def _names(path: Path, held: Any, choice: Choice) -> list[str]:
-    if choice.names and all(name in held for name in choice.names):
-        return list(choice.names)
-    fit = []
-    for name in held.data_vars:
-        try:
-            arrange(held[name], path, choice.axes or {})
-        except ValueError:  # of other axes
-            continue
-        fit.append(str(name))
-    if len(fit) != 1:
-        raise ValueError(
-            f"{path} has {len(fit)} variables on (time, lat, lon) among {', '.join(map(str, held.data_vars))}; "
-            f"choose with --variable, or say which axes they are on with --axes lat=... lon=...."
-        )
-    return fit
-
-
-def _levels(array: Any) -> list[Any]:
-    return [dim for dim in array.dims[1:-2] if dim != "expver"]
+def _arrays(path: Path, held: Any, choice: Choice) -> list[Any]:
+    """Those meant, arranged, with levels as the model has them."""
+    axes, every = choice.axes or {}, list(map(str, held.data_vars))
+    if choice.variables is not None:
+        if missing := [name for name in choice.variables if name not in held]:
+            known = ", ".join(sorted(every))
+            raise ValueError(f"{path} has no variable {missing[0]!r}, only {known}; choose with --variable.")
+        arrays = [arrange(held[name], path, axes) for name in choice.variables]
+    else:
+        fit = {}
+        for name in held.data_vars:
+            with suppress(ValueError):  # of other axes
+                fit[str(name)] = arrange(held[name], path, axes)
+        if choice.names and (named := named_channels(fit, choice.names)) is not None:
+            return named
+        if len(fit) != 1:
+            raise ValueError(
+                f"{path} has {len(fit)} variables on (time, lat, lon) among {', '.join(every)}; "
+                f"choose with --variable, or say which axes they are on with --axes lat=... lon=...."
+            )
+        arrays = [*fit.values()]
+    return [named_levels(array, choice.names, every, path) for array in arrays]
 
 
 def _maps(array: Any, frames: slice) -> np.ndarray:
     """`(T, levels, H, W)`."""
     if "expver" in array.dims:
-        levels = [array[:, level] for level in range(array.shape[1])] if _levels(array) else [array]
+        levels = [array[:, level] for level in range(array.shape[1])] if level_axis(array) else [array]
         return np.stack([FirstKnown(level)[frames] for level in levels], axis=1)
     maps = np.asarray(array[frames])
     return maps.reshape(len(maps), -1, *maps.shape[-2:])

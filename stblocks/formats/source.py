@@ -12,6 +12,9 @@ from ..data import Scaler
 from ..data.series import Coded, Series, Span
 from ..data.times import holes
 
+#: The axes of maps, by the names of their coordinates in `.npz` files.
+PLACES = ("lat", "lon")
+
 
 @dataclass(frozen=True)
 class Choice:

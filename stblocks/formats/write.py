@@ -97,13 +97,13 @@ def _folder(path: Path, forecast: Forecast) -> None:
 
 
 def _stamped(forecast: Forecast) -> list[str]:
-    """Names of frames: their times, where they are known, else their lead times."""
-    if forecast.time is None:
-        return [f"forecast_{lead:03d}" for lead in range(1, len(forecast.values) + 1)]
-    texts = [
-        str(each.astype("M8[s]")) if isinstance(each, np.datetime64) else each.isoformat() for each in forecast.time
-    ]
-    return [text.replace("-", "").replace(":", "").partition(".")[0] for text in texts]
+    """Names of frames: their times to the second, where these are known and differ, else their lead times."""
+    dates: Any = [] if forecast.time is None else forecast.time
+    texts = [str(each.astype("M8[s]")) if isinstance(each, np.datetime64) else each.isoformat() for each in dates]
+    names = [text.replace("-", "").replace(":", "").partition(".")[0] for text in texts]
+    if names and len(set(names)) == len(names):
+        return names
+    return [f"forecast_{lead:03d}" for lead in range(1, len(forecast.values) + 1)]
 
 
 def _gif(path: Path, forecast: Forecast) -> None:
