@@ -67,6 +67,13 @@ def test_unpacked_at_any_depth_and_resized(tmp_path):
     assert 0 <= data[1].past.min() < data[1].past.max() <= 1
 
 
+def test_clips_that_are_written_anew_are_read_anew(tmp_path):
+    for number in (0, 1):
+        (tmp_path / name(3)).write_bytes(avi(pixels(number)))
+        (data,) = KTH(tmp_path, in_frames=6, out_frames=2, size=None)
+        np.testing.assert_allclose(torch.cat(data)[:, 0] * 255, pixels(number), atol=1e-4)
+
+
 def test_a_codec_as_theirs(tmp_path):
     """DivX is MPEG-4 part 2: most frames are changes to the one before, and grey is 16 to 235."""
     ramp = np.linspace(0, 255, 64).astype(np.uint8)

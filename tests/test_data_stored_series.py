@@ -10,8 +10,7 @@ import torch
 import zarr
 from torch.utils.data import DataLoader
 
-from stblocks.data import SequenceWindows
-from stblocks.data.hdf5_files import opened_hdf5
+from stblocks.data import SequenceWindows, hdf5_files
 
 rng = np.random.default_rng(0)
 
@@ -54,14 +53,14 @@ def test_hdf5_data_sets_are_reopened(tmp_path):
         for index in (0, 37):
             np.testing.assert_array_equal(again[index].past[:, 0], rain[index : index + 2])
         sent = pickle.dumps(data)
-    opened_hdf5.cache_clear()
+    hdf5_files._opened.cache_clear()
     del again
     with h5py.File(tmp_path / "rain.h5", "a") as file:
         del file["a/rain"]
         file["a/rain"] = rain[:20]
     with pytest.raises(ValueError, match=r"'/a/rain' is float32 \(20, 8, 9\) now, no longer float32 \(40, 8, 9\)"):
         pickle.loads(sent)
-    opened_hdf5.cache_clear()
+    hdf5_files._opened.cache_clear()
 
 
 def test_zarr_arrays_are_reopened_and_named_when_damaged(tmp_path):

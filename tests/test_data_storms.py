@@ -1,6 +1,7 @@
 """SEVIR, typhoons and radar archives: values, splits, catalogues that are wrong."""
 
 import pickle
+import shutil
 from itertools import pairwise
 
 import h5py
@@ -61,6 +62,16 @@ def test_sevir_missing_pixels_and_units(tmp_path):
     file = tmp_path / "infrared"
     cold = SEVIR(sevir(file, [row(1, image_type="ir069")], image_type="ir069", dtype=np.int16), image_type="ir069")
     np.testing.assert_allclose(cold.scaler.to_physical(cold[0].past[:, 0, 0, 0]), 0.5 + np.arange(13) / 100, atol=1e-4)
+
+
+def test_files_that_are_written_anew_are_read_anew(tmp_path):
+    root = sevir(tmp_path / "sevir", [row(0)])
+    assert SEVIR(root)[0].past.max() * 255 == pytest.approx(12)
+    shutil.rmtree(root)
+    sevir(root, [row(0)])
+    with h5py.File(root / "data" / FILE, "r+") as stored:
+        stored["vil"][:] = 200
+    assert (SEVIR(root)[0].past * 255).unique().tolist() == pytest.approx([200])
 
 
 def test_vil_in_physical_units():

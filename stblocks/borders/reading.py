@@ -38,6 +38,12 @@ def reading(path: str | Path, what: str, way_out: str = "fetch it again") -> Ite
         raise ValueError(f"{path} cannot be read as {what} ({reason}); {way_out}.") from error
 
 
+def version(path: Path) -> tuple[int, int]:
+    """Size and time of the last change of a file: what is remembered of it holds as long as these do."""
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
 def check_declared(path: str | Path, what: str, needed: int, stored: int) -> None:
     """Refuse a small file that declares a huge array, before there is memory for it.
 

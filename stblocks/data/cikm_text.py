@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..borders.reading import reading
+from ..borders.reading import reading, version
 
 LAYOUT = (15, 4, 101, 101)  # T, altitudes, H, W
 VALUES = 15 * 4 * 101 * 101
@@ -46,13 +46,13 @@ def text_samples(file: Path, level: int) -> list[TextSample]:
         ValueError: If the file is empty, or a line has too few or too many values.
     """
     with reading(file, KIND):
-        file, status = file.resolve(), file.stat()
-    places = _index(file, status.st_size, status.st_mtime_ns)
+        file, held = file.resolve(), version(file)
+    places = _index(file, held)
     return [TextSample(file, line, start, size, level) for line, start, size in places]
 
 
 @lru_cache(maxsize=8)  # the files have some 20 GB: every split and altitude shares one look through
-def _index(file: Path, file_size: int, modified: int) -> tuple[tuple[int, int, int], ...]:
+def _index(file: Path, version: tuple[int, int]) -> tuple[tuple[int, int, int], ...]:
     """Number, first byte and bytes of each line."""
     places, start = [], 0
     for number, line in enumerate(_lines(file), start=1):

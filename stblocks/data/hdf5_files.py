@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..borders.reading import check_declared, reading
+from ..borders.reading import check_declared, reading, version
 
 KIND = "an HDF5 file"
 
@@ -56,9 +56,13 @@ def open_hdf5(path: Path) -> dict[str, StoredData]:
     return held
 
 
-@lru_cache(maxsize=8)
 def opened_hdf5(path: Path) -> Any:
     """A file, kept open for those who read a part of it at a time; `open_hdf5` has looked through it before."""
+    return _opened(path, version(path))
+
+
+@lru_cache(maxsize=8)
+def _opened(path: Path, version: tuple[int, int]) -> Any:
     return import_h5py().File(path, "r")
 
 

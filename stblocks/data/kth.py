@@ -14,7 +14,7 @@ from zipfile import ZipFile
 import numpy as np
 
 from ..borders.checks import check_positive
-from ..borders.reading import reading
+from ..borders.reading import reading, version
 from .scaler import Scaler
 from .series import Coded, long_enough
 from .split import Split, check_split
@@ -115,7 +115,9 @@ class Part:
         return (self.last - self.first, *self.size)
 
     def __getitem__(self, frames: slice, /) -> np.ndarray:
-        clip = _decode(self.clip)
+        with _reading(self.clip):
+            held = version(self.clip.file)
+        clip = _decode(self.clip, held)
         if len(clip) < self.last:
             raise ValueError(
                 f"{self.clip.name} ends after {len(clip)} frames, fewer than the {self.last} it announces; "
@@ -180,7 +182,7 @@ def _shape(clip: Clip) -> tuple[int, int, int]:
 
 
 @lru_cache(maxsize=8)  # some 10 MB each
-def _decode(clip: Clip) -> np.ndarray:
+def _decode(clip: Clip, version: tuple[int, int]) -> np.ndarray:
     """All frames, `(T, H, W)` in uint8."""
     count, *size = _shape(clip)
     frames = np.empty((count, *size), np.uint8)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..borders.reading import reading
+from ..borders.reading import reading, version
 from .hdf5_files import KIND as HDF5
 from .hdf5_files import opened_hdf5
 from .zarr_files import check_zarr
@@ -89,13 +89,12 @@ def _address(array: np.ndarray) -> int:
 
 def _map_again(file: Path, start: int, shape: tuple[int, ...], dtype: np.dtype, strides: tuple[int, ...]) -> Mapped:
     with reading(file, "the memmap it was", "leave files where they are while workers read them"):
-        status = file.stat()
-        content = _content(file, status.st_size, status.st_mtime_ns)
+        content = _content(file, version(file))
         return Mapped(np.ndarray(shape, dtype, content, start, strides), file, start)
 
 
 @lru_cache(maxsize=8)  # samples share one map of their file
-def _content(file: Path, size: int, modified: int) -> np.memmap:
+def _content(file: Path, version: tuple[int, int]) -> np.memmap:
     return np.memmap(file, np.uint8, "r")
 
 
