@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -9,8 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stblocks.data import Scaler
-from stblocks.data.scaler import BLOCK
+from stblocks.data import DataSpec, Scaler, SequenceWindows, scaler
 from stblocks.score import Scores
 from stblocks.viz import forecast_strip
 
@@ -54,24 +54,77 @@ def test_fields_go_through_json():
     assert DBZ.channel(1) == DBZ
 
 
-@given(st.integers(1, 3), st.sampled_from([1, 7, BLOCK, BLOCK + 1, 2 * BLOCK + 3]), st.integers(0, 9))
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "bool", "int32"])
+@pytest.mark.parametrize("own", [Scaler(-10, 95), Scaler((-10.0,), (95.0,))])
+def test_integers_do_not_run_over(dtype, own):
+    codes = np.array([0, 1, 100, 127 if dtype == "int8" else 250]).astype(dtype).reshape(1, 2, 2)
+    for values in (codes, torch.from_numpy(codes)):
+        np.testing.assert_allclose(own.to_model(values), (codes.astype(float) + 10) / 95, rtol=1e-6)
+        np.testing.assert_allclose(own.to_physical(values), codes.astype(float) * 95 - 10, rtol=1e-6)
+        assert str(own.to_model(values).dtype).rpartition(".")[2].startswith("float")
+    assert Scaler(-10, 95).to_model(np.uint8(250)) == pytest.approx(260 / 95)
+
+
+STATISTICS = np.array([1.5, -3.0])
+KINDS = {
+    "array": STATISTICS,
+    "float32": STATISTICS.astype(np.float32),
+    "tensor": torch.from_numpy(STATISTICS),
+    "numbers of NumPy": tuple(STATISTICS.astype(np.float32)),
+    "tensors": list(torch.from_numpy(STATISTICS)),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_statistics_of_channels_are_pythons_own_numbers(kind):
+    own = Scaler(KINDS[kind], KINDS[kind], np.array(["K", "m"]))
+    assert own == Scaler((1.5, -3.0), (1.5, -3.0), ("K", "m"))
+    assert {type(each) for each in own.offset + own.scale} == {float}
+    assert DataSpec.of(SequenceWindows(np.zeros((3, 2, 4, 4)), 1, 1, scaler=own)).scaler() == own
+    assert type(Scaler(np.float32(2), torch.tensor(3)).offset) is float
+
+
+@given(st.integers(1, 3), st.sampled_from([1, 7, 8, 17]), st.integers(0, 9))
 def test_fits_are_those_of_the_values_that_are_known(channels, length, seed):
+    with patch.object(scaler, "BLOCK", 7 * channels * 4 * 8 + 1):  # 7 frames
+        check_fits(channels, length, seed)
+
+
+def test_few_frames_are_read_at_a_time():
+    """As many as are in memory, however large they are."""
+
+    class Asked:
+        shape, most = (9, 2, 64, 64), 0
+
+        def __getitem__(self, frames):
+            part = np.random.default_rng(0).random(self.shape)[frames]
+            self.most = max(self.most, len(part))
+            return part
+
+    for size, most in ((2**25, 9), (2 * 2 * 64 * 64 * 8, 2), (1, 1)):
+        asked = Asked()
+        with patch.object(scaler, "BLOCK", size):
+            Scaler.standard(asked)
+        assert asked.most == most
+
+
+def check_fits(channels, length, seed):
     rng = np.random.default_rng(seed)
     values = rng.normal(280, 3, (length, channels, 2, 2)).astype(np.float32)
     values[rng.random(values.shape) < 0.2] = np.nan
     values[0, :, 0] = [1, 600]
     known = [values[:, c][~np.isnan(values[:, c])].astype(float) for c in range(channels)]
-    scaler = Scaler.standard(values, "K")
-    np.testing.assert_allclose(scaler.offset, [each.mean() for each in known], rtol=1e-9)
-    np.testing.assert_allclose(scaler.scale, [each.std() for each in known], rtol=1e-9)
+    own = Scaler.standard(values, "K")
+    np.testing.assert_allclose(own.offset, [each.mean() for each in known], rtol=1e-9)
+    np.testing.assert_allclose(own.scale, [each.std() for each in known], rtol=1e-9)
     for low in (0.0, -1.0):
         model = Scaler.min_max(values, low=low).to_model(values)
         np.testing.assert_allclose(np.nanmin(model, axis=(0, 2, 3)), low, atol=1e-5)
         np.testing.assert_allclose(np.nanmax(model, axis=(0, 2, 3)), 1, atol=1e-5)
     flat = values.reshape(length, -1, 2)
     whole = np.concatenate(known)
-    scaler = Scaler.standard(flat, "K")
-    assert (scaler.offset, scaler.scale, scaler.unit) == (pytest.approx(whole.mean()), pytest.approx(whole.std()), "K")
+    own = Scaler.standard(flat, "K")
+    assert (own.offset, own.scale, own.unit) == (pytest.approx(whole.mean()), pytest.approx(whole.std()), "K")
 
 
 def test_fits_take_tensors_and_masked_arrays():
@@ -112,8 +165,15 @@ ERRORS = [
     (lambda: Scaler.min_max(HALF), r"Channel 1 is 7.5 everywhere"),
     (lambda: Scaler.standard(FIELD * [[[[1.0]], [[np.nan]]]]), r"Channel 1 has no values to fit a scaler to"),
     (lambda: Scaler.min_max(FIELD, low=1.0), r"low must be below 1.*got 1.0"),
-    (lambda: Scaler.standard(FIELD[0, 0]), r"values must be \(T, C, H, W\) or \(T, H, W\), got shape \(3, 3\)"),
-    (lambda: Scaler.standard(FIELD[:0]), r"values must be .* got shape \(0, 2, 3, 3\)"),
+    (
+        lambda: Scaler.standard(FIELD[0, 0]),
+        r"values must be an array or tensor \(T, C, H, W\) or \(T, H, W\), got ndarray of shape \(3, 3\)",
+    ),
+    (lambda: Scaler.standard([FIELD, FIELD]), r"an array or tensor .* got list of shape \(\); join .* np.concatenate"),
+    (lambda: Scaler("9"), r"offset of a Scaler must be a number, or one for each channel, got '9'; take the numbers"),
+    (lambda: Scaler(0.0, FIELD[0]), r"scale of a Scaler must be a number, or one for each channel, got \(\(\("),
+    (lambda: Scaler(0.0, (1.0, None)), r"scale of a Scaler must be a number, or one for each channel, got \(1.0, None"),
+    (lambda: Scaler.standard(FIELD[:0]), r"values must be .* of shape \(0, 2, 3, 3\)"),
 ]
 
 

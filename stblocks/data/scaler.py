@@ -2,19 +2,20 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, prod
 from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..borders.checks import is_number
 from .sequence import to_tensor
 
 Values = TypeVar("Values", float, np.ndarray, Tensor)
 Entry = TypeVar("Entry", float, str)
 ROUNDING = 1e-6  # of a scale: scalers that differ by less are alike
-BLOCK = 512  # frames in memory at a time
+BLOCK = 2**25  # bytes in memory at a time, in double precision
 
 
 class Sliced(Protocol):
@@ -40,12 +41,12 @@ class Scaler:
     take the first entries, as forecasts have the first channels of what was seen.
 
     Args:
-        offset: The physical value that is 0 to the model.
-        scale: Physical units per model unit.
+        offset: The physical value that is 0 to the model: a number, or a list, array or tensor `(C,)`.
+        scale: Physical units per model unit, alike.
         unit: Name of the physical unit, for tables and pictures.
 
     Raises:
-        ValueError: If a number is not finite, a scale is 0, or tuples differ in length.
+        ValueError: If an offset or scale is no number or not finite, a scale is 0, or tuples differ in length.
     """
 
     offset: float | tuple[float, ...] = 0.0
@@ -54,8 +55,12 @@ class Scaler:
 
     def __post_init__(self) -> None:
         for name in ("offset", "scale", "unit"):
-            if isinstance(value := getattr(self, name), list):  # as JSON has it
-                object.__setattr__(self, name, tuple(value))
+            object.__setattr__(self, name, plain(getattr(self, name)))
+            if name != "unit" and not all(map(is_number, _entries(getattr(self, name)))):
+                raise ValueError(
+                    f"{name} of a Scaler must be a number, or one for each channel, got {getattr(self, name)!r:.80}; "
+                    f"take the numbers of channels alone, such as frames.mean((0, 2, 3)) of (T, C, H, W)."
+                )
         offsets, scales = _entries(self.offset), _entries(self.scale)
         if not (offsets and scales and all(map(isfinite, offsets + scales)) and all(scales)):
             raise ValueError(f"Scaler needs a finite offset and a finite scale other than 0, got {self}.")
@@ -110,11 +115,13 @@ class Scaler:
         return cls(offset, scale, unit)
 
     def to_model(self, physical: Values) -> Values:
-        """Numbers, arrays or tensors in model units."""
+        """Numbers, arrays or tensors in model units; integers become floats."""
+        physical = _real(physical)
         return (physical - _column(self.offset, physical)) / _column(self.scale, physical)
 
     def to_physical(self, model: Values) -> Values:
-        """Numbers, arrays or tensors in physical units."""
+        """Numbers, arrays or tensors in physical units; integers become floats."""
+        model = _real(model)
         return model * _column(self.scale, model) + _column(self.offset, model)
 
     def channel(self, index: int) -> "Scaler":
@@ -127,6 +134,12 @@ class Scaler:
             if isinstance(each, tuple) and not 0 <= index < len(each):
                 raise ValueError(f"index must be from 0 to {len(each) - 1}, the channels of the scaler, got {index}.")
         return Scaler(_entry(self.offset, index), _entry(self.scale, index), _entry(self.unit, index))
+
+
+def plain(value: Any) -> Any:
+    """Numbers, arrays and tensors as Python's own, and lists, as JSON has them, as tuples."""
+    value = value.tolist() if isinstance(value, np.generic | np.ndarray | Tensor) else value
+    return tuple(map(plain, value)) if isinstance(value, list | tuple) else value
 
 
 def alike(one: Scaler, other: Scaler) -> bool:
@@ -153,6 +166,16 @@ def _entry(value: Entry | tuple[Entry, ...], index: int) -> Entry:
     return value[index] if isinstance(value, tuple) else value
 
 
+def _real(values: Any) -> Any:
+    """Integers and booleans as floats: theirs of 8 bits would run over."""
+    if isinstance(values, Tensor):
+        real = values.is_floating_point() or values.is_complex()
+        return values if real else values.to(torch.get_default_dtype())
+    if getattr(getattr(values, "dtype", None), "kind", "f") in "biu":
+        return values.astype(np.result_type(values.dtype, np.float32))
+    return values
+
+
 def _column(value: float | tuple[float, ...], like: Any) -> Any:
     """A number as it is; a tuple as `(C, 1, 1)` of the type of the values."""
     if not isinstance(value, tuple):
@@ -171,8 +194,11 @@ def _column(value: float | tuple[float, ...], like: Any) -> Any:
 
 def _statistics(values: Sliced) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Least, most, mean and standard deviation of each channel, of the values that are not NaN."""
-    if len(values.shape) not in (3, 4) or 0 in values.shape:
-        raise ValueError(f"values must be (T, C, H, W) or (T, H, W), got shape {tuple(values.shape)}.")
+    if len(shape := tuple(getattr(values, "shape", ()))) not in (3, 4) or 0 in shape:
+        raise ValueError(
+            f"values must be an array or tensor (T, C, H, W) or (T, H, W), got {type(values).__name__} of "
+            f"shape {shape}; join several along time, as by np.concatenate."
+        )
     low, high = np.array(np.inf), np.array(-np.inf)
     count = total = squares = origin = np.array(0.0)
     for number, block in enumerate(_blocks(values)):
@@ -202,8 +228,9 @@ def _statistics(values: Sliced) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.
 
 def _blocks(values: Sliced) -> Iterator[np.ndarray]:
     """The frames of each channel, `(C, n)` in double precision."""
-    for start in range(0, values.shape[0], BLOCK):
-        yield to_tensor(values[start : start + BLOCK]).double().transpose(0, 1).flatten(1).numpy()
+    frames = max(1, BLOCK // (8 * prod(values.shape[1:])))
+    for start in range(0, values.shape[0], frames):
+        yield to_tensor(values[start : start + frames]).double().transpose(0, 1).flatten(1).numpy()
 
 
 def _field(numbers: np.ndarray, values: Sliced) -> float | tuple[float, ...]:

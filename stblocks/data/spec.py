@@ -6,13 +6,12 @@ from dataclasses import asdict, dataclass, fields
 from math import isfinite
 from typing import Any, Self
 
-import numpy as np
 from torch import nn
 from torch.utils.data import Dataset
 
 from ..borders.checks import did_you_mean, is_number
 from .fill import FILLS, Fill
-from .scaler import Scaler, alike
+from .scaler import Scaler, alike, plain
 from .sequence import Sequence
 from .sources import common, fill_of, scaler_of, sources
 
@@ -56,7 +55,7 @@ class DataSpec:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            object.__setattr__(self, field.name, _plain(getattr(self, field.name)))
+            object.__setattr__(self, field.name, plain(getattr(self, field.name)))
         for name, (allowed, what) in _CHECKS.items():
             if not allowed(value := getattr(self, name)):
                 raise ValueError(f"{name} of a DataSpec must be {what}, got {value!r:.80}.")
@@ -194,7 +193,7 @@ def _agreed(dataset: Dataset[Sequence], name: str) -> Any:
     allowed, what = _CHECKS["step" if name == "seconds" else name]
     values = []
     for source in sources(dataset):
-        value = _plain(getattr(source, name, None))
+        value = plain(getattr(source, name, None))
         if not allowed(value):
             raise ValueError(
                 f"{name} of a data set must be {what}, got {value!r:.80} of {type(source).__name__}; call the "
@@ -202,12 +201,6 @@ def _agreed(dataset: Dataset[Sequence], name: str) -> Any:
             )
         values.append(value)
     return common(values)
-
-
-def _plain(value: Any) -> Any:
-    """Numbers and arrays of NumPy as Python's own, and lists, as JSON has them, as tuples."""
-    value = value.tolist() if isinstance(value, np.generic | np.ndarray) else value
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _one_or_all(value: object, kind: Any) -> bool:
