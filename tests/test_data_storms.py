@@ -225,11 +225,53 @@ def test_an_archive_in_zarr(tmp_path):
     assert first_minutes(data) == [5, 10]
 
 
+def maps(time, **levels):
+    import xarray
+
+    shape = (len(time), *map(len, levels.values()), 3, 4)
+    axes = {"time": time, **levels, "y": np.arange(3.0), "x": np.arange(4.0)}
+    return xarray.DataArray(np.ones(shape, np.float32), axes, tuple(axes)).to_dataset(name="dbz")
+
+
+def test_an_archive_of_one_level(tmp_path):
+    time = np.datetime64("2019-06-01", "ns") + np.arange(4) * np.timedelta64(300, "s")
+    events = catalogue(tmp_path, "2019-06-01,2019-06-01,train,")
+    options = {"variable": "dbz", "in_frames": 2, "out_frames": 1}
+    maps(time, height=[1500.0]).to_netcdf(tmp_path / "one.nc", engine="h5netcdf")
+    assert len(RadarArchive(tmp_path / "one.nc", events, **options)) == 2
+    maps(time, height=[500.0, 1500.0]).to_netcdf(tmp_path / "two.nc", engine="h5netcdf")
+    with pytest.raises(
+        ValueError, match=r"'dbz' has the levels 500.0, 1500.0 .* got None; .* write a file of one level"
+    ):
+        RadarArchive(tmp_path / "two.nc", events, **options)
+
+
+@pytest.mark.parametrize(("calendar", "days"), [("noleap", 365), ("360_day", 360)])
+def test_a_calendar_without_the_dates_of_the_catalogue(tmp_path, calendar, days):
+    import xarray
+
+    time = xarray.date_range("2019-06-01", periods=9, freq="D", calendar=calendar, use_cftime=True)
+    maps(time).to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    with pytest.raises(
+        ValueError, match=rf"must have the calendar of the catalogue, got one whose years all have {days}"
+    ):
+        RadarArchive(
+            tmp_path / "a.nc",
+            catalogue(tmp_path, "2019-06-01,2019-06-09,train,"),
+            variable="dbz",
+            in_frames=2,
+            out_frames=1,
+        )
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
         ("\n\nsoon,2019-06-01,train,", "line 4: start and end must be times"),
         ("soon,2019-06-01,train,", "line 2: start and end must be times"),
+        ("20190601,20190602,train,", r"must be times such as 2019-06-01T08:00 or .*, got '20190601' and '20190602'"),
+        ("2019-06-01,201906010800,train,", "line 2: start and end must be times"),
+        ("now,2100,train,", "line 2: start and end must be times"),
         ("2019-06-02,2019-06-01,train,", "must start before it ends"),
         ("2019-06-01,2019-06-02,Train,", "for train, validation or test"),
     ],

@@ -234,7 +234,7 @@ FILE_ERRORS = [
     ({"variables": "t850"}, r"years has no variable 't850', only t2m, z; pass variables="),
     (
         {"variables": "z"},
-        r"'z' has the levels 500, 850 in .*, got None; choose among them: variables=\{'z': \(500,\)\}",
+        r"'z' has the levels 500, 850 in .* got None; .* them: WeatherBench\(..., variables=\{'z': \(500,\)\}",
     ),
     ({"variables": {"z": (500, 700)}}, r"'z' has the levels 500, 850 in .*, got \(500, 700\)"),
     ({"variables": {"t2m": (2,)}}, r"'t2m' has no levels, got \(2,\); give None"),

@@ -11,7 +11,7 @@ from .catalogue import read_catalogue
 from .fill import Fill
 from .scaler import Scaler
 from .split import Split, check_split
-from .times import holes
+from .times import holes, parse_date
 from .weather_extras import Frames
 from .weather_files import Grid, open_grid
 from .windows import SequenceWindows
@@ -56,7 +56,8 @@ class RadarArchive(SequenceWindows):
         fill: As in `SequenceWindows`.
 
     Raises:
-        ValueError: If a file or variable is not there, the catalogue is of another form, or no event has a window.
+        ValueError: If a file or variable is not there, the catalogue is of another form, the archive has several levels
+            or a calendar without the dates of the catalogue (`noleap`, `360_day`), or no event has a window.
         ImportError: If xarray is not installed, for archives other than `.npz`.
     """
 
@@ -84,6 +85,11 @@ class RadarArchive(SequenceWindows):
         if not chosen:
             raise ValueError(f"{events} has no event for '{split}'; name another split, or add events.")
         grid = open_grid(Path(path), variable, axes)
+        if grid.days_a_year is not None:
+            raise ValueError(
+                f"{path} must have the calendar of the catalogue, got one whose years all have {grid.days_a_year} "
+                f"days; convert its times, or read it with WeatherBench."
+            )
         frames = in_frames + out_frames
         runs = [run for event in chosen for run in _runs(grid, event)]
         series = [Frames(grid, run) for run in runs if len(run) >= frames]
@@ -134,14 +140,14 @@ def read_events(path: Path) -> list[Period]:
 
 def _period(row: dict[str, str], path: Path, line: int) -> Period:
     try:
-        start, end = (np.datetime64(str(row[name]).strip().replace(" ", "T")) for name in ("start", "end"))
+        start, end = (parse_date(row[name]) for name in ("start", "end"))
         if (whole := WHOLE.get(np.datetime_data(end.dtype)[0])) is not None:
             end = (end + whole).astype("M8[s]") - np.timedelta64(1, "s")
         start, end = start.astype("M8[s]"), end.astype("M8[s]")
     except ValueError as error:
         raise ValueError(
-            f"{path}, line {line}: start and end must be times such as 2019-06-01T08:00, got {row['start']!r:.40} and "
-            f"{row['end']!r:.40}."
+            f"{path}, line {line}: start and end must be times such as 2019-06-01T08:00 or 2019-06-01, got "
+            f"{row['start']!r:.40} and {row['end']!r:.40}."
         ) from error
     split = str(row["split"]).strip()
     if not start <= end or split not in ("train", "validation", "test"):

@@ -16,6 +16,7 @@ from .hdf5_files import StoredData, open_hdf5, opened_hdf5
 from .scaler import Scaler
 from .series import Part, place_of
 from .split import Split, check_split
+from .times import parse_date
 from .windows import SequenceWindows
 
 ImageType = Literal["vil", "ir069", "ir107", "vis"]
@@ -149,7 +150,7 @@ class Event:
 def _within(split: Split, ends: tuple[str, str]) -> Callable[[np.datetime64], bool]:
     """Is a time in a split?"""
     try:
-        first, second = (np.datetime64(end, "s") for end in ends)
+        first, second = (parse_date(end).astype("M8[s]") for end in ends)
     except ValueError as error:
         raise ValueError(f"ends must be two dates such as ('2019-01-01', '2019-06-01'), got {ends!r}.") from error
     if not first < second:
@@ -195,7 +196,7 @@ def _entry(row: dict[str, str], catalogue: Path, line: int) -> tuple[PurePosixPa
             f"{row['file_name']!r:.80} and {row['file_index']!r:.20}; fetch it again."
         )
     try:
-        return path, int(index), np.datetime64(str(row["time_utc"]).strip().replace(" ", "T"), "s")
+        return path, int(index), parse_date(row["time_utc"]).astype("M8[s]")
     except ValueError as error:
         raise ValueError(
             f"{catalogue}, line {line}: time_utc must be a time, got {row['time_utc']!r:.40}; fetch it again."

@@ -12,6 +12,18 @@ STAMP = re.compile(
 )
 
 
+def parse_date(text: object) -> np.datetime64:
+    """A text such as 2019-06-01T08:00, 2019-06-01 08:00 or 2019-06, to the precision that it has.
+
+    Raises:
+        ValueError: If it is none. NumPy would take 20190601 for a year, and knows "now".
+    """
+    written = str(text).strip().replace(" ", "T")
+    if not re.match(r"\d{4}(-|$)", written):
+        raise ValueError(f"a date must be such as 2019-06-01T08:00, got {written!r:.40}")
+    return np.datetime64(written)
+
+
 def to_seconds(time: np.ndarray) -> np.ndarray:
     """Dates of any precision, rounded to seconds."""
     return (time.astype("M8[us]") + np.timedelta64(500_000, "us")).astype("M8[s]")

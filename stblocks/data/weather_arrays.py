@@ -180,7 +180,7 @@ def one_unit(arrays: list[Any], name: str, default: str) -> str:
 
 
 def by_level(arrays: list[Any], files: list[Path], name: str, levels: Sequence[float] | None) -> list[list[Any]]:
-    """The arrays of each level, `(time, lat, lon)`, wherever each file has it.
+    """The arrays of each level, `(time, lat, lon)`, wherever each file has it; where none is asked for, the only one.
 
     Raises:
         ValueError: If levels are not there or not asked for.
@@ -196,11 +196,13 @@ def by_level(arrays: list[Any], files: list[Path], name: str, levels: Sequence[f
             raise ValueError(no_levels(name, levels))
         return [[_one_version(array) for array in arrays]]
     held = [array[axis].values.tolist() for array, axis in zip(arrays, axes, strict=True)]
+    if levels is None and len(held[0]) == 1 and all(own == held[0] for own in held):
+        levels = held[0]
     for own, file in zip(held, files, strict=True):
         if not levels or not set(levels) <= set(own):
             raise ValueError(
                 f"'{name}' has the levels {', '.join(map(str, own))} in {file}, got {levels}; choose among them: "
-                f"variables={{'{name}': ({own[0]},)}}."
+                f"WeatherBench(..., variables={{'{name}': ({own[0]},)}}), or write a file of one level."
             )
     return [
         [_one_version(array[:, own.index(level)]) for array, own in zip(arrays, held, strict=True)]
