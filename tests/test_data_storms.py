@@ -157,6 +157,12 @@ def test_typhoon_mistakes(tmp_path):
         Typhoon(tmp_path / "one.npy", "test")
 
 
+def test_typhoons_by_a_scaler_of_channels(tmp_path):
+    np.save(tmp_path / "a.npy", np.full((4, 12, 8, 8), 51, np.uint8))
+    data = Typhoon(tmp_path / "a.npy", scaler=Scaler((10.0,), (70.0,)))
+    np.testing.assert_allclose(data[0].past, 0.2, rtol=1e-6)
+
+
 def archive(root, minutes):
     """Maps whose pixels tell their minute after midnight."""
     time = np.datetime64("2019-06-01T00:00", "s") + np.array(minutes) * np.timedelta64(60, "s")

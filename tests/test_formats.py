@@ -158,3 +158,18 @@ def test_frames_less_than_a_second_apart_are_all_written(tmp_path):
     ]
     write_forecast(tmp_path / "g", replace(made, step=60.0))
     assert min(file.name for file in (tmp_path / "g").iterdir()) == "20200101T000100.png"
+
+
+@pytest.mark.parametrize("dtype", ["u1", "<u2", ">u2"])
+@pytest.mark.parametrize("channels", [None, 1])
+@pytest.mark.parametrize("scaler", [Scaler(-10.0, 95.0), Scaler((-10.0,), (95.0,))])
+def test_codes_of_any_order_of_bytes_with_and_without_channels(tmp_path, dtype, channels, scaler):
+    codes = np.arange(T * H * W).reshape(T, H, W).astype(dtype)
+    np.save(tmp_path / "a.npy", codes if channels is None else codes[:, None])
+    (source,) = open_sources(tmp_path / "a.npy", Choice(scaler=scaler, values="codes"))
+    read = source.series[1:3]
+    assert read.shape == (2, *source.series.shape[1:])
+    want = codes[1:3].astype(float) / (255 if dtype == "u1" else 65535) * 95 - 10
+    np.testing.assert_allclose(read.reshape(2, H, W), want, rtol=1e-5)
+    with pytest.raises(ValueError, match=r"a\.npy holds uint.* numbers, which may be codes of 0 to .* say which"):
+        open_sources(tmp_path / "a.npy", Choice(scaler=scaler))

@@ -48,7 +48,10 @@ class Coded:
         return self.codes.shape
 
     def __getitem__(self, frames: slice, /) -> np.ndarray:
-        return decode(self.codes[frames], self.scaler)
+        codes = self.codes[frames]
+        if codes.ndim == 3:  # scalers look for channels before rows and columns
+            return decode(codes[:, None], self.scaler)[:, 0]
+        return decode(codes, self.scaler)
 
 
 @dataclass(frozen=True)
@@ -131,12 +134,16 @@ def long_enough(recordings: list[Any], frames: int, kind: str) -> list[Any]:
 def decode(frames: np.ndarray, scaler: Scaler) -> np.ndarray:
     """Physical values: 8- and 16-bit codes span the model's [0, 1] with their whole range, floats are physical already.
 
+    Args:
+        frames: `(..., C, H, W)`.
+        scaler: Says what codes stand for.
+
     Raises:
         ValueError: If the type is another.
     """
     if frames.dtype.kind == "f":
         return frames
-    if frames.dtype not in (np.uint8, np.uint16):
+    if frames.dtype.newbyteorder("=") not in (np.uint8, np.uint16):
         raise ValueError(
             f"Frames must be uint8 or uint16 codes, or floats in physical units, got {frames.dtype}; convert them."
         )

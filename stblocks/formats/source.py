@@ -78,7 +78,7 @@ def decoded(path: Path, values: Any, choice: Choice) -> Series:
     Raises:
         ValueError: If they are integers that may be codes or physical values, which are not the same here.
     """
-    dtype = np.dtype(values.dtype)
+    dtype = np.dtype(values.dtype).newbyteorder("=")
     if choice.values == "codes":
         if dtype not in (np.uint8, np.uint16):
             raise ValueError(f"values can be 'codes' in arrays of uint8 and uint16, got {dtype} in {path}.")
