@@ -55,6 +55,15 @@ def test_a_crop_is_a_part_of_the_window_at_one_place(frames, height, width, chan
     assert torch.equal(whole(data.draw(frames - 1, seed)), found), "the same seed draws the same"
 
 
+def test_numbers_of_numpy_are_numbers():
+    array = numbered(12, 8, 8)
+    data = SequenceWindows(array, 5, 5, crop=(np.int64(4), 4), crop_where=np.float32(0.5))
+    own = SequenceWindows(array, 5, 5, crop=(4, 4), crop_where=0.5)
+    assert torch.equal(whole(Subset(data, np.arange(3))[np.int64(1)]), whole(own[1]))
+    assert torch.equal(whole(draw(Subset(data, np.arange(3)), 2, np.int64(7))), whole(own.draw(2, 7)))
+    assert data.frame_shape == (1, 4, 4)
+
+
 def test_every_place_is_drawn():
     data = SequenceWindows(numbered(2, 5, 6), 1, 1, crop=(3, 4))
     corners = {int(data.draw(0, seed).past[0, 0, 0, 0]) for seed in range(300)}
@@ -185,6 +194,8 @@ def test_memmaps_in_spawned_workers(tmp_path):
         ({"crop": (4.0, 4)}, r"crop must be \(H, W\), got"),
         ({"crop": (4, 9)}, r"crop=\(4, 9\) must be no larger than the frames, got \(8, 8\) in series 0"),
         ({"crop_where": 3.0}, r"crop_where must be a number, beside crop=\(H, W\), got 3.0 and crop=None"),
+        ({"crop": (True, 4)}, r"crop must be \(H, W\), got"),
+        ({"crop": (2, 2), "crop_where": np.nan}, "crop_where must be a number, .* got nan"),
         ({"crop": (2, 2), "crop_where": "rain"}, "crop_where must be a number, .* got 'rain'"),
     ],
 )

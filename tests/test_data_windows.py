@@ -212,6 +212,11 @@ ERRORS = [
     ((OK, 1, 1), {"out_channels": 0}, r"out_channels must be from 1 to 1, the channels of the frames, got 0"),
     ((OK, 1, 1), {"out_channels": 2}, r"out_channels must be from 1 to 1, .*got 2; None forecasts all"),
     ((OK, 1, 1), {"missing": "skip"}, r"missing must be 'error' or 'mask', got 'skip'"),
+    (
+        (OK[:, None].repeat(2, 1), 1, 1),
+        {"variables": "uv"},
+        r"variables must be a list of names, got 'uv'; write \['uv'\]",
+    ),
     ((OK, 1, 1), {"length": 3}, r"length is for a function of frames, got length=3"),
     ((OK, 3, 3), {}, r"Series 0 has 5 frames, fewer than in_frames \+ out_frames = 6"),
     (([OK, OK[:2]], 2, 1), {}, r"Series 1 has 2 frames, fewer than in_frames \+ out_frames = 3"),

@@ -1,6 +1,8 @@
 """Crops: the part of a large frame that a sample is made of, drawn anew in every epoch of training."""
 
 from bisect import bisect_right
+from math import isnan
+from numbers import Integral
 from typing import Any, Self
 
 import torch
@@ -8,6 +10,7 @@ from torch.utils.data import ConcatDataset, Dataset, Subset
 
 from ..borders.checks import is_number
 from .cut import Cut, Made, Window
+from .scaler import plain
 from .sequence import Sequence, to_tensor
 
 
@@ -28,15 +31,16 @@ class Crops:
         """Those that a data set was asked for, if it was.
 
         Raises:
-            ValueError: If `crop` is no size, or `where` no number, or given without a crop.
+            ValueError: If `crop` is no size, or `where` no number or NaN, or given without a crop.
         """
-        if where is not None and (crop is None or not is_number(where)):
+        where = plain(where)
+        if where is not None and (crop is None or not is_number(where) or isnan(where)):
             raise ValueError(f"crop_where must be a number, beside crop=(H, W), got {where!r} and crop={crop!r}.")
         if crop is None:
             return None
-        if not (isinstance(crop, tuple | list) and len(crop) == 2 and all(type(n) is int and n >= 1 for n in crop)):
+        if not (isinstance(crop, tuple | list) and len(crop) == 2 and all(map(_is_side, crop))):
             raise ValueError(f"crop must be (H, W), got {crop!r}.")
-        return cls((crop[0], crop[1]), where, in_frames - 1)
+        return cls((int(crop[0]), int(crop[1])), where, in_frames - 1)
 
     def check(self, windows: Cut | Made) -> None:
         """Raise a `ValueError` if frames are smaller than a crop."""
@@ -78,6 +82,10 @@ def draw(dataset: Dataset[Sequence], index: int, seed: int) -> Sequence:
         number = bisect_right(source.cumulative_sizes, index)
         return draw(source.datasets[number], index - (source.cumulative_sizes[number - 1] if number else 0), seed)
     return Sequence(*(source.draw(index, seed) if hasattr(source, "draw") else source[index]))
+
+
+def _is_side(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1
 
 
 def _below(count: int, generator: torch.Generator) -> int:

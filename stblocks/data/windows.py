@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable
+from operator import index as as_integer
 from typing import Any, Literal
 
 import torch
@@ -56,8 +57,8 @@ class SequenceWindows(Dataset[Sequence]):
     Raises:
         ValueError: If a number is not a positive integer, `missing` or `fill` is another word, `length` is missing or
             `stride` given for a function, `length` is given for anything else, `out_channels` are more than there are,
-            `crop` or `size` is not `(H, W)`, a series is shorter than one window, frames differ in shape, or values are
-            not finite.
+            `crop` or `size` is not `(H, W)`, `crop_where` is no number, `variables` is one text, a series is shorter
+            than one window, frames differ in shape, or values are not finite.
     """
 
     def __init__(
@@ -89,6 +90,8 @@ class SequenceWindows(Dataset[Sequence]):
         if fill == "last" and missing == "error":
             raise ValueError("fill='last' needs missing='mask': windows with NaN are refused otherwise.")
         self.size, self.scaler, self.missing, self.fill = size, scaler, missing, fill
+        if isinstance(variables, str):
+            raise ValueError(f"variables must be a list of names, got {variables!r:.80}; write [{variables!r:.80}].")
         self.variables = None if variables is None else tuple(variables)
         self.seconds = seconds
         self._crops = Crops.given(crop, crop_where, in_frames)
@@ -140,6 +143,7 @@ class SequenceWindows(Dataset[Sequence]):
         Raises:
             IndexError: If there is no such window.
         """
+        index, seed = as_integer(index), as_integer(seed)  # of NumPy, too
         if not -len(self) <= index < len(self):
             raise IndexError(f"index must be below {len(self)}, the number of windows, got {index}.")
         index %= len(self)
