@@ -118,15 +118,26 @@ def test_crops_around_the_centre_and_every_nth():
         np.testing.assert_array_equal(EveryNth(frames, step)[1:3], frames[::step][1:3])
 
 
-def video(path, frames):
+def video(path, frames, b_frames=0):
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=50)
         stream.width, stream.height, stream.pix_fmt = frames.shape[2], frames.shape[1], "yuv420p"
-        stream.codec_context.gop_size = 5
+        stream.codec_context.gop_size, stream.codec_context.max_b_frames = 5, b_frames
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         container.mux(stream.encode())
+
+
+@pytest.mark.parametrize("b_frames", [0, 2])
+def test_every_start_in_a_video_is_reached(tmp_path, b_frames):
+    """With B-frames, the key frame that a seek finds may be shown after the frame that is wanted."""
+    video(tmp_path / "a.mp4", grey(16, 24, 32, 48), b_frames)
+    clip = open_video(tmp_path / "a.mp4")
+    whole = clip[0:24]
+    np.testing.assert_allclose(whole.mean(axis=(1, 2, 3)), 16 + 8 * np.arange(24), atol=6)
+    for first in range(23):
+        np.testing.assert_array_equal(clip[first : first + 2], whole[first : first + 2])
 
 
 def test_frames_of_a_video_by_their_number(tmp_path):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from ..borders.reading import reading
 KIND = "a video"
 MOST_PIXELS = 2**25  # of a frame, and 2**20 frames
 MOST_FRAMES = 2**20
+#: Frames to seek further back in turn: files order key frames by when they are decoded, with B-frames before they show.
+BACK = (0, 8, 64, 512)
 
 
 @dataclass(frozen=True)
@@ -23,20 +26,28 @@ class VideoFile:
 
     def __getitem__(self, frames: slice, /) -> np.ndarray:
         first, last, step = frames.indices(self.shape[0])
-        decoded = []
+        wanted = range(first, last, step)
         with reading(self.path, KIND), import_av().open(str(self.path)) as container:
-            stream = container.streams.video[0]
-            start = stream.start_time or 0
-            container.seek(start + round(first / stream.average_rate / stream.time_base), stream=stream)
-            for frame in container.decode(stream):
-                number = round((frame.pts - start) * stream.time_base * stream.average_rate)
-                if number >= last:
+            for back in (*(back for back in BACK if back < first), first):
+                if decoded := _decoded(container, first - back, wanted):
                     break
-                if number >= first and (number - first) % step == 0:
-                    decoded.append(np.moveaxis(frame.to_ndarray(format="rgb24"), -1, 0))
-            if len(decoded) != len(range(first, last, step)):
+            if len(decoded) != len(wanted):
                 raise ValueError(f"frames {first} to {last - 1} are not all there")
         return np.stack(decoded)
+
+
+def _decoded(container: Any, key: int, wanted: range) -> list[np.ndarray]:
+    """The frames wanted, from the key frame before the frame `key` on; none where that comes too late for the first."""
+    stream, decoded = container.streams.video[0], list[np.ndarray]()
+    start = stream.start_time or 0
+    container.seek(start + round(key / stream.average_rate / stream.time_base), stream=stream)
+    for frame in container.decode(stream):
+        number = round((frame.pts - start) * stream.time_base * stream.average_rate)
+        if number >= wanted.stop or (number > wanted.start and not decoded):
+            break
+        if number in wanted:
+            decoded.append(np.moveaxis(frame.to_ndarray(format="rgb24"), -1, 0))
+    return decoded
 
 
 def open_video(path: Path) -> VideoFile:
