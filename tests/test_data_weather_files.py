@@ -216,6 +216,20 @@ def test_a_store_that_declares_what_it_does_not_hold(tmp_path, zarr_format):
         WeatherBench(tmp_path / "a.zarr", years=YEARS)
 
 
+def test_the_classic_format_needs_scipy(tmp_path):
+    (tmp_path / "a.nc").write_bytes(b"CDF\x01" + bytes(9))
+    with pytest.raises(
+        ValueError, match=r"a.nc cannot be read .* classic format: pip install scipy, or .* nccopy -k nc4"
+    ):
+        WeatherBench(tmp_path / "a.nc", years=YEARS)
+
+
+def test_the_classic_format_is_read_where_scipy_is(tmp_path):
+    pytest.importorskip("scipy")
+    dataset(2015)[["t2m"]].to_netcdf(tmp_path / "b.nc", engine="scipy", format="NETCDF3_CLASSIC")
+    check_values(years_of(tmp_path / "b.nc"))
+
+
 def test_a_file_that_leads_out_of_itself(tmp_path):
     dataset(2015)[["t2m"]].to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
     with h5py.File(tmp_path / "a.nc", "a") as file:

@@ -13,6 +13,7 @@ from .zarr_files import check_zarr, is_consolidated
 
 KIND = "NetCDF or zarr"
 WAY_OUT = "fetch it again, or pip install 'stblocks[data]'"
+CLASSIC = "it is of NetCDF's classic format: pip install scipy, or convert it, nccopy -k nc4 OLD.nc NEW.nc"
 AXES = {  # names beside those that begin with lat and lon
     "lat": ("y", "rlat", "south_north", "projection_y_coordinate"),
     "lon": ("x", "rlon", "west_east", "projection_x_coordinate"),
@@ -31,7 +32,7 @@ def open_arrays(file: Path) -> Any:
         import xarray
     except ImportError as error:
         raise ImportError("Reading NetCDF and zarr needs xarray: pip install 'stblocks[data]'.") from error
-    engine, options = None, dict[str, Any]()
+    engine, options, way_out = None, dict[str, Any](), WAY_OUT
     if file.suffix == ".zarr":
         check_zarr(file)
         engine, options = "zarr", {"consolidated": is_consolidated(file)}
@@ -39,13 +40,20 @@ def open_arrays(file: Path) -> Any:
         engine = "h5netcdf"
         for data in open_hdf5(file).values():
             data.check_size()
-    with reading(file, KIND, WAY_OUT):
+    elif _is_classic(file):
+        way_out = CLASSIC
+    with reading(file, KIND, way_out):
         return xarray.open_dataset(file, engine=engine, **options)
 
 
 def _is_hdf5(file: Path) -> bool:
     with reading(file, KIND, WAY_OUT):
         return bool(import_h5py().is_hdf5(file))
+
+
+def _is_classic(file: Path) -> bool:
+    with reading(file, KIND, WAY_OUT), open(file, "rb") as content:
+        return content.read(3) == b"CDF"
 
 
 def arrange(array: Any, file: Path, axes: Mapping[str, str]) -> Any:
