@@ -42,6 +42,18 @@ def test_frames_and_folders_are_in_natural_order(tmp_path, suffix):
     assert values(FrameFolders(tmp_path / "rain_10", 1, 2, stride=2)) == [[41, 42, 50]]
 
 
+def test_links_to_folders_are_followed_once_and_hidden_folders_are_not_read(tmp_path):
+    root = tmp_path / "root"
+    for folder, value in (("root/a", 1), ("root/a/.ipynb_checkpoints", 2), ("root/.cache/b", 3), ("elsewhere/c", 4)):
+        for number in range(3):
+            write(tmp_path / folder / f"{number}.npy", flat(value))
+    (root / "d").symlink_to(tmp_path / "elsewhere")
+    (root / "loop").symlink_to(root)
+    (root / "a" / "loop").symlink_to(root / "a")
+    assert values(FrameFolders(root, 1, 2)) == [[1, 1, 1], [4, 4, 4]]
+    assert values(FrameFolders(root / ".cache", 1, 2)) == [[3, 3, 3]]
+
+
 def test_digits_that_are_no_decimals_are_letters(tmp_path):
     for name in ("1²2", "1²10"):
         write(tmp_path / f"{name}.npy", flat(int(name[2:])))

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -35,7 +35,8 @@ class FrameFolders(SequenceWindows):
     values. Reading images needs `pip install 'stblocks[data]'`.
 
     Args:
-        root: Folder that holds, at any depth, the folders of frames; or such a folder itself.
+        root: Folder that holds, at any depth, the folders of frames, or links to them; or such a folder itself. Names
+            that begin with a dot are left out.
         in_frames: Frames a forecast starts from.
         out_frames: Frames to forecast.
         stride: Frames from the start of a window to that of the next in the same folder.
@@ -126,7 +127,7 @@ def frame_series(root: Path, scaler: Scaler, at_least: int, *, by_time: bool = F
     """
     if not root.is_dir():
         raise ValueError(f"There is no folder {root}; name the one that holds the folders of frames.")
-    folders = {Path(folder): _frames(names) for folder, _, names in os.walk(root)}
+    folders = {folder: _frames(names) for folder, names in _walk(root)}
     folders = {folder: names for folder, names in folders.items() if names}
     if not folders:
         raise ValueError(f"{root} holds no frames ({', '.join(IMAGES)} or .npy files); name a folder that does.")
@@ -143,6 +144,18 @@ def frame_series(root: Path, scaler: Scaler, at_least: int, *, by_time: bool = F
         parts = _without_holes(folder, folders[folder], at_least) if by_time else [folders[folder]]
         series += [FrameFiles(tuple(folder / name for name in names), frame_shape, scaler) for names in parts]
     return series
+
+
+def _walk(root: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Each folder once, with the names of its files; links are followed, hidden folders are not entered."""
+    seen = set()
+    for folder, below, names in os.walk(root, followlinks=True):
+        if (real := os.path.realpath(folder)) in seen:
+            below.clear()
+            continue
+        seen.add(real)
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        yield Path(folder), names
 
 
 def _without_holes(folder: Path, names: list[str], at_least: int) -> list[list[str]]:
