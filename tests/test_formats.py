@@ -1,12 +1,14 @@
 """Frames as files have them: levels where the model wants them, times that ascend, places that go along."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import xarray
 
-from stblocks.data import Scaler
+from stblocks.cli.saved import note_differences
+from stblocks.data import DataSpec, Scaler
 from stblocks.formats.forecast import Forecast
 from stblocks.formats.read import open_sources
 from stblocks.formats.source import Choice
@@ -60,6 +62,17 @@ ORDERS = [
 def test_levels_come_in_the_order_of_the_model(levels, names, variables, want):
     (source,) = open_sources(levels, Choice(names=names, variables=variables, channels=len(want)))
     assert channels(source) == want
+
+
+def test_levels_named_in_another_order_are_noted(levels):
+    spec = DataSpec(0.0, 1.0, variables=("z850", "t500"))
+    for variables in (("t", "z"), ("z", "t")):
+        (source,) = open_sources(levels, Choice(names=spec.variables, variables=variables))
+        with warnings.catch_warnings(record=True) as noted:
+            warnings.simplefilter("always")
+            note_differences(spec, source, (H, W))
+        order = "variables are in the order t500, z850, in the training data z850, t500."
+        assert [str(note.message) for note in noted] == ([order] if variables == ("t", "z") else [])
 
 
 @pytest.mark.parametrize(("file", "variables"), [("a.nc", ("t",)), ("t.nc", None)])
