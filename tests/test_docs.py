@@ -101,6 +101,13 @@ def test_messages_are_as_the_pages_say():
         assert set(message.split()) <= set(str(raised.value).split())  # it lists blocks that tests define, too
 
 
+def test_headings_begin_a_line():
+    """Outside code, and with an empty line before and after, or they are text for some readers of Markdown."""
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")):
+        text = re.sub(r"^```.*?^```|`[^`\n]+`", "code", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+        assert not re.findall(r"\S.*\s#{1,6} .*|.+\n#{1,6} .*|^#{1,6} .*\n.+", text, flags=re.M), page.name
+
+
 def test_links_and_pictures_are_there():
     """Of files and places outside the docs' build, which `make check` sees to."""
     for page in (ROOT / "README.md", ROOT / "CHANGELOG.md"):

@@ -30,6 +30,8 @@ from stblocks.blocks.translators.names import TRANSLATORS
 from stblocks.core import model_entry
 from stblocks.flops import count_multiply_adds
 from stblocks.models import PLUGS
+from stblocks.models.base import Place as LayerPlace
+from stblocks.models.plugging import plugged
 from stblocks.models.simvp import CELLS
 
 #: Parameters and multiply-adds, as published for Moving MNIST and for TaxiBJ.
@@ -163,9 +165,12 @@ def test_order_and_side_of_plugs_in_a_translator(plugs):
     assert all(parameter.grad is not None for parameter in model.parameters())
 
 
-@pytest.mark.parametrize("plug", PLUGS.keys() - {"stage"})
+@pytest.mark.parametrize("plug", sorted(PLUGS.keys() - {"stage"}))
 def test_plugs_with_a_memory_do_not_fit_a_translator(plug):
-    if plug in {name for plugs in PLUGGED for name in plugs}:
+    """Those that read more than the layer's input and its hidden state."""
+    place = LayerPlace(0, 3, 8, 8, 3, None)
+    read = {slot.name for stage in plugged(lambda _: [FromInput(8)], [plug], 3, {})(place) for slot in stage.reads}
+    if read <= {"x", "h"}:
         assert small(plugs=[plug])(torch.rand(1, 2, 1, 8, 8), 1).shape == (1, 1, 1, 8, 8)
         return
     with pytest.raises(ValueError, match=rf"^plugs \['{plug}'\] do not fit translator 'gsta': .* take no steps"):
@@ -243,6 +248,21 @@ def test_a_block_of_your_own_is_taken_by_name(tmp_path):
     assert all(options == {"drop": 0.5} for _, _, options in places)
     model.save_pretrained(tmp_path)
     assert torch.equal(Forecaster.from_pretrained(tmp_path)(past, 3), model(past, 3))
+
+
+@pytest.mark.usefixtures("forgotten")
+def test_an_option_that_a_block_lacks_is_refused_by_name():
+    register_translator("mine")(lambda channels, place, *, drop=0.0: nn.Conv2d(channels, channels, 1))
+    assert small(translator="mine", drop=0.5).config["drop"] == 0.5
+    for translator, options, lacking in (
+        ("mine", {"drop_path": 0.1, "drop": 0.1}, "no drop_path"),
+        ("gsta", {"window_size": 4}, "no window_size"),
+        ("uniformer", {"window_size": 4}, "no window_size"),
+        ("conv3d", {"mlp_ratio": 2.0, "drop": 0.1, "drop_path": 0.1}, "no drop and no mlp_ratio"),
+    ):
+        with pytest.raises(ValueError, match=f"^translator '{translator}' takes {lacking}; leave it out"):
+            small(translator=translator, **options)
+    small(translator="swin_unmasked", window_size=2)
 
 
 @pytest.mark.usefixtures("forgotten")

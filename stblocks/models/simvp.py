@@ -11,7 +11,7 @@ from ..blocks.frames.autoencoder import Decoder, Encoder
 from ..blocks.sequences.translator import SequenceTranslator
 from ..blocks.translators.inception import KERNEL_SIZES, InceptionUNet, check_sides
 from ..blocks.translators.map_cell import MapCell, SequenceCell, SequenceStage, as_stage
-from ..blocks.translators.names import TRANSLATORS, Place
+from ..blocks.translators.names import TRANSLATORS, Place, check_options
 from ..blocks.translators.translator import LinearShortcut, RecurrentTranslator, Translator
 from ..borders.checks import check_odd, check_positive, check_rate, choose
 from ..core import Cell, DirectForecaster, RecurrentStack, register_model, register_variant
@@ -156,14 +156,19 @@ def simvpv2_s(
             f'create_model("simvp").'
         )
     (make, size_bound, sequences), (before, after) = TRANSLATORS.find(translator), frame.widths
-    for name, rate in (("drop", drop), ("drop_path", drop_path)):
+    rates = {"drop": drop, "drop_path": drop_path}
+    for name, rate in rates.items():
         check_rate(name, rate)
+    # a block may lack what is not asked for
+    asked = {name: rate for name, rate in rates.items() if rate}
+    asked |= {
+        name: value for name, value in (("mlp_ratio", mlp_ratio), ("window_size", window_size)) if value is not None
+    }
+    check_options(translator, asked)
 
     def block(layer: int, width: int) -> nn.Module:
-        options = {"drop": drop, "drop_path": drop_path * layer / max(num_layers - 1, 1)}
-        options = {name: value for name, value in options.items() if value}  # a block may lack what is not asked for
-        of_blocks = {"mlp_ratio": mlp_ratio, "window_size": window_size}
-        options |= {name: value for name, value in of_blocks.items() if value is not None}
+        grown = {"drop_path": drop_path * layer / max(num_layers - 1, 1)} if drop_path else {}
+        options = asked | grown
         resized = not sequences and width != (after if layer == num_layers - 1 else translator_channels)
         made = make(width, Place(layer, frame.size, resized), **options)
         if not plugs:

@@ -1,7 +1,8 @@
 """The blocks that a translator can be made of, by name: of maps, with time in the channels, or of sequences."""
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterable
+from functools import partial, wraps
+from inspect import Parameter, signature
 from typing import Any, NamedTuple
 
 from torch import nn
@@ -42,8 +43,13 @@ class Place(NamedTuple):
     resized: bool
 
 
-def _plain(block: Maker) -> Maker:
-    return lambda channels, place, **options: block(channels, **RELEASED | options)
+def _as(block: Maker) -> Callable[[Maker], Maker]:
+    """Lets `signature` tell of a function that makes a block which options the block has."""
+    return wraps(block, assigned=(), updated=())
+
+
+def _plain(block: Maker, **given: Any) -> Maker:
+    return _as(block)(lambda channels, place, **options: block(channels, **given | options))
 
 
 def _swin(channels: int, place: Place, *, window_size: int = 4, mask_shift: bool = True, **options: Any) -> nn.Module:
@@ -55,6 +61,7 @@ def _swin(channels: int, place: Place, *, window_size: int = 4, mask_shift: bool
     return SwinBlock(channels, window_size=window_size, shift=shift, mask_shift=mask_shift, **RELEASED | options)
 
 
+@_as(UniFormerBlock)
 def _uniformer(channels: int, place: Place, **options: Any) -> nn.Module:
     """Attention but in the first layer and before a change of width, as released."""
     relation = "local" if place.layer == 0 or place.resized else "global"
@@ -81,8 +88,10 @@ TRANSLATORS = Registry[BlockMaker]("translator", "stblocks.translators")
 def register_translator(name: str, *, size_bound: bool = False, sequences: bool = False) -> Callable[[Maker], Maker]:
     """Register a function that makes a block, which models then take as `translator=name`.
 
-    It is called as `(channels, place, **options)` and returns a module from maps `(B, channels, H, W)` to the same;
-    `place` is a `Place`, options are those of `mlp_ratio`, `window_size`, `drop` and `drop_path` that were asked for.
+    It is called as `(channels, place, **options)` for every layer and returns a module from maps `(B, channels, H, W)`
+    to the same. `place` is a `Place`. Options are those of `mlp_ratio`, `window_size`, `drop` and `drop_path` that the
+    model was given: a function has an argument for each that its block can take, and a model that is given another one
+    refuses it.
 
     Args:
         name: Of the block.
@@ -94,8 +103,8 @@ def register_translator(name: str, *, size_bound: bool = False, sequences: bool 
 
     Example:
         >>> @register_translator("mine")
-        ... def mine(channels, place, **options):
-        ...     return nn.Conv2d(channels, channels, 3, padding=1, **options)
+        ... def mine(channels, place, *, drop=0.0):
+        ...     return nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1), nn.Dropout(drop))
     """
     enter = TRANSLATORS.register(name)
 
@@ -106,43 +115,48 @@ def register_translator(name: str, *, size_bound: bool = False, sequences: bool 
     return register
 
 
+def check_options(name: str, options: Iterable[str]) -> None:
+    """Raise a `ValueError` if the function behind a name has no argument for an option."""
+    arguments = signature(TRANSLATORS.find(name).make).parameters
+    if any(argument.kind is Parameter.VAR_KEYWORD for argument in arguments.values()):
+        return
+    if lacking := [option for option in options if option not in arguments]:
+        raise ValueError(f"translator {name!r} takes no {' and no '.join(lacking)}; leave it out.")
+
+
 _MAKERS: dict[str, Maker] = {
-    "gsta": _plain(GSTA),
-    "tau": _plain(TAU),
-    "vit": _plain(ViTBlock),
+    "gsta": _plain(GSTA, **RELEASED),
+    "tau": _plain(TAU, **RELEASED),
+    "vit": _plain(ViTBlock, **RELEASED),
     "swin": _swin,
     "swin_unmasked": partial(_swin, mask_shift=False),
-    "poolformer": _plain(PoolFormerBlock),
-    "convmixer": lambda channels, place, **options: ConvMixerBlock(channels, kernel_size=11, **options),
-    "convnext": _plain(ConvNeXtBlock),
-    "van": _plain(VANBlock),
-    "hornet": _plain(HorNetBlock),
-    "moga": _plain(MogaBlock),
+    "poolformer": _plain(PoolFormerBlock, **RELEASED),
+    "convmixer": _plain(ConvMixerBlock, kernel_size=11),
+    "convnext": _plain(ConvNeXtBlock, **RELEASED),
+    "van": _plain(VANBlock, **RELEASED),
+    "hornet": _plain(HorNetBlock, **RELEASED),
+    "moga": _plain(MogaBlock, **RELEASED),
     "uniformer": _uniformer,
-    "tf_aware": lambda channels, place, **options: TFAwareBlock(channels, **options),
-    "vss": lambda channels, place, **options: VSS(channels, **options),
+    "tf_aware": _plain(TFAwareBlock),
+    "vss": _plain(VSS),
 }
 for _name, _make in _MAKERS.items():
     register_translator(_name)(_make)
 
 
 @register_translator("mlpmixer", size_bound=True)
+@_as(MLPMixerBlock)
 def _mlpmixer(channels: int, place: Place, **options: Any) -> nn.Module:
     return MLPMixerBlock(channels, size=place.size, **RELEASED | options)
 
 
 @register_translator("predformer", sequences=True)
+@_as(PredFormerBlock)
 def _predformer(channels: int, place: Place, **options: Any) -> nn.Module:
     """Quadruplet-TSST; what the first block is given says where in the sequence it is."""
     block = PredFormerBlock(channels, over="tsst"[place.layer % 4], **options)
     return nn.Sequential(PositionCode(), block) if place.layer == 0 else block
 
 
-@register_translator("conv3d", sequences=True)
-def _conv3d(channels: int, place: Place, **options: Any) -> nn.Module:
-    return Conv3DBlock(channels, **options)
-
-
-@register_translator("afno", sequences=True)
-def _afno(channels: int, place: Place, **options: Any) -> nn.Module:
-    return AFNOBlock(channels, **options)
+register_translator("conv3d", sequences=True)(_plain(Conv3DBlock))
+register_translator("afno", sequences=True)(_plain(AFNOBlock))
