@@ -369,7 +369,7 @@ def test_weights_that_are_gone_are_named(finished, tmp_path):
 
 def test_a_run_is_not_overwritten(finished, tmp_path):
     before = copy(finished, tmp_path).read_bytes()
-    with pytest.raises(ValueError, match="holds a run already; pass resume=True to go on with it, or another dir"):
+    with pytest.raises(ValueError, match=r"holds a run already; pass resume=True \(--resume on the command line\) to"):
         train(tmp_path)
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
 

@@ -127,7 +127,9 @@ def test_it_trains_on_data_of_the_layout_of_cikm(reports, tmp_path):
     assert len(steps) == 1  # of 20 sequences, 2 are held out
     ((_, test, directory), _) = reports[0]
     assert (len(test), directory) == (2, out)
-    assert "holds a run already; pass resume=True" in message(*TINY, *data, "--out", str(out))
+    assert "holds a run already; pass resume=True (--resume on the command line)" in message(
+        *TINY, *data, "--out", str(out)
+    )
     assert "in its settings: batch_size was 18, is 2" in message(*TINY, *data, "--out", str(out), "--resume")
 
 

@@ -134,7 +134,10 @@ def _fit(
         if not awaits_validation():
             best.require_files()
     elif newest(out / CHECKPOINT):
-        raise ValueError(f"out_dir {out} holds a run already; pass resume=True to go on with it, or another directory.")
+        raise ValueError(
+            f"out_dir {out} holds a run already; pass resume=True (--resume on the command line) to go on with it, or "
+            f"another directory."
+        )
     run.accelerator.wait_for_everyone()
     if main:
         remove_unfinished(out)
