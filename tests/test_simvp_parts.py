@@ -131,8 +131,8 @@ def test_a_shortcut_is_linear_in_the_frames_and_their_changes():
     ("make", "message"),
     [
         (lambda: LinearShortcut(1, 1, 2, 2, kernel_size=2), "kernel_size must be an odd integer"),
-        (lambda: GSTA(4, kernel_size=3, dilation=4), "dilation must be at least 1 and at most kernel_size=3, got 4"),
-        (lambda: GSTA(4, dilation=0), "dilation must be at least 1"),
+        (lambda: GSTA(4, kernel_size=3, dilation=4), "dilation must be at most kernel_size=3, got 4"),
+        (lambda: GSTA(4, dilation=0), "dilation must be an integer >= 1, got 0"),
         (lambda: GSTA(4)(torch.zeros(1, 3, 5, 5)), "GSTA"),
         (lambda: TAU(3), "channels must be at least 4, to be squeezed for the dynamic attention, got 3"),
         (lambda: ConvUnit(1, 3), "channels must be even, for a norm in two groups, got 3"),

@@ -94,3 +94,8 @@ def test_errors_say_what_to_do():
     spectra.update(frames, frames)
     with pytest.raises(ValueError, match=r"the size of earlier ones, \(2, 4, 4\), got \(2, 4, 5\)"):
         spectra.update(torch.rand(1, 2, 1, 4, 5), torch.rand(1, 2, 1, 4, 5))
+
+
+def test_frames_have_a_height_and_a_width():
+    with pytest.raises(ValueError, match=r"frames must end in a height and a width, .*, got shape \(4,\)"):
+        radial_power(torch.rand(4))

@@ -206,7 +206,7 @@ def test_weights_that_the_repository_of_simvpv2_never_uses_are_left_out():
         (lambda: ViTBlock(6, num_heads=4), "num_heads must be a divisor of channels=6, got 4"),
         (lambda: UniFormerBlock(6, relation="global"), "num_heads must be a divisor of channels=6, got 8"),
         (lambda: UniFormerBlock(6, relation="far"), "relation must be one of 'local', 'global', got 'far'"),
-        (lambda: MLPMixerBlock(8, size=(4, 0)), r"size must be \(H, W\) of the map, got \(4, 0\)"),
+        (lambda: MLPMixerBlock(8, size=(4, 0)), r"size must be \(H, W\), got \(4, 0\)"),
         (lambda: MLPMixerBlock(1, size=(4, 4)), "channels must be at least 2, half of which are hidden"),
         (lambda: MLPMixerBlock(8, size=(4, 4))(torch.zeros(1, 8, 4, 5)), r"size=\(4, 4\), got \(4, 5\)"),
         (lambda: HorNetBlock(4), "channels must be at least 8 for order=4, got 4"),

@@ -8,11 +8,24 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..borders.checks import check_odd, check_rate, is_number
+from ..borders.checks import check_odd, check_positive, check_rate, is_number
 from ..ops.map_norm import map_norm
 
 #: Channels to a normalisation module; `None` stands for no normalisation.
 Norm = Callable[[int], nn.Module]
+
+
+def make_norm(norm: Norm, channels: int, argument: str = "norm") -> nn.Module:
+    """A norm for maps of so many channels.
+
+    Raises:
+        ValueError: If what makes it is no function.
+    """
+    if isinstance(norm, nn.Module) or not callable(norm):
+        raise ValueError(
+            f"{argument} must be a function from channels to a norm, such as partial(nn.GroupNorm, 1), got {norm!r}."
+        )
+    return norm(channels)
 
 
 def conv(
@@ -21,11 +34,11 @@ def conv(
     """A convolution that keeps H and W, then a norm if one is given.
 
     Raises:
-        ValueError: If the kernel is even.
+        ValueError: If the kernel is even, or what makes the norm no function.
     """
     check_odd("kernel_size", kernel_size)
     layer = nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=bias)
-    return layer if norm is None else nn.Sequential(layer, norm(out_channels))
+    return layer if norm is None else nn.Sequential(layer, make_norm(norm, out_channels))
 
 
 class MapNorm(nn.LayerNorm):
@@ -117,6 +130,7 @@ def hidden_channels(channels: int, mlp_ratio: float) -> int:
     Raises:
         ValueError: If it has none, or `mlp_ratio` is no number.
     """
+    check_positive(channels=channels)
     if not is_number(mlp_ratio) or not 0 < mlp_ratio < math.inf:
         raise ValueError(f"mlp_ratio must be a number above 0, got {mlp_ratio!r}.")
     hidden = int(channels * mlp_ratio)

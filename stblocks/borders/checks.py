@@ -27,11 +27,11 @@ def check_each_positive(argument: str, numbers: Sequence[object]) -> None:
     check_positive(**{f"{argument}[{index}]": number for index, number in enumerate(numbers)})
 
 
-def check_image_size(image_size: Sequence[int]) -> None:
+def check_image_size(image_size: Sequence[int], argument: str = "image_size") -> None:
     """Raise a `ValueError` unless it is a height and a width."""
     two = isinstance(image_size, Sequence) and len(image_size) == 2
     if not two or not all(isinstance(side, Integral) and side >= 1 for side in image_size):
-        raise ValueError(f"image_size must be (H, W), got {image_size!r}.")
+        raise ValueError(f"{argument} must be (H, W), got {image_size!r}.")
 
 
 def check_odd(argument: str, kernel_size: int) -> None:
@@ -44,6 +44,7 @@ def check_odd(argument: str, kernel_size: int) -> None:
 
 def check_heads(channels: int, num_heads: int) -> None:
     """Raise a `ValueError` if channels cannot be shared out among heads of attention."""
+    check_positive(channels=channels)
     if not isinstance(num_heads, Integral) or num_heads < 1 or channels % num_heads:
         raise ValueError(f"num_heads must be a divisor of channels={channels}, got {num_heads!r}.")
 

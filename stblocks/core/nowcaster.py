@@ -29,6 +29,9 @@ class Nowcaster:
     Attributes:
         pushed: How many frames have been pushed.
 
+    Raises:
+        ValueError: If `model` is no forecaster.
+
     Example:
         >>> live = Nowcaster(model)
         >>> for frame in past.unbind(1):                   # (B, C, H, W) each

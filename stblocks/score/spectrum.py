@@ -21,7 +21,12 @@ def radial_power(frames: Tensor) -> Tensor:
 
     Returns:
         `(B, T, C, K)` with K = max(H, W) // 2 + 1.
+
+    Raises:
+        ValueError: If frames have no height and width.
     """
+    if frames.ndim < 2:
+        raise ValueError(f"frames must end in a height and a width, (..., H, W), got shape {tuple(frames.shape)}.")
     height, width = frames.shape[-2:]
     side = max(height, width)
     if not frames.numel():  # which not every Fourier transform takes

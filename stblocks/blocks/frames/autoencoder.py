@@ -28,7 +28,7 @@ class ConvUnit(nn.Module):
         returns: `(N, channels, H', W')`.
 
     Raises:
-        ValueError: If `channels` is odd or the kernel even, or `resample` another word.
+        ValueError: If a number is not positive, `channels` is odd or the kernel even, or `resample` another word.
     """
 
     def __init__(
@@ -41,7 +41,8 @@ class ConvUnit(nn.Module):
     ) -> None:
         super().__init__()
         check_odd("kernel_size", kernel_size)
-        if channels < 2 or channels % 2:
+        check_positive(in_channels=in_channels, channels=channels)
+        if channels % 2:
             raise ValueError(f"channels must be even, for a norm in two groups, got {channels}.")
         if resample is not None:
             choose("resample", resample, ("up", "down"))
@@ -82,12 +83,12 @@ class Encoder(nn.Module):
             decoder's skip.
 
     Raises:
-        ValueError: If `num_layers` is less than 1.
+        ValueError: If a number is not positive, `channels` is odd or the kernel even.
     """
 
     def __init__(self, in_channels: int, channels: int, *, num_layers: int = 4, kernel_size: int = 3) -> None:
         super().__init__()
-        check_positive(num_layers=num_layers)
+        check_positive(in_channels=in_channels, num_layers=num_layers)
         self.first = ConvUnit(in_channels, channels, kernel_size=kernel_size)
         self.rest = nn.Sequential(
             *(
@@ -121,12 +122,12 @@ class Decoder(nn.Module):
         returns: Frames `(N, out_channels, H, W)`.
 
     Raises:
-        ValueError: If `num_layers` is less than 1.
+        ValueError: If a number is not positive, `channels` is odd or the kernel even.
     """
 
     def __init__(self, channels: int, out_channels: int, *, num_layers: int = 4, kernel_size: int = 3) -> None:
         super().__init__()
-        check_positive(num_layers=num_layers)
+        check_positive(out_channels=out_channels, num_layers=num_layers)
         self.rest = nn.Sequential(
             *(
                 ConvUnit(channels, channels, kernel_size=kernel_size, resample="up" if layer % 2 else None)

@@ -107,6 +107,7 @@ class DCGANDecoder(nn.Sequential):
     """
 
     def __init__(self, channels: int, out_channels: int, *, patch_size: int = 4, groups: int | None = 16) -> None:
+        check_positive(out_channels=out_channels)
         half, (first, second, third) = _half(channels), _strides(patch_size)
         super().__init__(
             DCGANUnit(channels, half, stride=first, groups=groups, up=True),

@@ -103,10 +103,15 @@ class TwoWayDecoder(nn.Module):
     Shapes:
         features: `(B, channels, H, W)`.
         returns: `(B, in_channels, H * patch_size, W * patch_size)`.
+
+    Raises:
+        ValueError: If `encoder` is no `TwoWayEncoder`.
     """
 
     def __init__(self, encoder: TwoWayEncoder) -> None:
         super().__init__()
+        if not isinstance(encoder, TwoWayEncoder):
+            raise ValueError(f"encoder must be a TwoWayEncoder, which can be undone, got {type(encoder).__name__}.")
         self.encoder = encoder
 
     def forward(self, features: Tensor) -> Tensor:

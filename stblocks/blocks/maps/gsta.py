@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ...borders.checks import check_positive
 from ..layers import Pointwise, depthwise
 from .mixing import Mixing
 
@@ -77,13 +78,14 @@ class LargeKernel(nn.Sequential):
         dilation: Of the second convolution.
 
     Raises:
-        ValueError: If `kernel_size` is less than `dilation`, or `dilation` less than 1.
+        ValueError: If a number is not positive, or `dilation` more than `kernel_size`.
     """
 
     def __init__(self, channels: int, kernel_size: int, dilation: int) -> None:
-        if not 1 <= dilation <= kernel_size:
+        check_positive(channels=channels, kernel_size=kernel_size, dilation=dilation)
+        if dilation > kernel_size:
             raise ValueError(
-                f"dilation must be at least 1 and at most kernel_size={kernel_size}, got {dilation}; the dilated "
+                f"dilation must be at most kernel_size={kernel_size}, got {dilation}; the dilated "
                 f"convolution has kernel_size // dilation taps a side."
             )
         taps = kernel_size // dilation

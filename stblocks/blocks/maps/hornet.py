@@ -66,7 +66,7 @@ class RecursiveGatedConv(nn.Module):
 
     def __init__(self, channels: int, order: int, kernel_size: int) -> None:
         super().__init__()
-        check_positive(order=order)
+        check_positive(channels=channels, order=order)
         if channels < 2 ** (order - 1):
             raise ValueError(f"channels must be at least {2 ** (order - 1)} for order={order}, got {channels}.")
         self.widths = [channels // 2**k for k in reversed(range(order))]

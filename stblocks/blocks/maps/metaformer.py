@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ...borders.checks import check_rate
-from ..layers import Norm, Pointwise, branch_dropout
+from ..layers import Norm, Pointwise, branch_dropout, make_norm
 from ..starts import start_like_transformers
 from .map_block import MapBlock
 
@@ -31,7 +31,7 @@ class MetaFormerBlock(MapBlock):
         returns: The same.
 
     Raises:
-        ValueError: If `drop_path` is not in [0, 1).
+        ValueError: If `norm` is no function, or `drop_path` is not in [0, 1).
     """
 
     def __init__(
@@ -45,8 +45,8 @@ class MetaFormerBlock(MapBlock):
         drop_path: float = 0.0,
     ) -> None:
         super().__init__(channels)
-        self.norm1, self.mixer = norm(channels), mixer
-        self.norm2, self.mlp = norm(channels), mlp
+        self.norm1, self.mixer = make_norm(norm, channels), mixer
+        self.norm2, self.mlp = make_norm(norm, channels), mlp
         self.scale1, self.scale2 = (
             None if scale is None else nn.Parameter(torch.full((channels, 1, 1), scale)) for _ in range(2)
         )

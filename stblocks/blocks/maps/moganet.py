@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...borders.checks import check_rate
+from ...borders.checks import check_positive, check_rate
 from ..layers import Pointwise, depthwise, hidden_channels
 from ..starts import start_like_he
 from .batch_norm import BatchNorm
@@ -62,6 +62,7 @@ class GatedAggregation(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
+        check_positive(channels=channels)
         self.enter, self.leave = Pointwise(channels, channels), Pointwise(channels, channels)
         self.decompose = nn.Parameter(torch.full((channels, 1, 1), SCALE))
         self.gate, self.value = Pointwise(channels, channels), Pointwise(channels, channels)

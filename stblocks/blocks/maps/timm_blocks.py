@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from ...borders.checks import check_heads, check_rate
+from ...borders.checks import check_heads, check_image_size, check_rate
 from ..layers import hidden_channels
 from ..starts import start_like_he, start_like_transformers
 from .map_block import MapBlock
@@ -88,8 +88,8 @@ class MLPMixerBlock(MapBlock):
         returns: The same.
 
     Raises:
-        ValueError: If `channels` is below 2, `mlp_ratio` leaves no hidden channel, or a rate is not in [0, 1), or when
-            called, if the map is not of `size`.
+        ValueError: If `channels` is below 2, `size` is no height and width, `mlp_ratio` leaves no hidden channel, or a
+            rate is not in [0, 1), or when called, if the map is not of `size`.
     """
 
     whole_map = True
@@ -106,8 +106,7 @@ class MLPMixerBlock(MapBlock):
         from timm.models.mlp_mixer import MixerBlock
 
         super().__init__(channels)
-        if len(size) != 2 or min(size) < 1:
-            raise ValueError(f"size must be (H, W) of the map, got {size}.")
+        check_image_size(size, "size")
         if channels < 2:
             raise ValueError(f"channels must be at least 2, half of which are hidden units, got {channels}.")
         _check_options(channels, mlp_ratio, drop, drop_path)

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from ...borders.checks import check_heads, check_rate, choose
+from ...borders.checks import check_heads, check_positive, check_rate, choose
 from ..layers import Pointwise, depthwise, hidden_channels
 from .batch_norm import BatchNorm
 from .metaformer import MLP, ChannelNorm, MetaFormerBlock
@@ -32,8 +32,8 @@ class UniFormerBlock(MetaFormerBlock):
         returns: The same.
 
     Raises:
-        ValueError: If `relation` is another word, `num_heads` does not divide `channels`, `mlp_ratio` leaves no hidden
-            channel, or a rate is not in [0, 1).
+        ValueError: If `relation` is another word, `num_heads` is not positive or, with `relation="global"`, does not
+            divide `channels`, `mlp_ratio` leaves no hidden channel, or a rate is not in [0, 1).
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class UniFormerBlock(MetaFormerBlock):
         drop: float = 0.0,
         drop_path: float = 0.0,
     ) -> None:
+        check_positive(channels=channels, num_heads=num_heads)
         attends = choose("relation", relation, ("local", "global")) == "global"
         mixer = GlobalRelation(channels, num_heads, drop) if attends else local_relation(channels)
         super().__init__(

@@ -12,7 +12,7 @@ from ...core.block import Block
 from ...core.slot import H, X
 from ...ops.convolution import conv2d_with_constant, sum_of_kernels
 from ...weights.migrate import migrate
-from ..layers import Norm, blend, conv
+from ..layers import Norm, blend, conv, make_norm
 
 
 class GFM(Block):
@@ -52,7 +52,7 @@ class GFM(Block):
         self.linear = nn.Linear(channels, channels)
         self.gate = MapAndVectorConv(channels)
         self.focus = MultiScaleConv(in_channels, channels)
-        self.norm = None if norm is None else norm(channels)
+        self.norm = None if norm is None else make_norm(norm, channels)
         self.pooled = choose("focus", focus, ("spatial", "pooled")) == "pooled"
 
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
@@ -82,6 +82,9 @@ class SimpleGFM(Block):
         x: `(B, in_channels, H, W)`, any `H` and `W`.
         h: `(B, channels, H, W)`.
         returns: `h`.
+
+    Raises:
+        ValueError: If `kernel_size` is even.
     """
 
     reads = (X, H)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ...core.block import Block
 from ...core.slot import C, H
 from ...ops.attention import attend_in_windows
-from ..layers import Norm, blend, conv, side_by_side
+from ..layers import Norm, blend, conv, make_norm, side_by_side
 
 
 class SE(Block):
@@ -50,11 +50,11 @@ class SE(Block):
         super().__init__({H: channels, C: channels})
         self.attention = MultiScaleAttention(channels, scales)
         self.express = conv(len(scales) * channels, channels, kernel_size, bias=True)
-        self.express_norm = None if norm is None else norm(2 * channels)
+        self.express_norm = None if norm is None else make_norm(norm, 2 * channels)
         self.fuse = nn.Conv2d(2 * channels, channels, 1)
         self.gates_a = conv(channels, 3 * channels, kernel_size, norm=norm, bias=norm is None)
         self.gates_h = conv(channels, 3 * channels, kernel_size, norm=norm)
-        self.memory_norm = None if norm is None else norm(channels)
+        self.memory_norm = None if norm is None else make_norm(norm, channels)
 
     def forward(self, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         """`h, c`."""

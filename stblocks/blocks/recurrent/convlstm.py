@@ -5,7 +5,7 @@ from torch import Tensor
 
 from ...core.block import Block
 from ...core.slot import C, H, O, X
-from ..layers import Norm, conv
+from ..layers import Norm, conv, make_norm
 
 
 class ConvLSTM(Block):
@@ -53,7 +53,7 @@ class ConvLSTM(Block):
         super().__init__({X: in_channels, H: channels, C: channels, O: channels})
         self.conv_x = conv(in_channels, 4 * channels, kernel_size, norm=norm, bias=bias)
         self.conv_h = conv(channels, 4 * channels, kernel_size, norm=norm, bias=False)
-        self.cell_norm = None if cell_norm is None else cell_norm(channels)
+        self.cell_norm = None if cell_norm is None else make_norm(cell_norm, channels, "cell_norm")
         self.forget_bias = forget_bias
 
     def forward(self, x: Tensor, h: Tensor | None = None, c: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:

@@ -9,7 +9,7 @@ from torch.nn import functional
 from ...borders.checks import check_odd, check_positive, choose
 from ...core.block import Block
 from ...core.slot import FILLED, PAST_C, PAST_X, C, H, M, O, Slot, X
-from ..layers import Norm, side_by_side
+from ..layers import Norm, make_norm, side_by_side
 from .mau import push
 
 
@@ -109,7 +109,9 @@ class E3DLSTM(Block):
         self.conv_x, self.conv_h, self.conv_m = conv(below, 7 * one), conv(one, 4 * one), conv(one, 4 * one)
         self.conv_c_new, self.conv_m_new = conv(one, one), conv(one, one)
         self.conv_last = WindowConv(window, 1, 1, 2 * one, one)
-        self.memory_norm = nn.GroupNorm(1, channels) if memory_norm is None else memory_norm(channels)
+        self.memory_norm = (
+            nn.GroupNorm(1, channels) if memory_norm is None else make_norm(memory_norm, channels, "memory_norm")
+        )
         self.first, self.window, self.forget_bias = first, window, forget_bias
         self.by_runs = choose("tokens", tokens, ("positions", "runs")) == "runs"
         self.carried = choose("memory", memory, ("carried", "dropped")) == "carried"
@@ -192,7 +194,7 @@ class WindowConv(nn.Module):
         side = kernel_size // 2
         kernel = (kernel_depth, kernel_size, kernel_size)
         self.conv = nn.Conv3d(in_channels, channels, kernel, padding=(0, side, side), bias=False)
-        self.norm = None if norm is None else norm(channels * window)
+        self.norm = None if norm is None else make_norm(norm, channels * window)
         self.window, self.stretch = window, stretch
         self.padding = (0, 0, 0, 0, kernel_depth // 2, (kernel_depth - 1) // 2)
 

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from ...borders.checks import check_image_size
 from ...core.block import Block
 from ...core.slot import DIFF, PREVIOUS, STARTED, C, H, K, M, N, O, S, X
 from ..layers import Norm, conv, side_by_side
@@ -22,6 +23,9 @@ class PeepholeLSTM(nn.Module):
         peephole_size: `(H, W)` of the maps for a weight at each position; `None` for one weight per channel.
         forget_bias: The constant b.
         norm: Channels to a norm, applied to each convolution's result.
+
+    Raises:
+        ValueError: If `kernel_size` is even, or `peephole_size` is no height and width.
     """
 
     def __init__(
@@ -36,7 +40,10 @@ class PeepholeLSTM(nn.Module):
         super().__init__()
         self.conv_e = conv(in_channels, 4 * channels, kernel_size, norm=norm)
         self.conv_n = conv(channels, 4 * channels, kernel_size, norm=norm)
-        self.peephole_size, size = peephole_size, peephole_size or (1, 1)
+        if peephole_size is not None:
+            check_image_size(peephole_size, "peephole_size")
+        self.peephole_size = None if peephole_size is None else tuple(peephole_size)
+        size = self.peephole_size or (1, 1)
         self.peephole = nn.Parameter(torch.zeros(2 * channels, *size))  # of input and forget gate
         self.peephole_o = nn.Parameter(torch.zeros(channels, *size))
         self.forget_bias = forget_bias
@@ -82,7 +89,8 @@ class MIMN(Block):
         returns: `diff, n, k, started, previous`, `diff` equal to `n`. All but `x` may be left out: no step before.
 
     Raises:
-        ValueError: If `kernel_size` is even, or when called, if maps are not of `peephole_size`.
+        ValueError: If `kernel_size` is even or `peephole_size` no height and width, or when called, if maps are not of
+            `peephole_size`.
     """
 
     reads = (X, PREVIOUS, N, K, STARTED)
@@ -141,7 +149,8 @@ class UpperMIMN(Block):
         returns: `diff, n, k, started`, `diff` equal to `n`. All but `diff` may be left out: no step before.
 
     Raises:
-        ValueError: If `kernel_size` is even, or when called, if maps are not of `peephole_size`.
+        ValueError: If `kernel_size` is even or `peephole_size` no height and width, or when called, if maps are not of
+            `peephole_size`.
     """
 
     reads = (DIFF, N, K, STARTED)
@@ -201,7 +210,8 @@ class MIM(Block):
         returns: `h, c, m, s, o`, `o` the output gate for stages that follow.
 
     Raises:
-        ValueError: If `kernel_size` is even, or when called, if maps are not of `peephole_size`.
+        ValueError: If `kernel_size` is even or `peephole_size` no height and width, or when called, if maps are not of
+            `peephole_size`.
     """
 
     reads = (X, N, H, C, M, S)

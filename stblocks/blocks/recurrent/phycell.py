@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ...borders.checks import check_odd, check_positive, choose
 from ...core.block import Block
 from ...core.slot import MOMENT, H, O, P, X
-from ..layers import Norm, conv, side_by_side
+from ..layers import Norm, conv, make_norm, side_by_side
 
 
 class PhyCell(Block):
@@ -135,7 +135,7 @@ class Dynamics(nn.Module):
         check_odd("kernel_size", kernel_size)
         check_positive(filters=filters)
         self.derivatives = nn.Conv2d(channels, filters, kernel_size, padding=kernel_size // 2)
-        self.norm = None if norm is None else norm(filters)
+        self.norm = None if norm is None else make_norm(norm, filters)
         self.combine = nn.Conv2d(filters, channels, 1)
 
     def forward(self, h: Tensor) -> Tensor:

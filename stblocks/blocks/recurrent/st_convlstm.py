@@ -107,6 +107,9 @@ class DecoupledSTConvLSTM(STConvLSTM):
 
     Shapes:
         returns: `h, c, m, o` as `STConvLSTM`, and the loss `(B,)`.
+
+    Raises:
+        ValueError: If `kernel_size` is even.
     """
 
     writes = (H, C, M, O, DECOUPLING)

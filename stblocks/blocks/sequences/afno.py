@@ -51,6 +51,7 @@ class AFNOBlock(nn.Module):
         drop_path: float = 0.0,
     ) -> None:
         super().__init__()
+        check_positive(channels=channels)
         check_rate("drop", drop)
         self.norm1, self.norm2 = nn.LayerNorm(channels), nn.LayerNorm(channels)
         self.filter = FrequencyMLP(channels, num_blocks, threshold)

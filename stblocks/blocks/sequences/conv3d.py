@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...borders.checks import check_odd
+from ...borders.checks import check_odd, check_positive
 from ..layers import branch_dropout
 
 
@@ -26,11 +26,12 @@ class Conv3DBlock(nn.Module):
         returns: The same.
 
     Raises:
-        ValueError: If the kernel is even, or the rate not in [0, 1).
+        ValueError: If `channels` is not positive, the kernel is even, or the rate not in [0, 1).
     """
 
     def __init__(self, channels: int, *, kernel_size: int = 3, drop_path: float = 0.0) -> None:
         super().__init__()
+        check_positive(channels=channels)
         check_odd("kernel_size", kernel_size)
         self.norm = nn.GroupNorm(1, channels)
         self.first = nn.Conv3d(channels, channels, kernel_size, padding=kernel_size // 2)

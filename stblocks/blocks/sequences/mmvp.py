@@ -68,6 +68,7 @@ class MMVP(nn.Module):
         scrambled: bool = False,
     ) -> None:
         super().__init__()
+        check_positive(in_channels=in_channels, out_channels=out_channels)
         check_positive(channels=channels, matrix_channels=matrix_channels, in_frames=in_frames, out_frames=out_frames)
         check_each_positive("depths", depths)
         check_each_positive("factors", factors)

@@ -164,7 +164,7 @@ class PredFormer(nn.Module):
         checkpointing: bool = False,
     ) -> None:
         super().__init__()
-        check_positive(channels=channels, patch_size=patch_size)
+        check_positive(in_channels=in_channels, out_channels=out_channels, channels=channels, patch_size=patch_size)
         if not order or not set(order) <= set(OVER):
             letters = ", ".join(f"{letter!r} ({over})" for letter, (over, _) in OVER.items())
             raise ValueError(f"order must be made of {letters}, got {order!r}.")

@@ -49,7 +49,8 @@ class SequenceTranslator(nn.Module):
         checkpointing: bool = False,
     ) -> None:
         super().__init__()
-        check_positive(num_layers=num_layers, channels=channels, in_frames=in_frames, out_frames=out_frames)
+        check_positive(in_channels=in_channels, channels=channels, in_frames=in_frames, out_frames=out_frames)
+        check_positive(num_layers=num_layers)
         same = in_channels == channels
         self.enter: nn.Module = nn.Identity() if same else Pointwise(in_channels, channels)
         self.blocks = nn.ModuleList(block(layer, channels) for layer in range(num_layers))

@@ -59,7 +59,7 @@ class WaST(nn.Module):
         keep: str = "time",
     ) -> None:
         super().__init__()
-        check_positive(channels=channels, frames=frames)
+        check_positive(in_channels=in_channels, out_channels=out_channels, channels=channels, frames=frames)
         check_rate("drop_path", drop_path)
         for name, value, length in (("depths", depths, 3), ("large_kernels", large_kernels, 2)):
             check_each_positive(name, value)

@@ -32,7 +32,8 @@ class Inception(nn.Module):
         returns: `(B, out_channels, H, W)`.
 
     Raises:
-        ValueError: If `groups` does not divide the channels, or a kernel is even, or there is none.
+        ValueError: If a number is not positive, `groups` does not divide the channels, or a kernel is even, or there
+            is none.
     """
 
     def __init__(
@@ -45,7 +46,8 @@ class Inception(nn.Module):
         groups: int = 8,
     ) -> None:
         super().__init__()
-        if channels < 1 or groups < 1 or channels % groups or out_channels % groups:
+        check_positive(in_channels=in_channels, channels=channels, out_channels=out_channels, groups=groups)
+        if channels % groups or out_channels % groups:
             raise ValueError(
                 f"groups must divide the {channels} inner and {out_channels} outer channels, got {groups}; "
                 f"groups=1 always does."
@@ -92,7 +94,7 @@ class InceptionUNet(nn.Module):
         returns: `(B, out_channels, H, W)`.
 
     Raises:
-        ValueError: If there is no layer, or `groups` does not divide the channels.
+        ValueError: If a number is not positive, or `groups` does not divide the channels.
     """
 
     def __init__(
@@ -106,7 +108,7 @@ class InceptionUNet(nn.Module):
         groups: int = 8,
     ) -> None:
         super().__init__()
-        check_positive(num_layers=num_layers)
+        check_positive(in_channels=in_channels, channels=channels, out_channels=out_channels, num_layers=num_layers)
 
         def module(first: int, last: int) -> Inception:
             return Inception(first, channels // 2, last, kernel_sizes=kernel_sizes, groups=groups)

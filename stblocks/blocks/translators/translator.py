@@ -49,7 +49,7 @@ class Translator(nn.Module):
         checkpointing: bool = False,
     ) -> None:
         super().__init__()
-        check_positive(num_layers=num_layers, channels=channels)
+        check_positive(in_channels=in_channels, channels=channels, out_channels=out_channels, num_layers=num_layers)
         widths = [in_channels, *[channels] * (num_layers - 1), out_channels]
         self.blocks = nn.ModuleList(block(layer, widths[layer]) for layer in range(num_layers))
         self.resize = nn.ModuleList(
@@ -87,10 +87,18 @@ class RecurrentTranslator(nn.Module):
     Shapes:
         maps: `(B, in_frames * channels, H, W)`, time before channels.
         returns: `(B, out_frames * channels, H, W)`.
+
+    Raises:
+        ValueError: If `stack` is no `RecurrentStack`, or a number of frames is not positive.
     """
 
     def __init__(self, stack: RecurrentStack, in_frames: int, out_frames: int) -> None:
         super().__init__()
+        check_positive(in_frames=in_frames, out_frames=out_frames)
+        if not isinstance(stack, RecurrentStack):
+            raise ValueError(
+                f"stack must be a RecurrentStack, got {type(stack).__name__}; write RecurrentStack([...])."
+            )
         self.stack, self.in_frames, self.out_frames = stack, in_frames, out_frames
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -126,13 +134,14 @@ class LinearShortcut(nn.Module):
         returns: Forecasts alike, `(B, out_frames * out_channels, H, W)`.
 
     Raises:
-        ValueError: If the kernel is even.
+        ValueError: If a number is not positive, or the kernel is even.
     """
 
     def __init__(
         self, in_channels: int, out_channels: int, in_frames: int, out_frames: int, *, kernel_size: int = 1
     ) -> None:
         super().__init__()
+        check_positive(in_channels=in_channels, out_channels=out_channels, in_frames=in_frames, out_frames=out_frames)
         check_odd("kernel_size", kernel_size)
         self.in_channels, centre = in_channels, kernel_size // 2
         widths = in_frames * in_channels, out_frames * out_channels
