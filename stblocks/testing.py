@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.autograd.gradcheck import GradcheckError
 
 from .core import Block, Cell, Slot
+from .tiles import felt_afar, whole_map_parts
 
 Make = Callable[[], Block]
 
@@ -56,6 +57,8 @@ def check_block(
         check_starts(make, size=size, seed=seed)
     check_reach(make, size=bound or (5, 4), seed=seed, exempt=exempt)
     check_gradients(make, size=bound or (3, 2), seed=seed)
+    if bound is None:
+        check_whole_map(make, seed=seed)
     check_state_dict(make, size=bound or (5, 3), seed=seed)
     check_low_precision(make, size=bound or (5, 3), seed=seed)
     check_traces(make, size=bound or (5, 3), seed=seed)
@@ -140,6 +143,20 @@ def check_reach(
         if not idle:
             return
     raise CheckError(f"no effect on the results: {', '.join(sorted(idle or ()))}")
+
+
+def check_whole_map(make: Make, *, size: tuple[int, int] = (90, 3), seed: int = 0, draws: int = 5) -> None:
+    """What happens in the first row changes nothing in the last, or the block or a part of it says `whole_map`."""
+
+    def sees(seed: int) -> bool:
+        block, maps = example(make, size=size, seed=seed)
+        return not whole_map_parts(block) and felt_afar(lambda *given: [*_results(block, given).values()], maps)
+
+    far = f"depends on what is {size[0] - 1} rows away"
+    _expect(
+        not any(sees(seed + draw) for draw in range(draws)),  # ReLUs sleep
+        f"{far}; set whole_map = True if it looks at the whole map",
+    )
 
 
 def check_gradients(make: Make, *, size: tuple[int, int] = (3, 2), seed: int = 0) -> None:

@@ -1,7 +1,7 @@
 """Forecasts of fields that are too large to be forecast at once: tile by tile, blended where tiles overlap."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from math import ceil, pi
 from numbers import Integral
@@ -100,6 +100,19 @@ def whole_map_parts(model: nn.Module) -> list[str]:
         or (isinstance(part, nn.LayerNorm) and len(part.normalized_shape) > 1)
     }
     return sorted(kinds)
+
+
+@torch.no_grad()
+def felt_afar(function: Callable[..., Sequence[Tensor]], maps: Sequence[Tensor]) -> bool:
+    """Whether what is in the first row of maps changes the last row of a result, by a little or by much."""
+    results = []
+    for size in (0.0, 1.0, 50.0):
+        noise = torch.Generator().manual_seed(1)
+        moved = [each.clone() for each in maps]
+        for each in moved:
+            each[..., 0, :] += size * torch.randn(each[..., 0, :].shape, generator=noise, dtype=each.dtype)
+        results.append([each[..., -1, :] for each in function(*moved) if each.ndim > 3])
+    return not all(torch.equal(*pair) for other in results for pair in zip(other, results[0], strict=True))
 
 
 def _warn_of_whole_maps(model: nn.Module) -> None:

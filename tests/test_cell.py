@@ -262,6 +262,14 @@ class Traced(ConvLSTM):
         return h + torch.compiler.is_compiling(), c, o
 
 
+class Pooled(ConvLSTM):
+    """Looks at the whole map, and does not say so."""
+
+    def forward(self, x, h=None, c=None):
+        h, c, o = super().forward(x, h, c)
+        return h + x.mean(dim=(1, 2, 3), keepdim=True), c, o
+
+
 def test_a_result_may_be_constant():
     check_gradients(lambda: Counting(3, 4, kernel_size=1))
 
@@ -277,11 +285,19 @@ def test_a_result_may_be_constant():
         (Aside, "h changes through a state dict"),
         (Rough, "h is off by more than 0.1 under bfloat16 autocast"),
         (Traced, "h changes when traced"),
+        (Pooled, "depends on what is 89 rows away; set whole_map = True if it looks at the whole map"),
     ],
 )
 def test_the_tester_finds_planted_faults(make, message):
     with pytest.raises(CheckError, match=message):
         check_block(lambda: make(3, 4), sizes=[(3, 2)])
+
+
+def test_a_block_that_says_that_it_sees_the_whole_map_may():
+    class Said(Pooled):
+        whole_map = True
+
+    check_block(lambda: Said(3, 4), sizes=[(3, 2)])
 
 
 def test_a_plug_in_block_is_named_in_messages():

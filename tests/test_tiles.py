@@ -19,7 +19,7 @@ from stblocks import (
     testing,
 )
 from stblocks.core import Rollout
-from stblocks.tiles import whole_map_parts
+from stblocks.tiles import felt_afar, whole_map_parts
 from tests.test_models import small_options
 
 
@@ -115,19 +115,6 @@ def test_a_wide_overlap_hides_what_a_pixel_does_not_see():
         errors.append((predict_tiled(Blur(), frames, 2, 24, overlap) - whole).square().mean().sqrt())
     assert errors[0] > 3 * errors[1]
     assert errors[1] > errors[2]
-
-
-def felt_afar(function, maps):
-    """Does what happens at one end of long maps change a result at the other, of whatever it is made?"""
-    results = []
-    for size in (0.0, 1.0, 50.0):
-        torch.manual_seed(1)
-        moved = [each.clone() for each in maps]
-        for each in moved:
-            each[..., 0, :] += size * torch.randn_like(each[..., 0, :])
-        with torch.no_grad():
-            results.append([each[..., -1, :] for each in function(*moved) if each.ndim > 3])
-    return not all(torch.equal(*pair) for other in results for pair in zip(other, results[0], strict=True))
 
 
 def fades(module):
