@@ -1,5 +1,7 @@
 """Files are whole or not there, and a checkpoint that is not this run's is refused with the reason."""
 
+import hashlib
+import io
 import os
 import random
 import shutil
@@ -8,6 +10,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -15,7 +18,7 @@ import stblocks.borders.files
 from stblocks.borders.files import remove_unfinished, write_atomically
 from stblocks.data import Scaler, Sequence
 from stblocks.train import Objective, load_checkpoint, save_checkpoint
-from stblocks.train.checkpoint import newest, previous
+from stblocks.train.checkpoint import MARK, newest, previous
 from tests.test_resume import same
 from tests.tiny import Drifting, Tiny, tiny, train
 
@@ -147,6 +150,13 @@ def changed(index, *options):
     return data
 
 
+def seal(state, path):
+    """Write a checkpoint of anything at all, whose digest fits."""
+    content = io.BytesIO()
+    torch.save(state, content)
+    path.write_bytes(content.getvalue() + MARK + hashlib.sha256(content.getvalue()).hexdigest().encode())
+
+
 def mirrored():
     data = Drifting()
     data.frames = data.frames.flip(-1)
@@ -214,7 +224,11 @@ def test_a_checkpoint_cut_short_is_refused(share, finished, tmp_path):
         (lambda path: path.write_text("append"), "is not a whole checkpoint"),
         (lambda path: path.write_bytes(bytes(range(256)) * 9), "is not a whole checkpoint"),
         (lambda path: torch.save(tiny(), path), "is not a whole checkpoint"),
-        (lambda path: save_checkpoint({"model": tiny()}, path), "is not a whole checkpoint"),  # would run code
+        (
+            lambda path: seal({"model": tiny()}, path),
+            r"is as it was written, but holds tests\.tiny\.Tiny, and only numb",
+        ),
+        (lambda path: seal({"score": np.float64(1)}, path), r"but holds numpy\S+scalar, .* see best/ for its weights"),
         (lambda path: save_checkpoint([1], path), "must hold a dict, got list"),
         (
             lambda path: save_checkpoint(tiny().state_dict(), path),
@@ -227,6 +241,29 @@ def test_what_is_no_checkpoint_is_refused(write, message, finished, tmp_path):
     write(copy(finished, tmp_path))
     with pytest.raises(ValueError, match=message):
         train(tmp_path, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("value", "where"),
+    [
+        (
+            np.float64(1),
+            r"state\.best\.ranking\[1\] must be made of tensors, numbers, .* type float64; take \.item\(\)",
+        ),
+        (np.str_("dBZ"), r"state\.best\.ranking\[1\] must .* type str_; .* str\(\.\.\.\) of a path or another text"),
+        ({np.int64(3): 1}, r"a key of state\.best\.ranking\[1\] must be made of numbers, .* type int64"),
+        (Path("runs"), r"state\.best\.ranking\[1\] must .* of the type \w*Path"),
+    ],
+)
+def test_what_could_not_be_read_again_is_not_written(value, where, finished, tmp_path):
+    path = copy(finished, tmp_path)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=where):
+        save_checkpoint({"step": 1, "best": {"ranking": (torch.ones(2), value)}}, path)
+    assert path.read_bytes() == before
+    state = {"a": [1, 0.5, True, None, "b", ()], 3: torch.nn.Parameter(torch.ones(2)), "size": torch.ones(2, 3).shape}
+    save_checkpoint(state, path)
+    assert same(load_checkpoint(path), state)
 
 
 def test_a_changed_bit_anywhere_is_found_and_the_checkpoint_before_is_named(finished, tmp_path):

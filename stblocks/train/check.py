@@ -1,5 +1,6 @@
 """What can be known to go wrong before the first batch."""
 
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from ..data.sequence import check_countable
 from ..data.sources import physical_scaler
 from ..runtime.graph import obstacle
 from ..score import Scores
+from .checkpoint import require_plain
 from .config import TrainConfig
 
 
@@ -25,7 +27,7 @@ def check_run(
         raise ValueError(f"config must be a TrainConfig, got {type(config).__name__}; write TrainConfig(epochs=1).")
     for name, data in (("train_data", train_data), ("validation_data", validation_data)):
         check_countable(name, data)
-    problems = config.problems()
+    problems = config.problems() or saving_problems(config)
     if not problems:
         problems += batch_problems(config, len(train_data), processes)
         if config.precision == "fp16" and device.type == "cpu":
@@ -34,6 +36,12 @@ def check_run(
             problems.append(f"graph=True {reason}; take 'auto' or False")
     if not callable(getattr(model, "rollout", None)):
         problems.append(f"model must have a method rollout(past, horizon, ...), got {type(model).__name__}")
+    if isinstance(getattr(model, "_orig_mod", None), nn.Module):  # importing what makes it would take a second
+        problems.append(
+            "model must be a module as it is, got one of torch.compile, which trains uncompiled, since training calls "
+            "model.rollout, and whose weights have other names; pass the module it was made of, and compile what fit "
+            "returns"
+        )
     if not any(parameter.requires_grad for parameter in model.parameters()):
         problems.append(f"model must have weights to train, {type(model).__name__} has none; score it by evaluate(...)")
     if not getattr(model, "teachable", True) and config.sampling != "none":
@@ -45,9 +53,18 @@ def check_run(
     for name, data in (("train_data", train_data), ("validation_data", validation_data)):
         problems += [f"{name} {problem}" for problem in data_problems(data, model, config.sampling)]
     if not problems:
-        problems += unit_problems(config, train_data) + score_problems(config, validation_data)
+        problems += unit_problems(config, train_data, validation_data) + score_problems(config, validation_data)
     if problems:
         raise ValueError("This run cannot start: " + "; ".join(problems) + ".")
+
+
+def saving_problems(config: TrainConfig) -> list[str]:
+    """Can the settings, those of a recipe's own among them, be saved as JSON and in a checkpoint?"""
+    try:
+        require_plain(asdict(config), "config", tensors=False)
+    except ValueError as error:
+        return [str(error).rstrip(".")]
+    return []
 
 
 def batch_problems(config: TrainConfig, sequences: int, processes: int) -> list[str]:
@@ -81,6 +98,12 @@ def data_problems(data: Any, model: nn.Module, sampling: str) -> list[str]:
         if frames.ndim != 4 or not len(frames) or not frames.is_floating_point():
             return [f"must yield {name} as floats (T, C, H, W) with T >= 1, got {frames.dtype} {tuple(frames.shape)}"]
     problems = []
+    own = dict.fromkeys(each.dtype for each in model.parameters() if each.is_floating_point())
+    if other := {past.dtype, future.dtype} - own.keys() if own else set():
+        problems.append(
+            f"must yield frames of the dtype of the model's weights, {' or '.join(map(str, own))}, got "
+            f"{' and '.join(sorted(map(str, other)))}; convert them, by .float() say, or the model"
+        )
     if past.shape[2:] != future.shape[2:] or past.shape[1] < future.shape[1]:
         problems.append(
             f"must have future frames of the size of past ones, with their first channels, "
@@ -118,13 +141,15 @@ def feedback_problems(model: nn.Module, horizon: int, sampling: str) -> list[str
     return problems
 
 
-def unit_problems(config: TrainConfig, data: Any) -> list[str]:
+def unit_problems(config: TrainConfig, train_data: Any, validation_data: Any) -> list[str]:
     """Have the data one physical unit, where a setting is in it?"""
+    needed = [(name, train_data) for name in ("loss_thresholds", "jitter") if getattr(config, name)]
+    if config.thresholds or any(name.endswith("@physical") for name in config.value_scores):
+        needed.append(("thresholds and scores @physical of validation_data", validation_data))
     problems = []
-    for name in ("loss_thresholds", "jitter"):
+    for name, data in needed:
         try:
-            if getattr(config, name):
-                physical_scaler(data, name)
+            physical_scaler(data, name)
         except ValueError as error:
             problems.append(str(error).rstrip("."))
     return problems

@@ -4,8 +4,11 @@ import hashlib
 import io
 import math
 import os
+import re
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import torch
@@ -19,6 +22,7 @@ State = dict[str, Any]
 #: Stands at the end of the file, before the hexadecimal SHA-256 of all before it.
 MARK = b"sha256:"
 _END = len(MARK) + hashlib.sha256().digest_size * 2
+_PLAIN = (bool, int, float, str, NoneType)
 
 
 def save_checkpoint(state: State, path: str | Path) -> None:
@@ -29,12 +33,36 @@ def save_checkpoint(state: State, path: str | Path) -> None:
         path: The file.
 
     Raises:
-        ValueError: If it cannot be written there.
+        ValueError: If the state holds anything else, or cannot be written there.
     """
+    require_plain(state, "state")
     content = io.BytesIO()  # torch.save hides why a file cannot be written, such as a full disk
     torch.save(state, content)
     content.write(MARK + hashlib.sha256(content.getbuffer()).hexdigest().encode())
     write_atomically(path, lambda file: file.write(content.getbuffer()), keep=previous(path))
+
+
+def require_plain(value: Any, name: str, *, tensors: bool = True) -> None:
+    """Raise a `ValueError` unless a value is one that can be read again without running anything.
+
+    Args:
+        value: The value. NumPy's numbers and strings are none, although Python's are what some of them are made of.
+        name: What errors call it.
+        tensors: May there be tensors in it?
+    """
+    if type(value) in (dict, OrderedDict):
+        for key, inner in value.items():
+            require_plain(key, f"a key of {name}", tensors=False)
+            require_plain(inner, f"{name}.{key}", tensors=tensors)
+    elif type(value) in (list, tuple, torch.Size):
+        for i, inner in enumerate(value):
+            require_plain(inner, f"{name}[{i}]", tensors=tensors)
+    elif type(value) not in _PLAIN and not (tensors and isinstance(value, Tensor)):
+        raise ValueError(
+            f"{name} must be made of {'tensors, ' if tensors else ''}numbers, strings, True, False and None of Python, "
+            f"in dicts, lists and tuples, got {value!r:.80} of the type {type(value).__name__}; take .item() of a "
+            f"number of NumPy, str(...) of a path or another text."
+        )
 
 
 def previous(path: str | Path) -> Path:
@@ -78,12 +106,21 @@ def load_checkpoint(path: str | Path) -> State:
         raise _missing(path)
     try:
         return _read(path)
+    except _NotPlain as error:
+        raise ValueError(
+            f"{path} is as it was written, but holds {error}, and only numbers, strings and tensors are read from a "
+            f"file, since others could run code; start a new run in another directory, and see best/ for its weights."
+        ) from error
     except _NotWhole as error:
         raise ValueError(f"{path} is not a whole checkpoint of this library ({error}); {_way_out(path)}.") from error
 
 
 class _NotWhole(Exception):
     """Why a file cannot be used."""
+
+
+class _NotPlain(_NotWhole):
+    """Of what kind something is in it that cannot be read, although it fits its digest."""
 
 
 def _read(path: Path) -> State:
@@ -99,6 +136,8 @@ def _read(path: Path) -> State:
     try:
         state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # what reading foreign bytes can raise has no end
+        if found := re.search(r"GLOBAL (\S+)", str(error)):
+            raise _NotPlain(found[1]) from error
         raise _NotWhole(error) from error
     if not isinstance(state, dict):
         raise _NotWhole(f"it must hold a dict, got {type(state).__name__}")

@@ -28,7 +28,7 @@ def data_identity(data: Any) -> dict[str, Any]:
         "sequences": len(data),
         "past": tuple(first[0].shape),
         "future": tuple(first[1].shape),
-        "scaler": None if scaler is None else (_rounded(scaler.offset), _rounded(scaler.scale), scaler.unit),
+        "scaler": None if scaler is None else (_rounded(scaler.offset), _rounded(scaler.scale), _named(scaler.unit)),
         "values": {index: _numbers(data[index] if index else first) for index in indices} if repeats else None,
     }
 
@@ -52,6 +52,11 @@ def _rounded(number: float | tuple[float, ...]) -> Any:
     if isinstance(number, tuple):
         return tuple(map(_rounded, number))
     return float(f"{number:.8e}")
+
+
+def _named(unit: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    """As strings of Python, which a checkpoint can hold; those of NumPy it cannot."""
+    return tuple(map(str, unit)) if isinstance(unit, tuple) else str(unit)
 
 
 def _numbers(sample: tuple[Tensor, Tensor]) -> tuple[float, ...]:

@@ -55,11 +55,17 @@ def report(
         The tables `"model"` and `"persistence"`.
 
     Raises:
-        ValueError: If there is no such sample, a forecast is not finite, or a file cannot be written.
+        ValueError: If the model cannot be saved, there is no such sample, a forecast is not finite, or a file cannot be
+            written.
         KeyboardInterrupt: After Ctrl-C or SIGTERM.
     """
     check_countable("data", data)
     out = check_directory("out_dir", out_dir)
+    if not callable(getattr(model, "save_pretrained", None)):
+        raise ValueError(
+            f"model must have a method save_pretrained, as those of create_model have, got {type(model).__name__}; "
+            f"score it by evaluate(...), which returns the same tables."
+        )
     length: int = len(data)  # type: ignore[arg-type]
     if not 0 <= sample < length:
         raise ValueError(f"sample must be from 0 to {length - 1}, the last sequence of the data, got {sample}.")

@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from .best import Best
-from .checkpoint import differences, load_checkpoint, require_newest, save_checkpoint
+from .checkpoint import differences, load_checkpoint, require_newest, require_plain, save_checkpoint
 from .config import TrainConfig
 from .data_identity import data_differences, data_identity
 from .run import Run
@@ -22,14 +22,20 @@ Identity = dict[str, dict[str, Any]]
 def identity(
     model: nn.Module, objective: nn.Module, train_data: Any, validation_data: Any, config: TrainConfig
 ) -> Identity:
-    """What a checkpoint must agree with so that a run can go on from it."""
-    return {
+    """What a checkpoint must agree with so that a run can go on from it.
+
+    Raises:
+        ValueError: If a part of it cannot be saved.
+    """
+    own = {
         "model": dict(getattr(model, "config", None) or {}),
         "settings": {name: value for name, value in asdict(config).items() if name not in config.may_differ},
         "training data": data_identity(train_data),
         "validation data": data_identity(validation_data),
         "objective": _attributes(objective),
     }
+    require_plain(own, "identity", tensors=False)
+    return own
 
 
 def save_run(run: Run, best: Best, own: Identity, directory: Path) -> None:
