@@ -1,9 +1,11 @@
 """A run that was interrupted anywhere and resumed ends bit for bit where an unbroken one does."""
 
 import json
+import random
 import signal
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -11,6 +13,7 @@ from torch.utils._pytree import tree_flatten
 from torch.utils.data import Dataset
 
 from stblocks import create_model
+from stblocks.data import Sequence
 from stblocks.train import Objective, TrainConfig, fit, load_checkpoint, report
 from stblocks.train.best import Best
 from stblocks.train.screen import Screen
@@ -152,6 +155,23 @@ def test_a_kill_between_validation_and_checkpoint(when, unbroken, tmp_path, monk
     assert_same(tmp_path, train(tmp_path, resume=True, **settings), whole)
 
 
+class Noisy(Drifting):
+    """Draws from every generator there is whenever a sequence is read."""
+
+    def __getitem__(self, index):
+        past, future = super().__getitem__(index)
+        return Sequence(past + 0.1 * (torch.rand(past.shape) + np.random.rand() + random.random()), future)
+
+
+def test_what_data_draw_is_of_the_seed_and_the_place_too(tmp_path):
+    unbroken = train(tmp_path / "whole", data=Noisy())
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "out", data=Breaking(Noisy(), 6, interrupt))
+    again = train(tmp_path / "out", data=Noisy(), resume=True, num_workers=1)
+    assert_same(tmp_path / "out", again, (tmp_path / "whole", unbroken))
+    assert not same_weights(train(tmp_path / "other", data=Noisy(), seed=1).model, unbroken.model)
+
+
 def test_after_several_interruptions_and_a_line_cut_short(unbroken, tmp_path):
     settings, whole = unbroken
     for resume in (False, True, True):
@@ -256,7 +276,13 @@ STEADY = {"schedule": "constant", "warmup": 0.0}
 
 @pytest.mark.parametrize(
     ("broken", "settings"),
-    [(False, STEADY), (True, STEADY), (False, {"sampling": "scheduled", "sampling_steps": 5, **STEADY})],
+    [
+        (False, STEADY),
+        (True, STEADY),
+        (False, {"sampling": "scheduled", "sampling_steps": 5, **STEADY}),
+        (False, {"schedule": "constant"}),  # of six steps a tenth is less than one
+        (True, {"validate_every": 3, **STEADY}),
+    ],
 )
 def test_a_longer_run_begins_as_a_shorter_one(broken, settings, tmp_path):
     whole, out = tmp_path / "whole", tmp_path / "out"
@@ -280,7 +306,9 @@ def test_a_longer_run_begins_as_a_shorter_one(broken, settings, tmp_path):
         ),
         ({"schedule": "onecycle"}, "schedule='onecycle' is laid over all steps"),
         ({"sampling": "scheduled", **STEADY}, "sampling='scheduled' is laid over all steps"),
-        ({"schedule": "constant", "warmup": 0.5}, "warmup=0.5 would be 9 steps, and it is at step 4"),
+        ({"schedule": "constant"}, "warmup=0.1 would be 1.8 steps, so that they would have had another learning rate"),
+        ({"schedule": "constant", "warmup": 0.5}, "warmup=0.5 would be 9 steps"),
+        ({"validate_every": 3, **STEADY}, "it was validated after its last epoch, which .* validate_every=3 would not"),
     ],
 )
 def test_a_run_that_cannot_become_longer_says_why(settings, reason, tmp_path):

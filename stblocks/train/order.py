@@ -10,7 +10,7 @@ from ..data import Scaler, Sequence
 from ..data.augment import jittered, turned
 from ..data.crops import draw as draw_sample
 from ..data.sources import physical_scaler
-from .seeding import derive_seed
+from .seeding import derive_seed, seed_host
 
 #: One draw of a sequence: the epoch, and its index in the data set.
 Draw = tuple[int, int]
@@ -73,6 +73,8 @@ class Share:
 class Drawn(Dataset[Sequence]):
     """A data set indexed by draws, cropped at random if the data set does that, augmented on request.
 
+    What the data set itself draws from the generators of Python, NumPy and torch on the CPU is a function of the draw.
+
     Args:
         data: The data set.
         augment: Turn each sequence at random, see `turned`. A draw is always turned the same way.
@@ -85,6 +87,7 @@ class Drawn(Dataset[Sequence]):
         self.scaler = physical_scaler(data, "jitter") if jitter else Scaler()
 
     def __getitem__(self, draw: Draw) -> Sequence:
+        seed_host(derive_seed(self.seed, "sample", *draw))  # a step seeds them anew for the model
         sample = draw_sample(self.data, draw[1], derive_seed(self.seed, "crop", *draw))
         if self.augment:
             sample = turned(sample, self._generator("augment", draw))

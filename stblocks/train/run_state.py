@@ -67,7 +67,8 @@ def restore_run(run: Run, best: Best, own: Identity, directory: Path) -> None:
         raise ValueError(f"{path} is no checkpoint of a run: its identity must hold {', '.join(own)}.")
     for name in run.config.may_differ:
         saved["settings"].pop(name, None)
-    epochs, before = run.config.epochs, saved["settings"].get("epochs")
+    epochs = run.config.epochs
+    before: Any = saved["settings"].get("epochs")
     longer = type(before) is int and before < epochs
     if longer:
         saved["settings"]["epochs"] = epochs
@@ -83,7 +84,7 @@ def restore_run(run: Run, best: Best, own: Identity, directory: Path) -> None:
         best.restore(state["best"], run.step)
     except ValueError as error:
         raise ValueError(f"{path} cannot be resumed from: {error}") from error
-    if longer and (reason := _obstacle_to_more_steps(run)):
+    if longer and (reason := _obstacle_to_more_steps(run, best, before)):
         raise ValueError(
             f"{path} is of a run of {before} epochs, which cannot become one of {epochs}: {reason}; resume it with "
             f"epochs={before}, or start a new run from the weights in {best.directory}, in another directory."
@@ -107,13 +108,18 @@ def _is_plain(value: object) -> bool:
     return value is None or isinstance(value, bool | int | float | str)
 
 
-def _obstacle_to_more_steps(run: Run) -> str | None:
-    """Why the steps so far are not the first ones of a run that is longer."""
+def _obstacle_to_more_steps(run: Run, best: Best, epochs: int) -> str | None:
+    """Why what a run of so many epochs has done so far is not the beginning of one that is longer."""
     config = run.config
     if config.schedule != "constant":
         return f"schedule={config.schedule!r} is laid over all steps, so that they would have had another learning rate"
     if config.sampling != "none" and config.sampling_steps is None:
         return f"sampling={config.sampling!r} is laid over all steps, so that they would have been fed other frames"
-    if run.step < (rise := config.warmup * run.total_steps):
-        return f"warmup={config.warmup} would be {rise:g} steps, and it is at step {run.step}"
+    if (rise := config.warmup * run.total_steps) > 1:  # up to one step, it is none
+        return f"warmup={config.warmup} would be {rise:g} steps, so that they would have had another learning rate"
+    if epochs % config.validate_every and best.judged == epochs * run.order.steps_per_epoch:
+        return (
+            f"it was validated after its last epoch, which the longer run with validate_every={config.validate_every} "
+            f"would not be, and its weights may be among the best"
+        )
     return None

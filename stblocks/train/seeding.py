@@ -24,6 +24,16 @@ def seed_everything(seed: int) -> None:
     Args:
         seed: From 0 to 2**32 - 1.
     """
+    seed_host(seed)
+    torch.manual_seed(seed)
+
+
+def seed_host(seed: int) -> None:
+    """Seed those of them that draw on the CPU alone, which is a hundred times as fast.
+
+    Args:
+        seed: From 0 to 2**32 - 1.
+    """
     random.seed(seed)
     np.random.seed(seed)
-    torch.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)
