@@ -19,7 +19,7 @@ from stblocks.data import Sequence
 from stblocks.runtime.processes import process_state
 from stblocks.score import evaluate
 from stblocks.train import Objective
-from tests.tiny import SET_UP, Drifting, tiny, train
+from tests.tiny import SET_UP, Drifting, Tiny, tiny, train
 
 
 def double(length: int = 9, seed: int = 0) -> Drifting:
@@ -82,6 +82,26 @@ def fit_all(out: str, resume: bool = False, told: int = 0) -> None:
     result = train(own, model=tiny(0).double(), data=data, validation=double(5, seed=1), resume=resume, **ALL)
     assert not own.with_name("elsewhere").exists()
     print("ended at", result.step, [value.tolist() for value in result.model.state_dict().values()])
+
+
+def normed() -> Tiny:
+    """With batch norm, whose statistics each process takes of its own share."""
+    model = tiny(0)
+    model.blur = torch.nn.Sequential(model.blur, torch.nn.BatchNorm2d(1))
+    return model.double()
+
+
+def fit_what_processes_must_agree_on(out: str) -> None:
+    """Runs with statistics, of the weights and of their average; then one with a weight that no loss needs."""
+    for name, decay in (("plain", None), ("averaged", 0.6)):
+        train(Path(out) / name, model=normed(), data=double(), validation=double(5, seed=1), ema_decay=decay)
+    for name, needed in (("idle", True), ("frozen", False)):
+        model = tiny(0)
+        model.idle = torch.nn.Parameter(torch.ones(3), requires_grad=needed)
+        try:
+            print(name, "ends at step", train(Path(out) / name, model=model).step)
+        except ValueError as error:
+            print(name, "is refused:", error)
 
 
 def fit_failing(out: str, way: str, reads: int, where: str) -> None:

@@ -59,9 +59,9 @@ def test_a_damaged_line_is_named(line, message, tmp_path):
 
 
 def test_a_score_that_is_not_defined_is_null(tmp_path):
-    Log(tmp_path, step=0, judged=0, active=True).write(
-        {"step": 1, "epoch": 1, "model": {"csi@20": math.nan, "mse@pixel": 1.0}}
-    )
+    log = Log(tmp_path, step=0, judged=0, active=True)
+    log.write({"step": 1, "epoch": 1, "model": {"csi@20": math.nan, "mse@pixel": 1.0}})
+    assert log.records == read_records(tmp_path)  # of a run that is not interrupted, as of one that is
 
     def refuse(constant):
         raise AssertionError(f"{constant} is not JSON")

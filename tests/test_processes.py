@@ -12,7 +12,8 @@ import torch
 
 from stblocks.runtime import processes
 from stblocks.score import evaluate
-from stblocks.train import load_checkpoint
+from stblocks.train import load_checkpoint, read_records
+from stblocks.weights.state import read_weights
 from tests import forks, jobs
 from tests.jobs import ALL, double
 from tests.tiny import tiny, train
@@ -70,6 +71,22 @@ def test_a_run_goes_on_with_another_number_of_processes(first, then, alone, tmp_
     assert load_checkpoint(tmp_path / "run" / "checkpoint.pt")["training"]["step"] == 3
     assert_well(forks.start_ranks(tmp_path / "then", jobs.fit_all, run, True, ranks=then))
     assert_same(tmp_path / "run", alone)
+
+
+def test_what_processes_must_agree_on(tmp_path):
+    """Scores are of the weights and statistics that are saved, and a weight without a gradient is named."""
+    children = forks.start_ranks(tmp_path, jobs.fit_what_processes_must_agree_on, str(tmp_path))
+    for status, log in ends(children):
+        assert status == 0, log
+        assert "idle is refused: model must use every weight in each step of several processes, but the loss" in log
+        assert "the loss does not depend on idle: train in one process, or freeze these by .requires_grad" in log
+        assert "frozen ends at step 4" in log
+    for name in ("plain", "averaged"):
+        model, (weights,) = jobs.normed(), (tmp_path / name / "best").glob("step-*")
+        read_weights(model, weights)
+        scores = {record["step"]: record["model"] for record in read_records(tmp_path / name) if "model" in record}
+        expected = evaluate(model, double(5, seed=1), batch_size=4)["model"].pooled
+        assert scores[int(weights.stem.removeprefix("step-"))] == pytest.approx(expected, rel=1e-7)
 
 
 def test_two_processes_score_as_one(tmp_path):

@@ -5,6 +5,7 @@ import re
 from dataclasses import fields
 from functools import partial
 from itertools import count
+from multiprocessing import active_children
 
 import pytest
 import torch
@@ -144,6 +145,21 @@ def test_parts_of_a_batch_change_nothing_but_memory(tmp_path):
     assert sizes == {2}
     for one, other in zip(whole.model.parameters(), parts.model.parameters(), strict=True):
         torch.testing.assert_close(one, other)
+
+
+def test_accelerates_own_way_to_accumulate_is_not_heard(usual, tmp_path, monkeypatch):
+    monkeypatch.setenv("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "4")
+    assert traces(tmp_path)["records"] == usual["records"]
+
+
+def test_a_failed_run_leaves_no_process_that_loads(tmp_path):
+    before, data = {*active_children()}, Drifting()
+    data.frames[:, 1] = torch.nan
+    data.frames[0] = Drifting().frames[0]
+    with pytest.raises(FloatingPointError) as error:  # the frames of the exception, kept here, keep what they hold
+        train(tmp_path, data=data, num_workers=1)
+    assert error.tb
+    assert {*active_children()} == before
 
 
 @pytest.mark.parametrize(("every", "steps"), [(1, [0, 1, 2, 2, 3, 4, 4]), (3, [0, 2, 2, 3, 4, 4])])

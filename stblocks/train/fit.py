@@ -86,7 +86,8 @@ def fit(
 
     Raises:
         ValueError: If the run cannot start, before the first batch, naming every problem found; if another process
-            trains in `out_dir`; if no future frame of a whole epoch, or of the validation, has a cell that is known.
+            trains in `out_dir`; if no future frame of a whole epoch, or of the validation, has a cell that is known;
+            if the loss does not depend on a weight, in several processes.
         FloatingPointError: If the loss or its gradient is not finite; it names the step, the sequences, and the first
             module whose output is not finite. What was saved stays as it was.
         ConnectionError: If another process of this run has ended.
@@ -150,8 +151,8 @@ def _fit(
         save()
 
     log, screen = Log(out, run.step, best.judged, main), Screen(run.total_steps, run.step, main)
-    with closing(log), closing(screen):
-        batches, looked_at = run.batches(), False
+    with closing(log), closing(screen), closing(run.batches()) as batches:  # which ends the processes that load
+        looked_at = False
         while True:
             if awaits_validation():  # what is to be judged is in the checkpoint already
                 stop.heed()
@@ -196,6 +197,7 @@ def _fit(
 
 def _validate(run: Run, data: Dataset[Sequence]) -> Tables:
     config, processes = run.config, run.accelerator.num_processes
+    run.share_buffers()
     batch_size = config.batch_size // (config.accumulate * processes)
     tables = evaluate(
         run.forecaster,

@@ -49,7 +49,7 @@ class Log:
         if not self.active:
             return
         record = {**record, "seconds": round(self.seconds, 3)}
-        self.records.append(record)
+        self.records.append(_finite(record))  # as they are read again
         with self.path.open("a", encoding="utf-8") as file:
             file.write(_line(record))
         if self._board is not None:

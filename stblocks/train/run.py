@@ -2,13 +2,13 @@
 
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import nullcontext
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import AutocastKwargs, gather_object
+from accelerate.utils import AutocastKwargs, GradientAccumulationPlugin, broadcast, gather_object
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
@@ -54,7 +54,12 @@ class Run:
             logging.getLogger("stblocks").warning("Not run as a CUDA graph, which %s.", reason)
         # What autocast remembers of a weight must not outlive the recording of a graph.
         handlers = [AutocastKwargs(cache_enabled=False)] if self.graph else []
-        self.accelerator = Accelerator(mixed_precision=config.precision, kwargs_handlers=handlers)
+        self.accelerator = Accelerator(
+            mixed_precision=config.precision,
+            kwargs_handlers=handlers,
+            # parts of a batch are summed here: one of Accelerate's environment would divide the gradient once more
+            gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),
+        )
         self.model, self.data, self.config, self.step = model, data, config, 0
         self.blank = 0  # steps in a row, up to the last one, whose future frames were missing as a whole
         self.order = DataOrder(len(data), config.batch_size, config.seed)  # type: ignore[arg-type]
@@ -119,7 +124,13 @@ class Run:
             self.accelerator.scaler.load_state_dict(state["scaler"])
         self.step = state["step"]
 
-    def batches(self) -> Iterator[list[Sequence]]:
+    def share_buffers(self) -> None:
+        """Give all processes the main one's buffers, such as statistics of batch norm, as it saves them."""
+        if self.accelerator.num_processes > 1:
+            for buffer in self.forecaster.buffers():
+                buffer.copy_(broadcast(buffer.contiguous()))
+
+    def batches(self) -> Generator[list[Sequence], None, None]:
         """This process's share of each batch from here to the end, in the parts it is computed in."""
         config, device = self.config, self.accelerator.device
         share = self._share()
@@ -148,12 +159,15 @@ class Run:
             Losses, learning rate and norm of the gradient; and whether any process was told to stop.
 
         Raises:
-            FloatingPointError: If the loss or its gradient is not finite. Weights are as before this step.
+            FloatingPointError: If the loss or its gradient is not finite. Parameters are as before this step; buffers,
+                such as statistics of batch norm, have seen it.
+            ValueError: If a parameter got no gradient, among several processes.
         """
         masks = self._teacher_masks(batch)
         self._seed()
         self.losses.train()
         totals = self.compute(batch, masks)
+        self._require_gradients()
         told = torch.tensor(float(stop), device=self.accelerator.device)
         known = torch.stack([~sample.future.isnan().all() for sample in batch]).any().to(told)
         largest = math.inf if self.config.grad_clip is None else self.config.grad_clip
@@ -184,6 +198,18 @@ class Run:
             for name, value in losses.items():
                 totals[name] = totals.get(name, 0) + value.detach() / len(batch)
         return totals
+
+    def _require_gradients(self) -> None:
+        """Processes wait for each other's gradient of every parameter: without one, the next step cannot begin."""
+        if self.accelerator.num_processes == 1:
+            return
+        parameters = self.accelerator.unwrap_model(self.losses).named_parameters()
+        without = [name.removeprefix("model.") for name, each in parameters if each.requires_grad and each.grad is None]
+        if without:
+            raise ValueError(
+                f"model must use every weight in each step of several processes, but the loss does not depend on "
+                f"{', '.join(without)}: train in one process, or freeze these by .requires_grad_(False)."
+            )
 
     def _share(self) -> Share:
         process = self.accelerator
@@ -218,5 +244,5 @@ class Run:
         return (
             f"Step {self.step + 1} has loss {record['loss']} and a gradient of norm {record['grad_norm']}; first to be "
             f"not finite: {first}. Its batch: sequences {[index for _, index in draws]} of epoch {draws[0][0] + 1}. "
-            f"Weights and checkpoint are as before it: look at these sequences, or start anew with a lower lr."
+            f"The checkpoint is as before it: look at these sequences, or start anew with a lower lr."
         )
