@@ -31,7 +31,7 @@ class TrainConfig(LossSettings):
 
     may_differ: ClassVar[tuple[str, ...]] = ("num_workers", "checkpoint_every", "graph")
 
-    epochs: Annotated[int, whole(1), Help("Passes over the training set.")] = 10
+    epochs: Annotated[int, whole(1), Help("Passes over the training set, each less what is short of a batch.")] = 10
     batch_size: Annotated[int, whole(1), Help("Sequences per step of the optimizer, over all processes together.")] = 16
     accumulate: Annotated[
         int,
@@ -82,7 +82,10 @@ class TrainConfig(LossSettings):
     jitter: Annotated[
         float,
         at_least(0),
-        Help("Add to all echoes of a sequence one random number of this standard deviation, in the scaler's units."),
+        Help(
+            "Add to all echoes of a sequence, its values above 0 in model units, one random number of this standard "
+            "deviation, in the scaler's units."
+        ),
     ] = 0.0
     seed: Annotated[
         int, whole(0), Help("Of the order and the augmentation of the data, of sampling and of dropout.")
