@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from ..borders.checks import did_you_mean
 from .arrays import open_arrays
 from .grids import open_grid
 from .images import open_folder, open_gif
@@ -48,10 +47,8 @@ def open_sources(path: str | Path, choice: Choice) -> list[Source]:
     elif ending in (".npy", ".npz"):
         sources = open_arrays(path, choice)
     else:
-        known = (".npy", ".npz", ".gif", *GRIDS)
-        raise ValueError(
-            f"{path} must be a folder of images or end in {', '.join(known)}; {did_you_mean(ending, known)}"
-        )
+        known = ", ".join((".npy", ".npz", ".gif", *GRIDS))
+        raise ValueError(f"{path} must be a folder of images or end in {known}; convert it to one of these.")
     for source in sources:
         _check_channels(path, source, choice)
     return sources
