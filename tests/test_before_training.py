@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch.utils.data import ConcatDataset
 
+from stblocks import create_model
 from stblocks.data import CIKM_DBZ, Scaler
 from stblocks.train import TrainConfig, fit, report
-from tests.tiny import SMALL, Drifting, tiny, train
+from tests.tiny import SMALL, Drifting, Tiny, tiny, train
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,9 +75,21 @@ def test_frames_are_of_the_dtype_of_the_weights(name, dtype, tmp_path):
     data.frames = data.frames.to(dtype)
     where = {"data": "train_data", "validation": "validation_data"}[name]
     message = f"{where} must yield frames of the dtype of the model's weights, torch.float32, got {dtype}; convert them"
+    model = create_model("convlstm", image_size=(8, 8), channels=4, num_layers=1, patch_size=2, kernel_size=3)
     with pytest.raises(ValueError, match=message):
-        train(tmp_path / "run", **{name: data})
+        train(tmp_path / "run", model=model, **{name: data})
     assert not (tmp_path / "run").exists()
+
+
+def test_a_model_of_ones_own_may_take_frames_of_another_dtype(tmp_path):
+    class Casting(Tiny):
+        def rollout(self, past, horizon, future=None, teacher_mask=None):
+            future = None if future is None else future.float()
+            return super().rollout(past.float(), horizon, future, teacher_mask)
+
+    data = Drifting()
+    data.frames = data.frames.half()
+    assert train(tmp_path / "run", data=data, model=Casting()).best_step
 
 
 @pytest.mark.parametrize("settings", [{"thresholds": (30.0,)}, {"metrics": ("mse@pixel", "rmse@physical")}])
@@ -92,7 +105,7 @@ def test_validation_data_have_one_unit_where_scores_are_in_it(settings, tmp_path
 
 def test_a_report_saves_the_model_in_the_end(tmp_path):
     with pytest.raises(
-        ValueError, match=r"model must have a method save_pretrained, .* got Tiny; score it by evaluate"
+        ValueError, match=r"model must be one of create_model, .* got a Tiny without a config; score it by evaluate"
     ):
         report(tiny(), Drifting(), tmp_path)
     assert not list(tmp_path.iterdir())

@@ -234,6 +234,22 @@ class Started(ConvLSTM):
         return super().forward(x, x.new_ones(len(x), 4, *x.shape[2:]) if h is None else h, c)
 
 
+class Upwards(ConvLSTM):
+    """Sums up what is below."""
+
+    def forward(self, x, h=None, c=None):
+        h, c, o = super().forward(x, h, c)
+        return h.flip(-2).cumsum(-2).flip(-2), c, o
+
+
+class Along(ConvLSTM):
+    """Sees whole rows."""
+
+    def forward(self, x, h=None, c=None):
+        h, c, o = super().forward(x, h, c)
+        return h + h.mean(-1, keepdim=True), c, o
+
+
 class Aside(ConvLSTM):
     """Has a number that its state dict does not hold."""
 
@@ -282,10 +298,12 @@ def test_a_result_may_be_constant():
         (Idle, "unused"),
         (Detached, "gradient is not the numerical one"),
         (Started, "h differs when carried slots are left out"),
+        (Upwards, "depends on what is 89 positions away; set whole_map = True"),
+        (Along, "depends on what is 89 positions away; set whole_map = True"),
         (Aside, "h changes through a state dict"),
         (Rough, "h is off by more than 0.1 under bfloat16 autocast"),
         (Traced, "h changes when traced"),
-        (Pooled, "depends on what is 89 rows away; set whole_map = True if it looks at the whole map"),
+        (Pooled, "depends on what is 89 positions away; set whole_map = True if it looks at the whole map"),
     ],
 )
 def test_the_tester_finds_planted_faults(make, message):

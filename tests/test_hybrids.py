@@ -171,6 +171,7 @@ def test_lists_of_plugs_that_cannot_be(plugs, message):
         ("mau_cell", "mgm"),
         ("mau_cell", "sam"),
         ("reversible", "gsta"),
+        ("mau_cell", "phycell"),
         ("reversible", "motion_gru"),
     ],
 )

@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any
 
 from ..borders.checks import did_you_mean
-from ..borders.kinds import check_kinds
+from ..borders.kinds import check_kinds, signature_of
 
 Builder = Callable[..., Any]
 
@@ -28,10 +28,10 @@ def with_options(build: Builder, frame: Callable[..., Any] | None, defaults: Map
         ValueError: If both have an option of the same name.
         TypeError: If there is no option that a default is given for.
     """
-    signature = inspect.signature(build)
+    signature = signature_of(build)
     options, of_frame = list(signature.parameters.values()), []
     if frame is not None:
-        options, of_frame = options[1:], list(inspect.signature(frame).parameters.values())
+        options, of_frame = options[1:], list(signature_of(frame).parameters.values())
     shared = [option.name for option in of_frame]
     if twice := [option.name for option in options if option.name in shared]:
         raise ValueError(f"{build.__name__} and its frame both have the option {twice[0]}; leave it to one of them.")

@@ -11,7 +11,8 @@ Stages = Sequence[Block]
 def idle(layers: Sequence[Stages], routes: Mapping[str, Route], leaving: Collection[Route] = ()) -> list[Block]:
     """The stages whose results nothing that leads to an output reads.
 
-    Outputs are `h` after the last stage of each layer, auxiliary losses, and slots of the routes in `leaving`.
+    Outputs are `h` after the last stage of each layer, slots of the routes in `leaving`, and auxiliary losses of stages
+    that write nothing else: what others do beside their loss is not for its sake.
 
     Args:
         layers: The stages of each layer, bottom to top.
@@ -23,7 +24,7 @@ def idle(layers: Sequence[Stages], routes: Mapping[str, Route], leaving: Collect
         for layer, stages in enumerate(layers)
         for index, stage in enumerate(stages)
         for slot in stage.writes
-        if slot.route is AUX
+        if all(each.route is AUX for each in stage.writes)
         or (index == _writer(stages, slot) and (slot == H or routes.get(slot.name, slot.route) in leaving))
     }
     effective, new = set(found), list(found)

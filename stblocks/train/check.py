@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..core import AtOnce, RecurrentForecaster
+from ..core import AtOnce, Forecaster, RecurrentForecaster
 from ..data.sequence import check_countable
 from ..data.sources import physical_scaler
 from ..runtime.graph import obstacle
@@ -99,7 +99,7 @@ def data_problems(data: Any, model: nn.Module, sampling: str) -> list[str]:
             return [f"must yield {name} as floats (T, C, H, W) with T >= 1, got {frames.dtype} {tuple(frames.shape)}"]
     problems = []
     own = dict.fromkeys(each.dtype for each in model.parameters() if each.is_floating_point())
-    if other := {past.dtype, future.dtype} - own.keys() if own else set():
+    if isinstance(model, Forecaster) and (other := {past.dtype, future.dtype} - own.keys() if own else set()):
         problems.append(
             f"must yield frames of the dtype of the model's weights, {' or '.join(map(str, own))}, got "
             f"{' and '.join(sorted(map(str, other)))}; convert them, by .float() say, or the model"

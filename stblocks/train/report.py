@@ -61,10 +61,10 @@ def report(
     """
     check_countable("data", data)
     out = check_directory("out_dir", out_dir)
-    if not callable(getattr(model, "save_pretrained", None)):
+    if getattr(model, "config", None) is None or not callable(getattr(model, "save_pretrained", None)):
         raise ValueError(
-            f"model must have a method save_pretrained, as those of create_model have, got {type(model).__name__}; "
-            f"score it by evaluate(...), which returns the same tables."
+            f"model must be one of create_model, which save_pretrained saves in the end, got a {type(model).__name__} "
+            f"without a config; score it by evaluate(...), which returns the same tables."
         )
     length: int = len(data)  # type: ignore[arg-type]
     if not 0 <= sample < length:
