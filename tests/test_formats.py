@@ -82,6 +82,21 @@ def test_a_level_that_is_not_there_is_no_other(levels, file, variables):
         open_sources(levels.with_name(file), Choice(names=("t850", "t700"), variables=variables, channels=2))
 
 
+@pytest.mark.parametrize(
+    ("own", "names", "axes"), [("t2m", ("t2m",), ()), ("t", ("t850",), ("level",)), ("t", ("t850", "t500"), ("level",))]
+)
+def test_another_variable_does_not_stand_for_one_on_axes_of_its_own(own, names, axes, tmp_path):
+    """The model's own has an axis too many, and its name tells that it is meant."""
+    where = ("time", "number", "realm", *axes, "lat", "lon")
+    shape = [T, 2, 2, *(2 for _ in axes), H, W]
+    made = {own: (where, np.zeros(shape)), "d2m": (("time", "lat", "lon"), np.ones((T, H, W)))}
+    xarray.Dataset(made, WHERE).to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    with pytest.raises(ValueError, match=rf"'{own}' of .*a.nc must be on \(time, lat, lon\).*; say which is which: axes"):
+        open_sources(tmp_path / "a.nc", Choice(names=names))
+    (source,) = open_sources(tmp_path / "a.nc", Choice(names=("rain",)))  # of the one that is left
+    assert channels(source) == [1]
+
+
 def forecast_of(file, names, **options):
     """The last two frames again."""
     (source,) = open_sources(file, Choice(names=names, **options))

@@ -9,7 +9,7 @@ import numpy as np
 from ..borders.reading import reading
 from ..data.times import check_ascending
 from ..data.weather_arrays import KIND, WAY_OUT, FirstKnown, arrange, in_degrees, level_axis, open_arrays
-from .levels import channel_names, named_channels, named_levels
+from .levels import channel_names, levels_among, named_channels, named_levels
 from .source import PLACES, Choice, Source
 
 
@@ -71,6 +71,9 @@ def _arrays(path: Path, held: Any, choice: Choice) -> list[Any]:
                 fit[str(name)] = arrange(held[name], path, axes)
         if choice.names and (named := named_channels(fit, choice.names)) is not None:
             return named
+        for name in every:  # the model's own is not taken for the only other one
+            if name not in fit and (name in choice.names or levels_among(choice.names, name, every)):
+                arrange(held[name], path, axes)
         if len(fit) != 1:
             raise ValueError(
                 f"{path} has {len(fit)} variables on (time, lat, lon) among {', '.join(every)}; "

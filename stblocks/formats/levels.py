@@ -54,8 +54,7 @@ def named_levels(array: Any, names: Sequence[str], variables: Iterable[str], pat
     own, held = str(array.name), channel_names(array)
     if held == [own] * len(held):
         return array
-    others = {*variables}
-    asked = [n for n in names if n.startswith(own) and NUMBER.fullmatch(n.removeprefix(own)) and n not in others]
+    asked = levels_among(names, own, variables)
     if missing := [name for name in asked if name not in held]:
         levels = ", ".join(f"{level:g}" for level in array[level_axis(array)].values.tolist())
         raise ValueError(
@@ -63,3 +62,13 @@ def named_levels(array: Any, names: Sequence[str], variables: Iterable[str], pat
             f"name a file that has it, with levels in the unit of the training data."
         )
     return array.isel({level_axis(array): [held.index(name) for name in asked]}) if asked else array
+
+
+def levels_among(names: Iterable[str], variable: str, variables: Iterable[str]) -> list[str]:
+    """The channels that are named after levels of a variable, such as z500, and are no variables themselves."""
+    others = {*variables}
+    return [
+        name
+        for name in names
+        if name.startswith(variable) and NUMBER.fullmatch(name.removeprefix(variable)) and name not in others
+    ]
