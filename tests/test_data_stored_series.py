@@ -1,6 +1,7 @@
 """Series in files go to worker processes as the place where they lie, and damage is told with the file's name."""
 
 import pickle
+import shutil
 from pathlib import Path
 
 import h5py
@@ -53,14 +54,47 @@ def test_hdf5_data_sets_are_reopened(tmp_path):
         for index in (0, 37):
             np.testing.assert_array_equal(again[index].past[:, 0], rain[index : index + 2])
         sent = pickle.dumps(data)
-    hdf5_files._opened.cache_clear()
-    del again
+    hdf5_files.KEPT.clear()
     with h5py.File(tmp_path / "rain.h5", "a") as file:
         del file["a/rain"]
         file["a/rain"] = rain[:20]
     with pytest.raises(ValueError, match=r"'/a/rain' is float32 \(20, 8, 9\) now, no longer float32 \(40, 8, 9\)"):
         pickle.loads(sent)
-    hdf5_files._opened.cache_clear()
+
+
+def test_an_hdf5_file_that_another_one_is_copied_over(tmp_path):
+    """HDF5 would read the values of the new file from where those of the old one were, or say its old shapes."""
+    values = rng.normal(size=(3, 40, 8, 9)).astype("f4")
+    for name, rain, first in zip("abc", (*values[:2], values[2, :20]), (0, 999, 5000), strict=True):
+        with h5py.File(tmp_path / f"{name}.h5", "w") as file:
+            file["first"] = np.zeros(first)  # so that rain begins elsewhere
+            file.create_dataset("rain", data=rain, chunks=(4, 8, 9), compression="gzip")
+    place = tmp_path / "rain.h5"
+    shutil.copy(tmp_path / "a.h5", place)
+    with h5py.File(place) as file:
+        again = pickle.loads(pickle.dumps(SequenceWindows(file["rain"], 2, 1)))
+    np.testing.assert_array_equal(again[5].past[:, 0], values[0, 5:7])
+    shutil.copy(tmp_path / "b.h5", place)
+    np.testing.assert_array_equal(again[5].past[:, 0], values[1, 5:7])
+    np.testing.assert_array_equal(hdf5_files.opened_hdf5(place)["rain"][:], values[1])
+    shutil.copy(tmp_path / "c.h5", place)
+    held = hdf5_files.open_hdf5(place)
+    assert (held["rain"].shape, held["first"].shape) == ((20, 8, 9), (5000,))
+    np.testing.assert_array_equal(held["rain"].read(), values[2, :20])
+    with pytest.raises(ValueError, match=r"rain.h5 cannot be read .*'/rain' is float32 \(20, 8, 9\) now, no longer"):
+        again[5]
+    assert hdf5_files.opened_hdf5(place) is hdf5_files.opened_hdf5(place.parent / "." / place.name)
+
+
+def test_few_hdf5_files_are_kept_open(tmp_path):
+    for number in range(hdf5_files.MOST_KEPT + 3):
+        with h5py.File(tmp_path / f"{number}.h5", "w") as file:
+            file["rain"] = np.full(4, number)
+        assert hdf5_files.opened_hdf5(tmp_path / f"{number}.h5")["rain"][0] == number
+        assert hdf5_files.opened_hdf5(tmp_path / "0.h5")["rain"][0] == 0
+    names = [path.name for path in hdf5_files.KEPT]
+    assert names[-1] == "0.h5"
+    assert len(names) == hdf5_files.MOST_KEPT
 
 
 def test_zarr_arrays_are_reopened_and_named_when_damaged(tmp_path):

@@ -91,7 +91,7 @@ def test_another_variable_does_not_stand_for_one_on_axes_of_its_own(own, names, 
     shape = [T, 2, 2, *(2 for _ in axes), H, W]
     made = {own: (where, np.zeros(shape)), "d2m": (("time", "lat", "lon"), np.ones((T, H, W)))}
     xarray.Dataset(made, WHERE).to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
-    with pytest.raises(ValueError, match=rf"'{own}' of .*a.nc must be on \(time, lat, lon\).*; say which is which: axes"):
+    with pytest.raises(ValueError, match=rf"'{own}' of .*a.nc must be on \(time, lat, lon\).*; say which is which"):
         open_sources(tmp_path / "a.nc", Choice(names=names))
     (source,) = open_sources(tmp_path / "a.nc", Choice(names=("rain",)))  # of the one that is left
     assert channels(source) == [1]

@@ -1,7 +1,6 @@
 """HDF5 files: what a data set declares is known before it is read, and nothing outside the file is opened."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from math import prod
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +11,9 @@ import numpy as np
 from ..borders.reading import check_declared, reading, version
 
 KIND = "an HDF5 file"
+#: Files that are kept open, and their versions; those used last come last.
+KEPT: dict[Path, tuple[tuple[int, int], Any]] = {}
+MOST_KEPT = 8
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class StoredData:
             ValueError: If it is damaged, or a huge array in a small file.
         """
         self.check_size()
-        with reading(self.path, KIND), import_h5py().File(self.path, "r") as file:
+        with reading(self.path, KIND), _open(self.path) as file:
             return file[self.name][:]
 
 
@@ -47,7 +49,7 @@ def open_hdf5(path: Path) -> dict[str, StoredData]:
         ValueError: If the file is damaged, or a link or the values of a data set are in another file.
     """
     h5py, held = import_h5py(), {}
-    with reading(path, KIND), h5py.File(path, "r") as file:
+    with reading(path, KIND), _open(path) as file:
         for name in file:
             if not isinstance(file.get(name, getlink=True), h5py.HardLink):
                 raise ValueError(f"'{name}' is a link, which may lead out of the file")
@@ -57,13 +59,34 @@ def open_hdf5(path: Path) -> dict[str, StoredData]:
 
 
 def opened_hdf5(path: Path) -> Any:
-    """A file, kept open for those who read a part of it at a time; `open_hdf5` has looked through it before."""
-    return _opened(path, version(path))
+    """A file, kept open for those who read a part of it at a time; `open_hdf5` has looked through it before.
+
+    Look data sets up in it anew for each part: it is closed when something else is written to its path.
+    """
+    path = path.resolve()
+    _close_outdated(path)
+    KEPT[path] = KEPT.pop(path, None) or (version(path), import_h5py().File(path, "r"))
+    for oldest in [*KEPT][:-MOST_KEPT]:
+        KEPT.pop(oldest, None)
+    return KEPT[path][1]
 
 
-@lru_cache(maxsize=8)
-def _opened(path: Path, version: tuple[int, int]) -> Any:
+def _open(path: Path) -> Any:
+    """A file as it is now."""
+    _close_outdated(path.resolve())
     return import_h5py().File(path, "r")
+
+
+def _close_outdated(path: Path) -> None:
+    """Close what was open at a path before it was written anew.
+
+    HDF5 knows files by their inodes. While one is open, it takes where things lie in it for where they lie in another
+    one that was copied over it.
+    """
+    kept = KEPT.get(path)
+    if kept is not None and kept[0] != version(path):
+        KEPT.pop(path, None)
+        kept[1].close()
 
 
 def import_h5py() -> ModuleType:

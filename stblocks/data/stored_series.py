@@ -16,6 +16,8 @@ from .hdf5_files import KIND as HDF5
 from .hdf5_files import opened_hdf5
 from .zarr_files import check_zarr
 
+CLOSE_FIRST = "close it where it is written before workers read it"
+
 
 class Mapped:
     """A memmap, or a part of one."""
@@ -32,7 +34,7 @@ class Mapped:
 
 
 class InHDF5:
-    """A data set of an HDF5 file that is open."""
+    """A data set of an HDF5 file that its owner has open."""
 
     def __init__(self, data: Any) -> None:
         self.data, self.file = data, Path(data.file.filename).absolute()
@@ -43,7 +45,26 @@ class InHDF5:
             return self.data[frames]
 
     def __reduce__(self) -> Any:
-        return _open_again, (self.file, self.data.name, self.data.shape, self.data.dtype)
+        return ReopenedHDF5, (self.file, self.data.name, self.data.shape, self.data.dtype)
+
+
+class ReopenedHDF5:
+    """The same after it was pickled: looked up for each part, in the file as it is then."""
+
+    def __init__(self, file: Path, name: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
+        self.file, self.name, self.shape, self.dtype = file, name, shape, dtype
+        with reading(file, HDF5, CLOSE_FIRST):
+            self._data()
+
+    def __getitem__(self, frames: slice, /) -> np.ndarray:
+        with reading(self.file, HDF5, CLOSE_FIRST):
+            return self._data()[frames]
+
+    def _data(self) -> Any:
+        data = opened_hdf5(self.file)[self.name]
+        if (data.shape, data.dtype) != (self.shape, self.dtype):
+            raise ValueError(f"'{self.name}' is {data.dtype} {data.shape} now, no longer {self.dtype} {self.shape}")
+        return data
 
 
 class InZarr:
@@ -96,11 +117,3 @@ def _map_again(file: Path, start: int, shape: tuple[int, ...], dtype: np.dtype, 
 @lru_cache(maxsize=8)  # samples share one map of their file
 def _content(file: Path, version: tuple[int, int]) -> np.memmap:
     return np.memmap(file, np.uint8, "r")
-
-
-def _open_again(file: Path, name: str, shape: tuple[int, ...], dtype: np.dtype) -> InHDF5:
-    with reading(file, HDF5, "close it where it is written before workers read it"):
-        data = opened_hdf5(file)[name]
-        if (data.shape, data.dtype) != (shape, dtype):
-            raise ValueError(f"'{name}' is {data.dtype} {data.shape} now, no longer {dtype} {shape}")
-        return InHDF5(data)
