@@ -83,7 +83,21 @@ def test_an_hdf5_file_that_another_one_is_copied_over(tmp_path):
     np.testing.assert_array_equal(held["rain"].read(), values[2, :20])
     with pytest.raises(ValueError, match=r"rain.h5 cannot be read .*'/rain' is float32 \(20, 8, 9\) now, no longer"):
         again[5]
-    assert hdf5_files.opened_hdf5(place) is hdf5_files.opened_hdf5(place.parent / "." / place.name)
+
+
+def test_an_hdf5_file_by_another_path_while_the_old_one_is_held(tmp_path):
+    (tmp_path / "folder").mkdir()
+    place, other = tmp_path / "rain.h5", tmp_path / "folder" / ".." / "rain.h5"
+    for number, length in ((0, 40), (1, 20)):
+        with h5py.File(tmp_path / f"{number}.h5", "w") as file:
+            file["rain"] = np.full(length, number)
+    shutil.copy(tmp_path / "0.h5", place)
+    old = hdf5_files.opened_hdf5(place)
+    assert old is hdf5_files.opened_hdf5(other)
+    shutil.copy(tmp_path / "1.h5", place)
+    assert hdf5_files.open_hdf5(other)["rain"].shape == (20,)
+    np.testing.assert_array_equal(hdf5_files.opened_hdf5(other)["rain"][:], np.ones(20))
+    assert not old
 
 
 def test_few_hdf5_files_are_kept_open(tmp_path):

@@ -65,10 +65,12 @@ def opened_hdf5(path: Path) -> Any:
     """
     path = path.resolve()
     _close_outdated(path)
-    KEPT[path] = KEPT.pop(path, None) or (version(path), import_h5py().File(path, "r"))
+    kept = KEPT.get(path) or (version(path), import_h5py().File(path, "r"))
+    KEPT.pop(path, None)
+    KEPT[path] = kept  # as the last one
     for oldest in [*KEPT][:-MOST_KEPT]:
         KEPT.pop(oldest, None)
-    return KEPT[path][1]
+    return kept[1]
 
 
 def _open(path: Path) -> Any:
