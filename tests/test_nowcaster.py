@@ -129,6 +129,21 @@ def test_a_model_without_weights_takes_frames_of_any_dtype():
     assert torch.equal(again.forecast(1), video()[:, :1].double())
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_a_state_of_autocast_goes_on_under_it(dtype):
+    model = build("simvpv2_s")
+    live, again = Nowcaster(model), Nowcaster(model)
+    with torch.autocast("cpu", torch.bfloat16):
+        for frame in video(3).to(dtype).unbind(1):
+            live.push(frame)
+        again.load_state_dict(live.state_dict())
+        assert torch.equal(again.forecast(2), live.forecast(2))
+    other = Nowcaster(build("simvpv2_s").double())
+    other.load_state_dict(live.state_dict())
+    with pytest.raises(ValueError, match=rf"past must be .*float64.*, got .*{dtype}"):
+        other.forecast(1)
+
+
 def test_each_frame_is_one_step():
     model, steps = build("predrnn"), []
     model.stack.register_forward_hook(lambda *_: steps.append(1))

@@ -158,12 +158,17 @@ class Nowcaster:
 
 
 def _described(memory: Memory) -> dict[str, str]:
-    """The shape and dtype of each tensor in a memory, by its place; remembered frames may be of any number."""
+    """The shape and dtype of each tensor in a memory, by its place; remembered frames may be of any number and dtype.
+
+    Under autocast a model takes frames of any dtype, and forecasting checks those of others.
+    """
     leaves, _ = tree_flatten_with_path(memory)
     found: dict[str, str] = {}
     for path, value in leaves:
         if isinstance(value, Tensor):
             place = keystr(path)
-            shape = (value.shape[0], *value.shape[2:]) if place == "['frames']" else tuple(value.shape)
-            found[place] = f"{shape} in {value.dtype}"
+            if place == "['frames']":
+                found[place] = f"{(value.shape[0], *value.shape[2:])}"
+            else:
+                found[place] = f"{tuple(value.shape)} in {value.dtype}"
     return found
