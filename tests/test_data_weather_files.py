@@ -10,7 +10,7 @@ import torch
 import xarray
 import zarr
 
-from stblocks.data import Scaler, WeatherBench
+from stblocks.data import Scaler, WeatherBench, weather_arrays
 from tests.test_data_weatherbench import HOURS, LAT, LON, YEARS, H, W, dataset, hours, kelvin, npz
 
 MINUTE, HOUR = np.timedelta64(60_000_000, "us"), np.timedelta64(3_600_000_000, "us")
@@ -216,11 +216,23 @@ def test_a_store_that_declares_what_it_does_not_hold(tmp_path, zarr_format):
         WeatherBench(tmp_path / "a.zarr", years=YEARS)
 
 
-def test_the_classic_format_needs_scipy(tmp_path):
-    (tmp_path / "a.nc").write_bytes(b"CDF\x01" + bytes(9))
-    with pytest.raises(
-        ValueError, match=r"a.nc cannot be read .* classic format: pip install scipy, or .* nccopy -k nc4"
-    ):
+@pytest.mark.parametrize(
+    ("magic", "installed", "way_out"),
+    [
+        (b"CDF\x01", (), r"classic format: pip install scipy, or convert it, nccopy -k nc4"),
+        (b"CDF\x02", (), r"classic format: pip install scipy, or convert it, nccopy -k nc4"),
+        (b"CDF\x05", (), r"classic format: pip install netCDF4, or convert it, nccopy -k nc4"),
+        (b"CDF\x05", ("scipy",), r"classic format: pip install netCDF4, or convert it, nccopy -k nc4"),
+        (b"CDF\x01", ("scipy",), r"\); fetch it again"),
+        (b"CDF\x02", ("netCDF4",), r"\); fetch it again"),
+        (b"CDF\x05", ("netCDF4",), r"\); fetch it again"),
+        (b"CDF", (), r"\); fetch it again"),
+    ],
+)
+def test_what_the_classic_format_needs_is_told_where_it_is_not_there(magic, installed, way_out, tmp_path, monkeypatch):
+    monkeypatch.setattr(weather_arrays, "find_spec", lambda name: name if name in installed else None)
+    (tmp_path / "a.nc").write_bytes(magic)  # damaged, too
+    with pytest.raises(ValueError, match=rf"a.nc cannot be read as NetCDF or zarr \(.*{way_out}"):
         WeatherBench(tmp_path / "a.nc", years=YEARS)
 
 
@@ -270,6 +282,8 @@ def celsius(rest):
     ("change", "variables", "message"),
     [
         (lambda rest: rest.sel(level=[500]), {"z": (850,)}, r"'z' has the levels 500 in .*b\.nc, got \(850,\)"),
+        (lambda rest: rest.sel(level=[500]), "z", r"'z' has the levels 500, 850 in .*, got None; .*'z': \(500,\)"),
+        (lambda rest: rest.sel(level=[850]), {"z": (500, 850)}, r"'z' has the levels 850 in .*; .*'z': \(850,\)"),
         (lambda rest: rest.isel(level=0), {"z": (500,)}, r"'z' must all have levels, or none, but .*b\.nc has none"),
         (celsius, "t2m", r"The files of 't2m' must be in one unit, got 'K' and 'degC'; convert them"),
     ],
@@ -280,6 +294,21 @@ def test_files_of_other_levels_or_units_are_not_joined(tmp_path, change, variabl
         years_of(tmp_path, variables=variables)
 
 
-def test_a_file_that_says_no_unit_has_that_of_the_others(tmp_path):
-    two_files(tmp_path, lambda rest: rest.drop_attrs())
+@pytest.mark.parametrize("variables", ["z", {"z": (500,)}])
+def test_files_of_one_level_each_have_different_ones(variables, tmp_path):
+    whole = dataset(2015)
+    for name, part, level in (("a", slice(0, 40), 500), ("b", slice(40, None), 850)):
+        whole.isel(time=part).sel(level=[level]).to_netcdf(tmp_path / f"{name}.nc", engine="h5netcdf")
+    told = r"files of 'z' have different levels, 500 in .*a\.nc and 850 in .*b\.nc; name a folder of files"
+    with pytest.raises(ValueError, match=told):
+        years_of(tmp_path, variables=variables)
+
+
+@pytest.mark.parametrize("unit", [None, "", " ", "K ", "  K"])
+def test_a_file_that_says_no_unit_has_that_of_the_others(unit, tmp_path):
+    def change(rest):
+        rest["t2m"] = rest.t2m.drop_attrs().assign_attrs({} if unit is None else {"units": unit})
+        return rest
+
+    two_files(tmp_path, change)
     assert years_of(tmp_path).scaler.unit == ("K",)

@@ -1,6 +1,7 @@
 """Weather in NetCDF and zarr, by xarray: which axis is which, times of any calendar, levels, versions of ERA5."""
 
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from .zarr_files import check_zarr, is_consolidated
 
 KIND = "NetCDF or zarr"
 WAY_OUT = "fetch it again, or pip install 'stblocks[data]'"
-CLASSIC = "it is of NetCDF's classic format: pip install scipy, or convert it, nccopy -k nc4 OLD.nc NEW.nc"
+#: What reads NetCDF's classic format, by the byte that says which one: the last is of 64-bit sizes.
+CLASSIC = {b"CDF\x01": ("scipy", "netCDF4"), b"CDF\x02": ("scipy", "netCDF4"), b"CDF\x05": ("netCDF4",)}
 AXES = {  # names beside those that begin with lat and lon
     "lat": ("y", "rlat", "south_north", "projection_y_coordinate"),
     "lon": ("x", "rlon", "west_east", "projection_x_coordinate"),
@@ -40,8 +42,8 @@ def open_arrays(file: Path) -> Any:
         engine = "h5netcdf"
         for data in open_hdf5(file).values():
             data.check_size()
-    elif _is_classic(file):
-        way_out = CLASSIC
+    else:
+        way_out = _way_out(file)
     with reading(file, KIND, way_out):
         return xarray.open_dataset(file, engine=engine, **options)
 
@@ -51,9 +53,13 @@ def _is_hdf5(file: Path) -> bool:
         return bool(import_h5py().is_hdf5(file))
 
 
-def _is_classic(file: Path) -> bool:
+def _way_out(file: Path) -> str:
+    """What to do about a file that cannot be read."""
     with reading(file, KIND, WAY_OUT), open(file, "rb") as content:
-        return content.read(3) == b"CDF"
+        readers = CLASSIC.get(content.read(4), ())
+    if not readers or any(map(find_spec, readers)):
+        return WAY_OUT
+    return f"it is of NetCDF's classic format: pip install {readers[0]}, or convert it, nccopy -k nc4 OLD.nc NEW.nc"
 
 
 def arrange(array: Any, file: Path, axes: Mapping[str, str]) -> Any:
@@ -173,12 +179,13 @@ class FirstKnown:
 
 
 def one_unit(arrays: list[Any], name: str, default: str) -> str:
-    """The unit of files that follow one another; those that say none have that of the others.
+    """The unit of files that follow one another; those that say none, or an empty one, have that of the others.
 
     Raises:
         ValueError: If they are in several.
     """
-    units = list(dict.fromkeys(str(array.attrs["units"]) for array in arrays if "units" in array.attrs))
+    said = (str(array.attrs.get("units", "")).strip() for array in arrays)
+    units = list(dict.fromkeys(filter(None, said)))
     if len(units) > 1:
         raise ValueError(
             f"The files of '{name}' must be in one unit, got {' and '.join(map(repr, units))}; convert them, or write "
@@ -191,7 +198,7 @@ def by_level(arrays: list[Any], files: list[Path], name: str, levels: Sequence[f
     """The arrays of each level, `(time, lat, lon)`, wherever each file has it; where none is asked for, the only one.
 
     Raises:
-        ValueError: If levels are not there or not asked for.
+        ValueError: If levels are not there or not asked for, or no level is in all files.
     """
     axes = [level_axis(array) for array in arrays]
     if not all(axes):
@@ -206,11 +213,19 @@ def by_level(arrays: list[Any], files: list[Path], name: str, levels: Sequence[f
     held = [array[axis].values.tolist() for array, axis in zip(arrays, axes, strict=True)]
     if levels is None and len(held[0]) == 1 and all(own == held[0] for own in held):
         levels = held[0]
+    common = [level for level in held[0] if all(level in own for own in held)]
+    if not common:
+        other = next(number for number, own in enumerate(held) if own != held[0])
+        told = (f"{', '.join(map(str, held[number]))} in {files[number]}" for number in (0, other))
+        raise ValueError(
+            f"The files of '{name}' have different levels, {' and '.join(told)}; name a folder of files that have the "
+            f"same, or write all levels of a time into one file."
+        )
     for own, file in zip(held, files, strict=True):
         if not levels or not set(levels) <= set(own):
             raise ValueError(
                 f"'{name}' has the levels {', '.join(map(str, own))} in {file}, got {levels}; choose among them: "
-                f"WeatherBench(..., variables={{'{name}': ({own[0]},)}}), or write a file of one level."
+                f"WeatherBench(..., variables={{'{name}': ({common[0]},)}}), or write a file of one level."
             )
     return [
         [_one_version(array[:, own.index(level)]) for array, own in zip(arrays, held, strict=True)]
