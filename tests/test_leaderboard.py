@@ -183,11 +183,16 @@ def test_the_board_is_trained_and_gone_on_with(glyphs, tmp_path, capsys):
     hybrids([*argv, "--resume"])
     again = (out / "leaderboard.md").read_text()
     assert [line.split("|")[6:] for line in again.splitlines()[2:]] == scores
+    rows = csv.DictReader((out / "leaderboard.csv").read_text().splitlines())
+    first = [f"{float(row['mse@frame_sum']):.4g}" for row in rows][:2]
     runs = {path: path.stat().st_mtime_ns for path in out.rglob("checkpoint.pt")}
     more = [*TINY, glyphs, "--digits", "1", "--seeds", "3", "--plug", "gfm", "mgm", "--each", "--out", str(out)]
-    hybrids([*more, "--resume"])  # more plugs, more seeds: what is there is not trained again
+    shown = ["--metrics", "mse@frame_sum", "mae@pixel"]
+    hybrids([*more, *shown, "--resume"])  # more plugs, seeds, other scores: what is there is not trained again
     assert {path: path.stat().st_mtime_ns for path in runs} == runs
     grown = list(csv.DictReader((out / "leaderboard.csv").read_text().splitlines()))
+    assert {*shown[1:], "psnr@frame_mean"} & {*grown[0]} == {*shown[1:]}
+    assert [f"{float(row['mse@frame_sum']):.4g}" for row in grown[:2]] == first
     assert [row["model"] for row in grown[::3]] == ["predrnn", "predrnn+gfm", "predrnn+mgm", "predrnn+gfm+mgm"]
 
 

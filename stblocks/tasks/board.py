@@ -42,9 +42,12 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class BoardSettings(moving_mnist.MovingMNISTSettings, ABC):
-    """A small setting, of any models. What models there are, and seeds, may grow when a board is gone on with."""
+    """A small setting, of any models.
 
-    may_differ: ClassVar[tuple[str, ...]] = (*moving_mnist.MovingMNISTSettings.may_differ, "seeds")
+    When a board is gone on with, models and seeds may grow, and `metrics` be others: only `monitor` judges weights.
+    """
+
+    may_differ: ClassVar[tuple[str, ...]] = (*moving_mnist.MovingMNISTSettings.may_differ, "seeds", "metrics")
     seeds: Annotated[int, Help("Train each model so many times, from `seed` on.")] = 1
     data: Annotated[Literal["moving_mnist", "radar"], Help("Moving MNIST, or rain radar.")] = "moving_mnist"
     path: Annotated[str | None, Help("CIKM2017, or a file of that layout, for radar; without it, synthetic rain.")] = (
