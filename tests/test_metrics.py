@@ -376,6 +376,15 @@ def test_persistence_stands_beside_the_model_in_the_table(tmp_path):
         assert {name: float(row[name] or "nan") for name in values} == pytest.approx(values, nan_ok=True, rel=0)
 
 
+@pytest.mark.parametrize(
+    "thresholds",
+    [[torch.tensor(20.0), torch.tensor(30)], [np.float32(20), np.int16(30)], np.array([20, 30]), torch.tensor([20, 30])],
+)
+def test_numbers_of_arrays_and_tensors_are_numbers(thresholds):
+    scores = Scores(thresholds, windows=[torch.tensor(3), np.int64(5)])
+    assert scores.metrics.keys() == Scores((20, 30), windows=(3, 5)).metrics.keys()
+
+
 def test_errors_say_what_to_do(tmp_path):
     frames = torch.rand(2, 3, 1, 8, 8)
     scores = new_scores()

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..data import Scaler
+from ..data.scaler import plain
 from .metrics import Metric, Range, value_metrics
 from .table import Table
 from .verification import event_metrics, fraction_metric
@@ -182,7 +183,7 @@ def as_tuples(thresholds: object, metrics: object, windows: object) -> tuple[tup
     }
     tuples = []
     for argument, (given, what, kind) in kinds.items():
-        values: Any = given.tolist() if hasattr(given, "tolist") else given  # of an array of one number that is no list
+        values: Any = plain(given)
         listed = isinstance(values, Sized) and isinstance(values, Iterable) and not isinstance(values, str)
         if not listed or not all(isinstance(each, kind) and not isinstance(each, bool) for each in values):
             raise ValueError(f"{argument} must be a list of {what}, got {given!r}.")
