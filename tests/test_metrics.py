@@ -378,7 +378,12 @@ def test_persistence_stands_beside_the_model_in_the_table(tmp_path):
 
 @pytest.mark.parametrize(
     "thresholds",
-    [[torch.tensor(20.0), torch.tensor(30)], [np.float32(20), np.int16(30)], np.array([20, 30]), torch.tensor([20, 30])],
+    [
+        [torch.tensor(20.0), torch.tensor(30)],
+        [np.float32(20), np.int16(30)],
+        np.array([20, 30]),
+        torch.arange(20, 31, 10),
+    ],
 )
 def test_numbers_of_arrays_and_tensors_are_numbers(thresholds):
     scores = Scores(thresholds, windows=[torch.tensor(3), np.int64(5)])
