@@ -521,6 +521,20 @@ def test_weights_must_be_finite_and_fit_without_loss(tmp_path):
     assert all(torch.equal(value, model.state_dict()[key].float()) for key, value in half.state_dict().items())
 
 
+@pytest.mark.usefixtures("forgotten")
+def test_a_buffer_in_float64_does_not_make_a_model_so(tmp_path):
+    @register_model()
+    def windowed(in_channels=1, image_size=(8, 8)):
+        model = create_model("convlstm", in_channels, image_size, **SMALL)
+        model.register_buffer("window", torch.hann_window(5, dtype=torch.float64))
+        return model
+
+    create_model("windowed").save_pretrained(tmp_path)
+    again = Forecaster.from_pretrained(tmp_path)
+    assert again.window.dtype == torch.float64
+    assert {parameter.dtype for parameter in again.parameters()} == {torch.float32}
+
+
 def test_a_model_in_float64_is_loaded_as_it_was_saved(tmp_path):
     model = create_model("predrnn", **SMALL).double()
     model.save_pretrained(tmp_path)

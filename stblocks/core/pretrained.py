@@ -10,7 +10,7 @@ from torch import nn
 from ..borders.checks import check_directory
 from ..borders.files import write_atomically
 from ..borders.reading import reading
-from ..weights.state import WEIGHTS, compare_shapes, read_heads, read_weights, weights
+from ..weights.state import WEIGHTS, compare_shapes, read_heads, read_weights
 from .create import create_model, model_entry
 from .limits import MODULES_PER_TENSOR, TooLarge, at_most, check_counts, check_data_spec
 
@@ -140,8 +140,7 @@ def load_pretrained(config_path: Path, weights_path: Path) -> Pretrained:
         ) from error
     compare_shapes(outline, heads, str(weights_path))
     model = create_model(name, **options)
-    floats = {name for name, value in weights(model).items() if value.is_floating_point()}
-    if floats and all(heads[name].dtype == torch.float64 for name in floats):
+    if {head.dtype for head in heads.values() if head.is_floating_point()} == {torch.float64}:
         model.double()  # what was saved in it fits into nothing less
     read_weights(model, weights_path)
     model.data_spec = data_spec

@@ -19,18 +19,21 @@ WHOLE = ("a safetensors file", "save or download it again")
 
 
 def read_heads(path: Path) -> dict[str, Tensor]:
-    """The names and shapes at the head of a safetensors file, as tensors on the meta device; in float64 what is there.
+    """The names and shapes at the head of a safetensors file, as tensors on the meta device.
+
+    They are in float64 or float32, whichever can hold a number of the file, or in int64 where it is no float.
 
     Raises:
         ValueError: If the file is damaged.
     """
     with reading(path, *WHOLE), safe_open(path, "pt") as file:
         parts = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
-        heads = {name: (part.get_shape(), part.get_dtype() == "F64") for name, part in parts.items()}
-    return {
-        name: torch.empty(shape, device="meta", dtype=torch.float64 if wide else torch.float32)
-        for name, (shape, wide) in heads.items()
-    }
+        heads = {name: (part.get_shape(), part.get_dtype()) for name, part in parts.items()}
+
+    def dtype(name: str) -> torch.dtype:
+        return torch.float64 if name == "F64" else torch.float32 if "F" in name else torch.int64
+
+    return {name: torch.empty(shape, device="meta", dtype=dtype(kind)) for name, (shape, kind) in heads.items()}
 
 
 def weights(model: nn.Module) -> dict[str, Tensor]:
