@@ -113,7 +113,8 @@ def test_widths_of_released_layers():
     ],
 )
 def test_arguments_that_no_released_model_has(kind, changed, message):
-    config = MODEL | {"configs": Namespace(**SETTINGS, sr_size=2, tau=3, cell_mode="normal", model_mode="recall")}
+    more = {"sr_size": 2, "tau": 3, "cell_mode": "normal", "model_mode": "recall", "total_length": 6}
+    config = MODEL | {"configs": Namespace(**SETTINGS, **more)}
     KINDS[kind](config)
     if isinstance(settings := changed.get("configs"), dict):
         changed = {"configs": vars(config["configs"]) | settings}
@@ -165,6 +166,18 @@ def test_what_released_models_fix_need_not_be_given(kind, config, name, value):
         ("mau/model", MAU | {"configs": MAU["configs"] | {"sr_size": 3}}, "sr_size must be a power of 2, got 3"),
         ("mau/model", MAU | {"configs": MAU["configs"] | {"cell_mode": "x"}}, "cell_mode must be .*, got 'x'"),
         ("mau/model", MAU | {"configs": MAU["configs"] | {"model_mode": "x"}}, "model_mode must be .*, got 'x'"),
+        (
+            "mmvp/model",
+            MATRICES | {"in_shape": [3, 1, 16, 20], "downsample_setting": "2,2"},
+            r"in_shape .* multiples of 8, .* got \[3, 1, 16, 20\]",
+        ),
+        ("mmvp/model", MATRICES | {"in_shape": [3, 1, 40, 32]}, r"in_shape .* multiples of 16, .*"),
+        ("e3dlstm/model", MODEL, "must hold 'pre_seq_length'"),
+        (
+            "e3dlstm/model",
+            MODEL | {"configs": SETTINGS | {"pre_seq_length": 3, "aft_seq_length": "3"}},
+            "aft_seq_length must be an integer >= 1, got '3'",
+        ),
         ("mau/cell", UNIT | {"cell_mode": "x"}, "cell_mode must be one of 'normal', 'residual', got 'x'"),
         ("mau/cell", UNIT | {"height": "4"}, "height must be an integer >= 1, got '4'"),
     ],
@@ -172,6 +185,21 @@ def test_what_released_models_fix_need_not_be_given(kind, config, name, value):
 def test_words_and_sizes_that_no_released_model_has(kind, config, message):
     with pytest.raises(ValueError, match=message):
         from_official(kind, config, {})
+
+
+@pytest.mark.parametrize(
+    ("given", "recall"),
+    [
+        ({"pre_seq_length": 12, "aft_seq_length": 14}, 26),
+        ({"pre_seq_length": 12, "aft_seq_length": 14, "total_length": 20}, 26),
+        ({"pre_seq_length": 2, "aft_seq_length": 2, "total_length": 9}, 9),
+        ({"total_length": 9}, 9),
+        ({"total_length": 9, "aft_seq_length": 3}, 9),
+    ],
+)
+def test_the_released_e3d_lstm_forgets_no_memory(given, recall):
+    model = KINDS["e3dlstm/model"](MODEL | {"configs": SETTINGS | given}).module
+    assert model.config["recall"] == recall
 
 
 def test_a_released_rate_of_dropped_branches():

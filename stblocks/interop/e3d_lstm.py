@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..blocks import E3DLSTM
+from ..borders.checks import check_positive
 from ..core import RecurrentForecaster, create_model
 from .arguments import Config, frames_of, settings_of, width_of
 from .names import Rules, block_names
@@ -65,6 +66,14 @@ def _cell(config: Config) -> Plan:
     return Plan(block, names, made=_norms(names))
 
 
+def _recall(settings: Config) -> int:
+    """Enough for all memories of a sequence, none of which the released model forgets; it reads no `total_length`."""
+    parts, total = ("pre_seq_length", "aft_seq_length"), settings.get("total_length", 1)
+    frames = {part: settings[part] for part in parts if part in settings or "total_length" not in settings}
+    check_positive(total_length=total, **frames)
+    return max(total, sum(frames.values()))
+
+
 def _model(config: Config) -> Plan:
     """The released windows are of 2 frames and kernels of 2 x 5 x 5, whatever the configuration says."""
     settings = settings_of(config)
@@ -78,7 +87,7 @@ def _model(config: Config) -> Plan:
         num_layers=config["num_layers"],
         patch_size=patch,
         kernel_size=5,
-        recall=settings.get("total_length", 20),
+        recall=_recall(settings),
         norm="layer" if settings["layer_norm"] else None,
         **RELEASED,
     )

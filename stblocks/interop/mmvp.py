@@ -84,6 +84,13 @@ def _model(config: Config) -> Plan:
         factors=counts_of({"downsample_setting": "2,2,2", **config}, "downsample_setting"),
         scrambled=channels > 1,
     )
+    multiple = model.size_multiple
+    if height % multiple or width % multiple:
+        raise ValueError(
+            f"in_shape must have a height and a width that are multiples of {multiple}, twice the product of "
+            f"downsample_setting, got {list(config['in_shape'])}: there, the released model resizes its maps, and ours "
+            "pads the frames."
+        )
     return Plan(model, names(model.network, "network."), UNUSED)
 
 
