@@ -82,8 +82,8 @@ class MotionUnit(nn.Module):
         self.candidate = nn.Conv2d(channels + 2 * taps, 2 * taps, 3, padding=1)
         self.warp = Warp(channels, channels, kernel_size)
         self.trend = trend
-        zero(self.gates)  # no motion to begin with
-        zero(self.candidate)
+        nn.init.zeros_(self.gates.weight)  # to begin with, motion is the same everywhere
+        nn.init.zeros_(self.candidate.weight)  # not its bias: bilinear reading has a kink at whole offsets
 
     def forward(self, x: Tensor, f: Tensor, d: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """`x` `(B, C, H, W)`, `f` and `d` `(B, 2 k^2, H, W)` to the same."""
@@ -110,7 +110,7 @@ class Warp(nn.Module):
         check_odd("warp_kernel_size", kernel_size)
         self.mask = nn.Conv2d(in_channels, kernel_size**2, 3, padding=1)
         self.conv = DeformableConv2d(in_channels, out_channels, kernel_size)
-        zero(self.mask)
+        nn.init.zeros_(self.mask.weight)
 
     def forward(self, x: Tensor, offset: Tensor) -> Tensor:
         """`x` `(B, C, H, W)` and `offset` `(B, 2 k^2, H, W)`, pixels, rows first, to `(B, out_channels, H, W)`."""
@@ -134,10 +134,3 @@ class DeformableConv2d(nn.Module):
     def forward(self, x: Tensor, offset: Tensor, mask: Tensor) -> Tensor:
         """See `deformable_conv2d`."""
         return deformable_conv2d(x, offset, mask, self.weight)
-
-
-def zero(layer: nn.Conv2d) -> None:
-    """Set weight and bias to zero."""
-    nn.init.zeros_(layer.weight)
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
