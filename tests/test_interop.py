@@ -89,6 +89,35 @@ def test_cms_lstm_forecasts_whole_frames_of_other_channels_as_their_patches(chan
             from_official("cmslstm/model", config | {"patch_size": 2, name: 6}, official)
 
 
+@pytest.mark.parametrize("kind", ["cmslstm/ceblock", "cmslstm/cell", "cmslstm/model"])
+def test_a_released_ce_of_one_iteration(kind):
+    """It has the second convolution all the same."""
+    plan = KINDS[kind](CMS | {"ce_iterations": 1})
+    randomise(plan.module)
+    official = released(plan)
+    official |= {name.replace("convQ", "convR"): value for name, value in official.items() if "convQ" in name}
+    made = from_official(kind, CMS | {"ce_iterations": 1}, official)
+    assert not any("weigh_h" in name for name in weights(made))
+    for name, value in weights(plan.module).items():
+        close(weights(made)[name], value)
+
+
+@pytest.mark.parametrize("kind", ["simvp/encoder", "simvp/decoder"])
+def test_the_odd_layer_of_a_released_encoder_is_lost(kind):
+    config = {"C_in": 2, "C_hid": 4, "C_out": 2, "N_S": 4, "spatio_kernel": 3}
+    plan = KINDS[kind](config)
+    randomise(plan.module)
+    made = from_official(kind, config | {"N_S": 5}, released(plan))
+    for name, value in weights(plan.module).items():
+        close(weights(made)[name], value)
+
+
+def test_a_released_mim_of_one_layer():
+    config = MODEL | {"num_layers": 1, "num_hidden": [4]}
+    plan = KINDS["mim/model"](config)
+    assert {name.split(".")[0] for name in plan.names.values()} == {"stlstm_layer", "conv_last"}
+
+
 def test_widths_of_released_layers():
     config = MODEL | {"num_hidden": [3, 5, 4]}
     assert KINDS["convlstm/model"](config).module.config["channels"] == [3, 5, 4]

@@ -66,6 +66,18 @@ def test_a_released_swin_model_is_saved_with_its_windows(tmp_path):
     assert torch.equal(type(model).from_pretrained(tmp_path)(past, 2), model(past, 2))
 
 
+def test_an_odd_number_of_layers_around_a_released_swin_translator():
+    """The released windows are chosen for a smaller map than they see, and not shifted if they cover that one."""
+    config = {"hid_S": 4, "hid_T": 8, "N_S": 3, "N_T": 3, "model_type": "swin", "mlp_ratio": 2.0}
+    for size, layers in ((8, 3), (12, 3), (20, 5)):
+        with pytest.raises(ValueError, match=rf"N_S must be even for model_type='swin' .*, got {layers}: .*"):
+            from_official("simvp/model", config | {"in_shape": [2, 1, size, size], "N_S": layers}, {})
+    for changed in ({"in_shape": [2, 1, 8, 8], "N_S": 2}, {"in_shape": [2, 1, 8, 8], "N_T": 1}):
+        KINDS["simvp/model"](config | changed)
+    model = KINDS["simvp/model"](config | {"in_shape": [2, 1, 40, 40]}).module
+    assert [block.shift for block in model.translator.blocks] == [False, True, False]
+
+
 def test_windows_of_swin_lstm_larger_than_the_map():
     """The released ones shrink to the map, and with them their tables."""
     torch.manual_seed(0)

@@ -16,7 +16,8 @@ SCALES = (1, 2, 4)
 #: Of CE, where a config does not say how many: those of the released model, whose config does not know them.
 ITERATIONS = 5
 ENDS = {"stem.1": "embed", "head.0": "output"}
-DEAD = r"(.*\.)?gamma"  # a weight of the residual that is never used
+#: A weight of the residual, which is never used, and of CE what one iteration does not use.
+DEAD = r"(.*\.)?gamma|(lstm\.\d+\.)?convR\..*"
 
 
 def attention_rules(prefixes: list[str]) -> Rules:
@@ -64,7 +65,7 @@ def _ce(config: Config) -> CE:
 
 def _ce_plan(config: Config) -> Plan:
     block = _ce(config)
-    return Plan(block, block_names(block, table=RULES), r"(?!)" if block.weigh_h else r"convR\..*")
+    return Plan(block, block_names(block, table=RULES), DEAD)
 
 
 def _se_plan(config: Config) -> Plan:

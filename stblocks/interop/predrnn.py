@@ -50,16 +50,16 @@ def model_plan(name: str, config: Config, *, unused: str = r"(?!)", **options: A
     )
     names = {"head.0.weight": "conv_last.weight"}
     cells: list[Cell] = list(model.stack.layers)  # type: ignore[arg-type]
-    for index, (cell, there) in enumerate(zip(cells, _prefixes(cells), strict=True)):
+    for index, (cell, there) in enumerate(zip(cells, _prefixes(name, cells), strict=True)):
         names |= cell_names(cell, f"stack.layers.{index}.", there, index)
     order = patch_order(channels, settings["patch_size"])
     first = dict.fromkeys(first_convolutions(cells[0], "stack.layers.0."), order)
     return Plan(model, names, unused, patch_inputs=first, patch_outputs={"head.0.weight": order})
 
 
-def _prefixes(cells: list[Cell]) -> list[str]:
-    """How the released names of the layers begin: a gradient highway stands beside the numbered ones."""
-    if any(isinstance(stage, MIM) for cell in cells for stage in cell.stages):
+def _prefixes(name: str, cells: list[Cell]) -> list[str]:
+    """How the released names of a model's layers begin: a gradient highway stands beside the numbered ones."""
+    if name == "mim":
         return [f"stlstm_layer.{index}." for index in range(len(cells))]
     prefixes, number = [], iter(range(len(cells)))
     for cell in cells:

@@ -155,14 +155,20 @@ def _conv_unit(config: Config) -> Plan:
     return Plan(unit.conv, names(unit.conv, theirs="conv.conv."), r"conv\.norm\..*")
 
 
+def _layers(config: Config) -> int:
+    """Of encoder and decoder: an odd one is lost there."""
+    layers: int = config["N_S"] // 2 * 2
+    return layers
+
+
 def _encoder(config: Config) -> Plan:
     sizes = config["C_in"], config["C_hid"]
-    return plan(Encoder(*sizes, num_layers=config["N_S"], kernel_size=config["spatio_kernel"]))
+    return plan(Encoder(*sizes, num_layers=_layers(config), kernel_size=config["spatio_kernel"]))
 
 
 def _decoder(config: Config) -> Plan:
     sizes = config["C_hid"], config["C_out"]
-    return plan(Decoder(*sizes, num_layers=config["N_S"], kernel_size=config["spatio_kernel"]))
+    return plan(Decoder(*sizes, num_layers=_layers(config), kernel_size=config["spatio_kernel"]))
 
 
 def _inception(config: Config) -> Plan:
@@ -223,7 +229,7 @@ def _model(config: Config) -> Plan:
         "in_frames": frames,
         "out_frames": frames,
         "channels": config["hid_S"],
-        "encoder_layers": config["N_S"] // 2 * 2,  # an odd one is lost there
+        "encoder_layers": _layers(config),
         "kernel_size": kernel_size,
         "decoder_kernel_size": None if of_decoder == kernel_size else of_decoder,
         "translator_channels": config["hid_T"],
@@ -232,7 +238,15 @@ def _model(config: Config) -> Plan:
     scale = 2 ** (config["N_S"] / 2)
     if _type(config, INCEPTION) == INCEPTION:
         return plan(create_model("simvp", **options, groups=_groups(config["hid_T"] // 2, 8)))
-    name, of_blocks = _translator(config, int(height / scale), int(width / scale))
+    resolution = int(height / scale), int(width / scale)  # what the released blocks are made for
+    name, of_blocks = _translator(config, *resolution)
+    window, least = of_blocks.get("window_size"), min(height, width) // 2 ** (config["N_S"] // 2)
+    if window and min(resolution) <= window < least and config["N_T"] > 1:
+        raise ValueError(
+            f"N_S must be even for model_type={config['model_type']!r} and in_shape={list(config['in_shape'])}, got "
+            f"{config['N_S']}: the released windows are those of a smaller map, {resolution[0]} x {resolution[1]}, "
+            "where one covers a side and none is shifted; ours are shifted, as the map is larger."
+        )
     return plan(create_model("simvpv2_s", **options, translator=name, **of_blocks))
 
 
