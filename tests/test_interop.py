@@ -112,6 +112,15 @@ def test_the_odd_layer_of_a_released_encoder_is_lost(kind):
         close(weights(made)[name], value)
 
 
+@pytest.mark.parametrize(
+    ("kind", "widths"), [("phydnet/phycell", "F_hidden_dims"), ("phydnet/convlstm", "hidden_dims")]
+)
+def test_a_released_branch_of_fewer_layers_than_widths(kind, widths):
+    config = {"input_dim": 2, "kernel_size": [3, 3], widths: [7, 14, 21]}
+    for given, count in (({}, 3), ({"n_layers": 3}, 3), ({"n_layers": 2}, 2)):
+        assert len(KINDS[kind](config | given).module.layers) == count
+
+
 def test_a_released_mim_of_one_layer():
     config = MODEL | {"num_layers": 1, "num_hidden": [4]}
     plan = KINDS["mim/model"](config)
@@ -206,6 +215,19 @@ def test_what_released_models_fix_need_not_be_given(kind, config, name, value):
             "e3dlstm/model",
             MODEL | {"configs": SETTINGS | {"pre_seq_length": 3, "aft_seq_length": "3"}},
             "aft_seq_length must be an integer >= 1, got '3'",
+        ),
+        ("mmvp/model", MATRICES | {"use_direct_predictor": False}, "use_direct_predictor must be True, got False"),
+        ("mmvp/predictor", {"use_direct_predictor": False}, "use_direct_predictor must be True, got False"),
+        ("swinlstm/cell", {"qkv_bias": False}, "qkv_bias must be True, got False"),
+        ("vmrnn/ss2d", {"d_model": 4, "bias": True}, "bias must be False, got True"),
+        ("vmrnn/vssblock", {"hidden_dim": 4, "conv_bias": False}, "conv_bias must be True, got False"),
+        ("vmrnn/vsb", {"hidden_dim": 4, "bias": True}, "bias must be False, got True"),
+        ("vmrnn/cell", {"hidden_dim": 4, "depth": 1, "conv_bias": False}, "conv_bias must be True, got False"),
+        ("vmrnn/model_d", U_SHAPE | {"kwargs": {"bias": True}}, "bias must be False, got True"),
+        (
+            "vmrnn/patch_inflated",
+            {"embed_dim": 16, "in_chans": 1, "patch_size": 1},
+            "patch_size must be 2, 4 or 8, got 1",
         ),
         ("mau/cell", UNIT | {"cell_mode": "x"}, "cell_mode must be one of 'normal', 'residual', got 'x'"),
         ("mau/cell", UNIT | {"height": "4"}, "height must be an integer >= 1, got '4'"),

@@ -9,6 +9,13 @@ from ..borders.checks import check_each_positive
 Config = Mapping[str, Any]
 
 
+def check_fixed(config: Config, **only: Any) -> None:
+    """Raise a `ValueError` if an argument is given as another than the one value for which there is a module here."""
+    for name, value in only.items():
+        if (given := config.get(name, value)) != value:
+            raise ValueError(f"{name} must be {value}, got {given!r}: there is no such module here.")
+
+
 def settings_of(config: Config) -> Config:
     """The argument `configs`, a dict or what argparse makes.
 

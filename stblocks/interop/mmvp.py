@@ -8,7 +8,7 @@ from ..blocks.maps.rrdb import RRDB
 from ..blocks.sequences.matrix_predictor import Conv3D, MatrixPredictor
 from ..blocks.sequences.mmvp import MMVP, Down, Up
 from ..core import create_model
-from .arguments import Config, counts_of, frames_of
+from .arguments import Config, check_fixed, counts_of, frames_of
 from .plan import Plan
 
 #: Parts that the released code makes and never uses.
@@ -70,7 +70,13 @@ def plan(module: nn.Module) -> Plan:
     return Plan(module, names(module), UNUSED)
 
 
+def _predictor(config: Config) -> Plan:
+    check_fixed(config, use_direct_predictor=True)
+    return plan(MatrixPredictor(config["hidden_len"], config["T"] - 1, config["aft_seq_length"]))
+
+
 def _model(config: Config) -> Plan:
+    check_fixed(config, use_direct_predictor=True)
     frames, channels, height, width = frames_of(config)
     model = create_model(
         "mmvp",
@@ -97,8 +103,6 @@ def _model(config: Config) -> Plan:
 KINDS: dict[str, Callable[[Config], Plan]] = {
     "mmvp/rrdb": lambda config: plan(RRDB(config["nf"])),
     "mmvp/resblock": lambda config: plan(Down(config["in_channels"], config["out_channels"], config["factor"])),
-    "mmvp/predictor": lambda config: plan(
-        MatrixPredictor(config["hidden_len"], config["T"] - 1, config["aft_seq_length"])
-    ),
+    "mmvp/predictor": _predictor,
     "mmvp/model": _model,
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -43,12 +44,14 @@ def _phycell(config: Config, filters: int) -> PhyCell:
     return PhyCell(channels, channels, kernel_size=_side(config), filters=filters, gain=gain, norm=norm)
 
 
+def _first(config: Config, name: str) -> list[int]:
+    """A list for each layer, of which there may be fewer than it has entries."""
+    return list(config[name][: config.get("n_layers")])
+
+
 def _lstms(config: Config) -> list[Block]:
-    side, widths = _side(config), [config["input_dim"], *config["hidden_dims"]]
-    return [
-        ConvLSTM(below, width, kernel_size=side, bias=True)
-        for below, width in zip(widths, config["hidden_dims"], strict=False)
-    ]
+    side, widths = _side(config), [config["input_dim"], *_first(config, "hidden_dims")]
+    return [ConvLSTM(below, width, kernel_size=side, bias=True) for below, width in pairwise(widths)]
 
 
 def _names(module: nn.Module, ours: str = "", theirs: str = "") -> dict[str, str]:
@@ -133,7 +136,7 @@ def _ends(config: Config, up: bool) -> nn.Sequential:
 
 KINDS: dict[str, Callable[[Config], Plan]] = {
     "phydnet/phycell_cell": lambda c: _plan(_phycell(c, c["F_hidden_dim"])),
-    "phydnet/phycell": lambda c: _plan(_stack(*(_phycell(c, filters) for filters in c["F_hidden_dims"]))),
+    "phydnet/phycell": lambda c: _plan(_stack(*(_phycell(c, filters) for filters in _first(c, "F_hidden_dims")))),
     "phydnet/convlstm": lambda c: _plan(_stack(*_lstms(c))),
     "phydnet/encoder_e": lambda c: _plan(DCGANEncoder(c["nc"], 2 * c["nf"], patch_size=c["patch_size"])),
     "phydnet/decoder_d": lambda c: _plan(DCGANDecoder(2 * c["nf"], c["nc"], patch_size=c["patch_size"])),

@@ -9,7 +9,7 @@ from torch import nn
 from ..blocks import SS2D, VMRNN, VSS, PatchEmbed, PatchExpanding, PatchInflate, PatchMerging, SwinBlock, SwinLSTM
 from ..core import Cell, RecurrentForecaster, create_model
 from . import simvp
-from .arguments import Config, counts_of, frames_of, settings_of
+from .arguments import Config, check_fixed, counts_of, frames_of, settings_of
 from .names import Rules, block_names
 from .plan import Plan
 
@@ -68,6 +68,7 @@ def _block_plan(block: nn.Module, unused: str = DEAD) -> Plan:
 
 
 def _swin_cell(config: Config) -> SwinLSTM:
+    check_fixed(config, qkv_bias=True)
     window, least = config["window_size"], min(config["input_resolution"])
     cell = SwinLSTM(
         config["dim"],
@@ -82,9 +83,20 @@ def _swin_cell(config: Config) -> SwinLSTM:
     return cell
 
 
+def _inflate(config: Config) -> PatchInflate:
+    """The released one makes frames of the size that the patches had for these sides alone."""
+    patch = config["patch_size"]
+    if patch not in (2, 4, 8):
+        raise ValueError(
+            f"patch_size must be 2, 4 or 8, got {patch}: the released frames are of another size for others."
+        )
+    return PatchInflate(config["embed_dim"], config["in_chans"], patch_size=patch)
+
+
 def _scan_options(config: Config) -> dict[str, Any]:
     """Our options of SS2D for the released ones; what is not given has the same default on both sides."""
     given = {**config.get("kwargs", {}), **config}
+    check_fixed(given, bias=False, conv_bias=True)
     return {ours: given[theirs] for theirs, ours in SCAN.items() if theirs in given}
 
 
@@ -157,9 +169,7 @@ KINDS: dict[str, Callable[[Config], Plan]] = {
     "vmrnn/cell": lambda c: _block_plan(VMRNN(c["hidden_dim"], depth=c["depth"], **_scan_options(c))),
     "vmrnn/patch_merging": lambda c: _block_plan(PatchMerging(c["dim"])),
     "vmrnn/patch_expanding": lambda c: _block_plan(PatchExpanding(c["dim"])),
-    "vmrnn/patch_inflated": lambda c: _block_plan(
-        PatchInflate(c["embed_dim"], c["in_chans"], patch_size=c["patch_size"])
-    ),
+    "vmrnn/patch_inflated": lambda c: _block_plan(_inflate(c)),
     "vmrnn/model_b": lambda c: _model_plan("vmrnn_b", c, **_scan_model_options(c, settings_of(c))),
     "vmrnn/model_d": lambda c: _model_plan("vmrnn_d", c, **_scan_model_options(c, c.get("kwargs", {}))),
     "swinlstm/cell": lambda c: _block_plan(_swin_cell(c)),
