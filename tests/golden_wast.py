@@ -29,7 +29,10 @@ def transform(*axes: int, letters: Callable[[str], str] = str) -> Callable[[Case
 
 def loss(case: Case) -> None:
     """The high-frequency focal loss, in the released form."""
-    inputs, config = _inputs(case), case.config
+    config = case.config
+    if config["ave_spectrum"]:
+        raise ValueError("ave_spectrum must be False: no loss here is of the mean spectrum of a batch.")
+    inputs = _inputs(case)
     focal = HighFrequencyFocal(
         bands="low",
         levels=config["level"],

@@ -176,6 +176,8 @@ def test_stochastic_depth_rises_towards_the_coarsest_maps():
 
     expected = [[0.0], [0.3, 0.6], [0.2, 0.4, 0.6], [0.0]]
     assert rates(tiny("vmrnn_d", depths_up=[3, 1], drop_path=0.6)) == [pytest.approx(each) for each in expected]
+    expected[2].reverse()  # within cells too, as released
+    assert rates(tiny("swinlstm_d", depths_up=[3, 1], drop_path=0.6)) == [pytest.approx(each) for each in expected]
     assert rates(tiny("vmrnn_d", depths_down=[1], depths_up=[1], drop_path=0.6)) == [[0.0], [0.0]]
     assert rates(tiny("swinlstm_b", drop_path=0.3)) == [[0.3] * 3]
 

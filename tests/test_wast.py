@@ -4,6 +4,8 @@ import math
 
 import pytest
 import torch
+from golden import Case
+from golden_wast import loss as released_loss
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -150,6 +152,11 @@ def test_any_size_any_horizon_and_other_channels():
     model = create_model("wast", 2, (9, 7), **options).eval()
     model.feedback = lambda frames: frames.repeat_interleave(2, dim=2)
     assert model(torch.rand(2, 3, 2, 9, 7), 5).shape == (2, 5, 1, 9, 7)
+
+
+def test_golden_losses_of_mean_spectra_are_not_taken_for_ours():
+    with pytest.raises(ValueError, match="ave_spectrum must be False"):
+        released_loss(Case({}, {"ave_spectrum": True}, *[{}] * 6))
 
 
 def test_the_published_size():

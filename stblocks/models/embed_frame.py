@@ -51,8 +51,16 @@ class EmbedFrame(Frame):
         model.output_range = (0.0, 1.0)
         return model
 
-    def u_shape(self, cell: MakeCell, depths_down: Sequence[int], depths_up: Sequence[int]) -> RecurrentForecaster:
+    def u_shape(
+        self, cell: MakeCell, depths_down: Sequence[int], depths_up: Sequence[int], *, falling: bool = False
+    ) -> RecurrentForecaster:
         """Cells, each followed by a merging of patches on the way down and by an expansion on the way up.
+
+        Args:
+            cell: See `MakeCell`.
+            depths_down: Blocks of each cell, fine to coarse.
+            depths_up: The same, coarse to fine.
+            falling: Whether on the way up rates fall from block to block of a cell too, and not only from cell to cell.
 
         Raises:
             ValueError: If there are not as many cells on the way up as on the way down, or none.
@@ -71,7 +79,7 @@ class EmbedFrame(Frame):
             layers += [cell(width, level, rates), PatchMerging(width)]
         for level, rates in reversed(list(enumerate(_rates(self.drop_path, depths_up[::-1])))):
             width = self.channels * 2 ** (level + 1)
-            layers += [cell(width, level, rates), PatchExpanding(width)]
+            layers += [cell(width, level, rates[::-1] if falling else rates), PatchExpanding(width)]
         return self.build(layers, merges)
 
 

@@ -97,7 +97,10 @@ def swinlstm_d(
     if len(num_heads) != len(depths_down):
         raise ValueError(f"num_heads must have {len(depths_down)} entries, as depths_down has, got {num_heads!r}.")
     return frame.u_shape(
-        lambda width, level, rates: frame.cell(width, len(rates), rates, num_heads[level]), depths_down, depths_up
+        lambda width, level, rates: frame.cell(width, len(rates), rates, num_heads[level]),
+        depths_down,
+        depths_up,
+        falling=True,
     )
 
 
