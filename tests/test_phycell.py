@@ -10,14 +10,16 @@ from torch.nn.functional import conv2d
 
 from stblocks import Cell, ConvLSTM, DCGANDecoder, DCGANEncoder, DCGANUnit, Parallel, PhyBranch, PhyCell, create_model
 from stblocks.blocks.recurrent.phycell import kernel_moments, moment_loss, moment_matrix
+from stblocks.interop import KINDS
 from stblocks.testing import check_cell, example
 from stblocks.train import Objective
 
 
-def derivatives(side):
-    """`(side**2, side, side)`: the kernels whose moments are those of derivatives."""
-    inverse = torch.linalg.inv(moment_matrix(side, torch.empty(0, dtype=torch.float64)))
-    return inverse @ torch.eye(side**2, dtype=torch.float64).view(-1, side, side) @ inverse.mT
+def derivatives(rows, columns=None):
+    """`(rows * columns, rows, columns)`, square if one is given: the kernels whose moments are those of derivatives."""
+    sides = (rows, columns or rows)
+    above, aside = (torch.linalg.inv(moment_matrix(side, torch.empty(0, dtype=torch.float64))) for side in sides)
+    return above @ torch.eye(math.prod(sides), dtype=torch.float64).view(-1, *sides) @ aside.mT
 
 
 @settings(max_examples=20)
@@ -68,6 +70,24 @@ def test_a_step_predicts_and_corrects(gain, seed):
     torch.testing.assert_close(h, (1 - k) * predicted + k * e)  # (c)
     torch.testing.assert_close(o, k)
     torch.testing.assert_close(loss, moment_loss(dynamics.derivatives.weight).expand(2))  # (d)
+
+
+@pytest.mark.parametrize("sides", [(3, 5), (5, 1)])
+def test_kernels_of_two_sides(sides):
+    cell = PhyCell(2, 2, kernel_size=sides).double()
+    maps, weight = torch.randn(1, 2, 4, 6, dtype=torch.float64), cell.dynamics.derivatives.weight
+    exact = derivatives(*sides)[:, None].expand(-1, 2, -1, -1)
+    assert weight.shape == exact.shape
+    with torch.no_grad():
+        weight.copy_(exact)
+    h, _, loss = cell(maps, maps)
+    assert h.shape == maps.shape
+    assert loss.abs().max() < 1e-20
+    with torch.no_grad():
+        weight.copy_(exact.flip(0))
+    assert cell(maps, maps)[2].min() > 0.01
+    config = {"input_dim": 2, "F_hidden_dim": 7, "kernel_size": list(sides)}
+    assert KINDS["phydnet/phycell_cell"](config).module.dynamics.derivatives.weight.shape == (7, 2, *sides)
 
 
 def test_heat_spreads_as_it_does():
@@ -132,6 +152,11 @@ def test_encoder_and_decoder_of_every_patch_size():
     ("make", "message"),
     [
         (lambda: PhyCell(4, 4, kernel_size=4), "kernel_size must be an odd integer"),
+        (lambda: PhyCell(4, 4, kernel_size=(3, 4)), "kernel_size must be an odd integer, .*, got 4"),
+        (
+            lambda: PhyCell(4, 4, kernel_size=(3, 3, 3)),
+            r"kernel_size must be an odd integer, or two of them, got \(3, 3, 3\)",
+        ),
         (lambda: PhyCell(4, 4, gain="relu"), "gain must be one of 'tanh', 'sigmoid', got 'relu'"),
         (lambda: DCGANEncoder(1, 8, patch_size=3), "patch_size must be one of 1, 2, 4, 8, got 3"),
         (lambda: DCGANDecoder(7, 1), "channels must be even, since half of them are in the first layers, got 7"),

@@ -41,7 +41,7 @@ def _side(config: Config) -> int:
 def _phycell(config: Config, filters: int) -> PhyCell:
     norm, channels = partial(nn.GroupNorm, RELEASED["derivative_groups"]), config["input_dim"]
     gain: str = RELEASED["gain"]
-    return PhyCell(channels, channels, kernel_size=_side(config), filters=filters, gain=gain, norm=norm)
+    return PhyCell(channels, channels, kernel_size=config["kernel_size"], filters=filters, gain=gain, norm=norm)
 
 
 def _first(config: Config, name: str) -> list[int]:

@@ -1,5 +1,7 @@
 """PhyCell: a cell that integrates a partial differential equation in time and corrects it by what it sees."""
 
+from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import torch
@@ -33,7 +35,8 @@ class PhyCell(Block):
     Args:
         in_channels: Channels of `x`. Where they are not `channels`, a 1x1 convolution makes $E_t$ of it.
         channels: Channels of `h`.
-        kernel_size: k, odd.
+        kernel_size: k, odd; or two odd numbers, the kernels' height k and width l, with l in place of k in $w_{ki + j}$
+            and k l kernels in place of $k^2$.
         filters: Number of kernels $w_n$; `None` is $k^2$, one for each derivative. More are free, with fewer the
             derivatives of higher order along the rows are missing.
         gain: `"tanh"` is (b); `"sigmoid"` is as released $K_t = \sigma(W_h * H_{t-1} + W_e * E_t + b)$. A gain below 0
@@ -48,7 +51,8 @@ class PhyCell(Block):
         returns: `h, o` and the loss `(B,)`, `o` the gain for stages that follow.
 
     Raises:
-        ValueError: If `kernel_size` is even, `filters` is no integer of at least 1, or `gain` is another word.
+        ValueError: If `kernel_size` is even, or neither one number nor two, `filters` is no integer of at least 1, or
+            `gain` is another word.
     """
 
     reads = (X, H)
@@ -60,13 +64,13 @@ class PhyCell(Block):
         in_channels: int,
         channels: int,
         *,
-        kernel_size: int = 7,
+        kernel_size: int | Sequence[int] = 7,
         filters: int | None = None,
         gain: str = "tanh",
         norm: Norm | None = None,
     ) -> None:
         super().__init__({X: in_channels, H: channels, O: channels})
-        self.dynamics = Dynamics(channels, kernel_size, kernel_size**2 if filters is None else filters, norm)
+        self.dynamics = Dynamics(channels, kernel_size, filters, norm)
         self.embed = None if in_channels == channels else nn.Conv2d(in_channels, channels, 1)
         self.gate = conv(2 * channels, channels, 3, bias=True)
         self.gain = choose("gain", gain, ("tanh", "sigmoid"))
@@ -125,16 +129,22 @@ class Dynamics(nn.Module):
 
     Args:
         channels: Of the maps.
-        kernel_size: Side of the kernels that take the derivatives, odd.
-        filters: Number of these.
+        kernel_size: Of the kernels that take the derivatives: see `PhyCell`.
+        filters: Number of these: see `PhyCell`.
         norm: `filters` to a norm, or none.
     """
 
-    def __init__(self, channels: int, kernel_size: int, filters: int, norm: Norm | None) -> None:
+    def __init__(self, channels: int, kernel_size: int | Sequence[int], filters: int | None, norm: Norm | None) -> None:
         super().__init__()
-        check_odd("kernel_size", kernel_size)
+        sides = kernel_size if isinstance(kernel_size, Sequence) else (kernel_size, kernel_size)
+        if len(sides) != 2:
+            raise ValueError(f"kernel_size must be an odd integer, or two of them, got {kernel_size!r}.")
+        for side in sides:
+            check_odd("kernel_size", side)
+        filters = prod(sides) if filters is None else filters
         check_positive(filters=filters)
-        self.derivatives = nn.Conv2d(channels, filters, kernel_size, padding=kernel_size // 2)
+        padding = (sides[0] // 2, sides[1] // 2)
+        self.derivatives = nn.Conv2d(channels, filters, (sides[0], sides[1]), padding=padding)
         self.norm = None if norm is None else make_norm(norm, filters)
         self.combine = nn.Conv2d(filters, channels, 1)
 
@@ -152,7 +162,7 @@ def moment_loss(kernels: Tensor) -> Tensor:
     """How far kernels are from those of the derivatives that they shall take: (d) of `PhyCell`.
 
     Args:
-        kernels: `(filters, channels, k, k)`; those after the first $k^2$ are free.
+        kernels: `(filters, channels, k, l)`; those after the first k l are free.
 
     Returns:
         A scalar.
