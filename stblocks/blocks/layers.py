@@ -1,6 +1,5 @@
 """Small parts that several blocks share."""
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -8,7 +7,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..borders.checks import check_odd, check_positive, check_rate, is_number
+from ..borders.checks import check_odd, check_positive, check_rate, check_ratio
 from ..ops.map_norm import map_norm
 
 #: Channels to a normalisation module; `None` stands for no normalisation.
@@ -131,8 +130,7 @@ def hidden_channels(channels: int, mlp_ratio: float) -> int:
         ValueError: If it has none, or `mlp_ratio` is no number.
     """
     check_positive(channels=channels)
-    if not is_number(mlp_ratio) or not 0 < mlp_ratio < math.inf:
-        raise ValueError(f"mlp_ratio must be a number above 0, got {mlp_ratio!r}.")
+    check_ratio("mlp_ratio", mlp_ratio)
     hidden = int(channels * mlp_ratio)
     if hidden < 1:
         raise ValueError(f"mlp_ratio must leave the MLP a channel of {channels}, got {mlp_ratio}.")

@@ -1,6 +1,7 @@
 """Checks of arguments that blocks, forecasters and models share."""
 
 import difflib
+import math
 import os
 from collections.abc import Iterable, Sequence
 from numbers import Integral
@@ -30,7 +31,7 @@ def check_each_positive(argument: str, numbers: Sequence[object]) -> None:
 def check_image_size(image_size: Sequence[int], argument: str = "image_size") -> None:
     """Raise a `ValueError` unless it is a height and a width."""
     two = isinstance(image_size, Sequence) and len(image_size) == 2
-    if not two or not all(isinstance(side, Integral) and side >= 1 for side in image_size):
+    if not two or not all(isinstance(side, Integral) and side >= 1 and side is not True for side in image_size):
         raise ValueError(f"{argument} must be (H, W), got {image_size!r}.")
 
 
@@ -40,6 +41,12 @@ def check_odd(argument: str, kernel_size: int) -> None:
         raise ValueError(
             f"{argument} must be an odd integer, so that kernels are centred and H and W kept, got {kernel_size}."
         )
+
+
+def check_ratio(argument: str, ratio: float) -> None:
+    """Raise a `ValueError` unless it is a number above 0, and finite."""
+    if not is_number(ratio) or not 0 < ratio < math.inf:
+        raise ValueError(f"{argument} must be a number above 0, got {ratio!r}.")
 
 
 def check_heads(channels: int, num_heads: int) -> None:

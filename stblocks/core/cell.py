@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .block import Block, providers, starters
-from .slot import AUX, DEPTH, LOCAL, TIME, ZIGZAG, H, Slot, X
+from .slot import AUX, DEPTH, LOCAL, TIME, ZIGZAG, H, X, by_name
 from .use import idle
 
 State = dict[str, Tensor]
@@ -50,7 +50,9 @@ class Cell(nn.Module):
                 raise ValueError(
                     f"stage {index} must be a Block (it says what it reads and writes), got {_name(stage)}."
                 )
-        touched = _touched(stages)
+        touched = by_name(
+            (_name(stage), slot) for stage in stages for slot in stage.reads + stage.writes + stage.owns + stage.adopts
+        )
         self.widths = _widths(stages)
         self._owner = _owners(stages)
         self.slots = {
@@ -139,20 +141,6 @@ def mean_aux(each: Iterable[State]) -> State:
         for name, value in own.items():
             values.setdefault(name, []).append(value)
     return {name: found[0] if len(found) == 1 else torch.stack(found).mean(0) for name, found in values.items()}
-
-
-def _touched(stages: tuple[Block, ...]) -> dict[str, Slot]:
-    """The slots of all stages by name, each on one route."""
-    first: dict[str, tuple[Slot, str]] = {}
-    for stage in stages:
-        for slot in stage.reads + stage.writes + stage.owns + stage.adopts:
-            known, other = first.setdefault(slot.name, (slot, _name(stage)))
-            if known != slot:
-                raise ValueError(
-                    f"{other} sends {known} over {known.route!r}, but {_name(stage)} over {slot.route!r}; slots of one "
-                    f"name are one: give yours another name."
-                )
-    return {name: slot for name, (slot, _) in first.items()}
 
 
 def _widths(stages: tuple[Block, ...]) -> dict[str, int]:

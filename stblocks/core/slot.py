@@ -1,5 +1,6 @@
 """Slots: the named variables that blocks read and write, and the route on which a layer finds each of them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -38,6 +39,23 @@ class Slot:
 
     def __repr__(self) -> str:
         return f"{self.name} ({self.meaning})" if self.meaning else self.name
+
+
+def by_name(used: Iterable[tuple[str, Slot]]) -> dict[str, Slot]:
+    """Slots by name, out of pairs of who uses one and the slot.
+
+    Raises:
+        ValueError: If two of one name travel on different routes.
+    """
+    first: dict[str, tuple[str, Slot]] = {}
+    for user, slot in used:
+        other, known = first.setdefault(slot.name, (user, slot))
+        if known != slot:
+            raise ValueError(
+                f"{other} sends {known} over {known.route!r}, but {user} over {slot.route!r}; slots of one name are "
+                f"one: give yours another name."
+            )
+    return {name: slot for name, (_, slot) in first.items()}
 
 
 X = Slot("x", "X_t", LOCAL, "layer input")

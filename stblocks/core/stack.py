@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from .block import Block, providers, starters
 from .cell import Cell, mean_aux
-from .slot import DEPTH, TIME, ZIGZAG, Route, Slot
+from .slot import DEPTH, TIME, ZIGZAG, Route, Slot, by_name
 from .use import idle
 
 StackState = dict[str, Any]
@@ -56,7 +56,7 @@ class RecurrentStack(nn.Module):
                 name = type(layer).__name__
                 raise ValueError(f"layer {index} is a {name}, a stage of a cell; write Cell({name}(...)).")
         cells = [(i, layer) for i, layer in enumerate(self.layers) if isinstance(layer, Cell)]
-        slots = _slots(cells)
+        slots = by_name((f"layer {i}", slot) for i, cell in cells for slot in cell.slots.values())
         self.routes = {name: slot.route for name, slot in slots.items()}
         started = {name for _, cell in cells for name in cell.starts}
         for slot, route in (routes or {}).items():
@@ -143,20 +143,6 @@ def _check_chain(layers: Sequence[nn.Module] | nn.ModuleList) -> None:
             raise ValueError(
                 f"layer {i} takes {takes} channels, but layer {i - 1} below it gives {gives}; make them equal."
             )
-
-
-def _slots(cells: list[tuple[int, Cell]]) -> dict[str, Slot]:
-    """The slots of all cells by name, each on one route."""
-    first: dict[str, tuple[Slot, int]] = {}
-    for i, cell in cells:
-        for name, slot in cell.slots.items():
-            known, other = first.setdefault(name, (slot, i))
-            if known != slot:
-                raise ValueError(
-                    f"layer {other} sends {known} over {known.route!r}, but layer {i} over {slot.route!r}; slots of "
-                    f"one name are one: give yours another name."
-                )
-    return {name: slot for name, (slot, _) in first.items()}
 
 
 def _check_use(cells: list[tuple[int, Cell]], routes: dict[str, Route]) -> None:

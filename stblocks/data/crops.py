@@ -2,13 +2,12 @@
 
 from bisect import bisect_right
 from math import isnan
-from numbers import Integral
 from typing import Any, Self
 
 import torch
 from torch.utils.data import ConcatDataset, Dataset, Subset
 
-from ..borders.checks import is_number
+from ..borders.checks import check_image_size, is_number
 from .cut import Cut, Made, Window
 from .scaler import plain
 from .sequence import Sequence, to_tensor
@@ -38,8 +37,7 @@ class Crops:
             raise ValueError(f"crop_where must be a number, beside crop=(H, W), got {where!r} and crop={crop!r}.")
         if crop is None:
             return None
-        if not (isinstance(crop, tuple | list) and len(crop) == 2 and all(map(_is_side, crop))):
-            raise ValueError(f"crop must be (H, W), got {crop!r}.")
+        check_image_size(crop, "crop")
         return cls((int(crop[0]), int(crop[1])), where, in_frames - 1)
 
     def check(self, windows: Cut | Made) -> None:
@@ -82,10 +80,6 @@ def draw(dataset: Dataset[Sequence], index: int, seed: int) -> Sequence:
         number = bisect_right(source.cumulative_sizes, index)
         return draw(source.datasets[number], index - (source.cumulative_sizes[number - 1] if number else 0), seed)
     return Sequence(*(source.draw(index, seed) if hasattr(source, "draw") else source[index]))
-
-
-def _is_side(value: object) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1
 
 
 def _below(count: int, generator: torch.Generator) -> int:

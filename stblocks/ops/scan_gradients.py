@@ -15,15 +15,10 @@ def walk_back(
     SOFTPLUS: tl.constexpr, STEPS: tl.constexpr, CHANNELS: tl.constexpr, STATES: tl.constexpr,
 ):  # fmt: skip
     """dL/dh of the state before a chunk as if nothing came from later ones, and the chunk's sum of step sizes."""
-    chunk, sequence, d, n, inside, weights, _, borders = block(
-        sequences, groups, width, states, state_step, CHANNELS, STATES
+    chunk, sequence, item, group, d, n, real, inside, _, borders, rate, shift, row = block(
+        A, bias, sequences, groups, width, states, u_batch, u_channel, state_step, CHANNELS, STATES
     )
     kind = A.dtype.element_ty
-    real = d < width
-    item, group = sequence // groups, sequence % groups
-    rate = tl.load(A + weights, inside, 0.0)
-    shift = tl.load(bias + group * width + d, real, 0.0)
-    row = item * u_batch + (group * width + d) * u_channel
     column_C = item * C_batch + group * C_group + n * C_state
     g, total = tl.zeros_like(rate), tl.zeros_like(shift)
     for t in range(STEPS):
@@ -50,16 +45,11 @@ def differentiate(
 
     A first walk leaves every STRIDE-th state in `scratch`; from the one before it each step is walked to once more.
     """
-    chunk, sequence, d, n, inside, weights, entries, here = block(
-        sequences, groups, width, states, state_step, CHANNELS, STATES
+    chunk, sequence, item, group, d, n, real, inside, entries, here, rate, shift, row = block(
+        A, bias, sequences, groups, width, states, u_batch, u_channel, state_step, CHANNELS, STATES
     )
     kind = A.dtype.element_ty
-    real = d < width
-    item, group = sequence // groups, sequence % groups
-    rate = tl.load(A + weights, inside, 0.0)
     skip = tl.load(D + group * width + d, real, 0.0)
-    shift = tl.load(bias + group * width + d, real, 0.0)
-    row = item * u_batch + (group * width + d) * u_channel
     column_B = item * B_batch + group * B_group + n * B_state
     column_C = item * C_batch + group * C_group + n * C_state
     # grad_B and grad_C (blocks, B, L, G, N) are sums over this block's channels

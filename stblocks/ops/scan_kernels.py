@@ -24,8 +24,12 @@ def step_size(raw, inside, SOFTPLUS: tl.constexpr):
 
 
 @triton.jit
-def block(sequences, groups, width, states, state_step, CHANNELS: tl.constexpr, STATES: tl.constexpr):
-    """This program's chunk and sequence, channels and states, its entries of (D, N), (B, D, N) and (K, B, G, N, d).
+def block(
+    A, bias, sequences, groups, width, states, u_batch, u_channel, state_step,
+    CHANNELS: tl.constexpr, STATES: tl.constexpr,
+):  # fmt: skip
+    """This program's chunk and sequence, its item and group, channels d and states n; which of these there are, and its
+    entries of (B, D, N) and (K, B, G, N, d); A, the bias, and where its channels begin in (B, D, L).
 
     `state_step` is 1, which the compiler is not to know: where states lie side by side it deals them out to threads in
     one way, where channels do in another, and moves them from the one to the other at every step.
@@ -34,11 +38,16 @@ def block(sequences, groups, width, states, state_step, CHANNELS: tl.constexpr, 
     sequence = (tl.program_id(0) % sequences).to(tl.int64)
     d = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
     n = tl.arange(0, STATES)
-    inside = (n < states)[:, None] & (d < width)[None, :]
-    weights = ((sequence % groups) * width + d)[None, :] * states + n[:, None] * state_step
+    item, group = sequence // groups, sequence % groups
+    real = d < width
+    inside = (n < states)[:, None] & real[None, :]
+    weights = (group * width + d)[None, :] * states + n[:, None] * state_step
     entries = (sequence * width + d)[None, :] * states + n[:, None] * state_step
     borders = ((chunk * sequences + sequence) * states + n[:, None]) * width + d[None, :]
-    return chunk, sequence, d, n, inside, weights, entries, borders
+    rate = tl.load(A + weights, inside, 0.0)
+    shift = tl.load(bias + group * width + d, real, 0.0)
+    row = item * u_batch + (group * width + d) * u_channel
+    return chunk, sequence, item, group, d, n, real, inside, entries, borders, rate, shift, row
 
 
 @triton.jit
@@ -64,15 +73,10 @@ def walk(
     written are the state at the end and the sum of all step sizes, from which the decay of the whole chunk follows.
     The state before the only chunk (`ALONE`) is the initial one.
     """
-    chunk, sequence, d, n, inside, weights, entries, borders = block(
-        sequences, groups, width, states, state_step, CHANNELS, STATES
+    chunk, sequence, item, group, d, n, real, inside, entries, borders, rate, shift, row = block(
+        A, bias, sequences, groups, width, states, u_batch, u_channel, state_step, CHANNELS, STATES
     )
     kind = A.dtype.element_ty
-    real = d < width
-    item, group = sequence // groups, sequence % groups
-    rate = tl.load(A + weights, inside, 0.0)
-    shift = tl.load(bias + group * width + d, real, 0.0)
-    row = item * u_batch + (group * width + d) * u_channel
     column_B = item * B_batch + group * B_group + n * B_state
     column_C = item * C_batch + group * C_group + n * C_state
     skip = tl.load(D + group * width + d, real, 0.0)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...borders.checks import check_positive, choose, is_number
+from ...borders.checks import check_positive, check_ratio, choose
 from ...ops.selective_scan import selective_scan
 from ..layers import Pointwise, conv, depthwise
 from .gsta import LargeKernel
@@ -76,8 +76,7 @@ class SS2D(MapBlock):
         if isinstance(directions, str) or not directions or len(set(directions)) < len(directions):
             raise ValueError(f"directions must be some of {', '.join(DIRECTIONS)}, each once, got {directions!r}.")
         self.directions = tuple(choose("directions", direction, DIRECTIONS) for direction in directions)
-        if not is_number(expand) or not 0 < expand < math.inf:
-            raise ValueError(f"expand must be a number above 0, got {expand!r}.")
+        check_ratio("expand", expand)
         inner, ways = int(expand * channels), len(self.directions)
         if isinstance(dt_rank, str):
             choose("dt_rank", dt_rank, ("auto",))
